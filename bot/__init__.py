@@ -1,0 +1,3 @@
+"""flannel-bot."""
+
+__version__ = "0.1.0"
