@@ -1,0 +1,87 @@
+"""What people handle: one trouble of one workload, with the members that come and go.
+
+`reconcile` is the state machine. It is pure, so that any past decision can be explained by
+replaying its snapshot.
+"""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain import finding
+from bot.domain.target import Target
+
+
+class State(enum.StrEnum):
+    """Open until somebody acknowledges it or it has been well for long enough."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One target affected, with what was last said of it.
+
+    `clear_since` is when its finding was first absent from a snapshot that could have shown it;
+    None while it is affected, and also while nobody can see.
+    """
+
+    name: str
+    fingerprint: str
+    target: Target
+    severity: finding.Severity
+    summary: str
+    evidence: tuple[str, ...]
+    first_seen_at: datetime
+    last_seen_at: datetime
+    since: datetime | None = None
+    happened_at: datetime | None = None
+    occurrences: int = 0
+    container: str = ""
+    clear_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A trouble. `id` is 0 until the store has given one; people say INC-<id>.
+
+    `members` are affected now or not yet clear for long enough; `recovered` were. `peak` is the
+    largest number ever affected at once, `population` how many there are of such targets.
+    `told_severity` and `told_spread` are the level at which people were last called, so that a
+    growing trouble calls again and a steady one does not.
+    """
+
+    id: int
+    fingerprint: str
+    check: str
+    cluster: str
+    workload: Target
+    state: State
+    severity: finding.Severity
+    summary: str
+    cure: str
+    opened_at: datetime
+    changed_at: datetime
+    members: tuple[Member, ...] = ()
+    recovered: tuple[Member, ...] = ()
+    population: int = 0
+    peak: int = 0
+    happened_at: datetime | None = None
+    told_severity: finding.Severity | None = None
+    told_spread: int = 0
+    resolved_at: datetime | None = None
+    reopened: int = 0
+    unseen: bool = False
+    """True while some member could not be seen by the newest snapshot."""
+
+    @property
+    def name(self) -> str:
+        """What people say aloud."""
+        return f"INC-{self.id}"
+
+    @property
+    def affected(self) -> tuple[Member, ...]:
+        """Members whose finding stands now (or was standing when sight was lost)."""
+        return tuple(member for member in self.members if member.clear_since is None)

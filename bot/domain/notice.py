@@ -1,0 +1,129 @@
+"""A decision to tell people something, and the row by which it is never lost."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.incident import Incident
+
+
+class Reason(enum.StrEnum):
+    """Why something is told now."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SEVERITY_ROSE = "severity_rose"
+    SPREAD_GREW = "spread_grew"
+    CHANGED = "changed"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What to tell of one incident, and why. `calls` is whether it should reach people anew."""
+
+    incident: Incident
+    reason: Reason
+    text: str
+    calls: bool
+
+
+class Kind(enum.StrEnum):
+    """What an outgoing row becomes in the channel."""
+
+    CARD = "card"
+    """The live message of an incident: posted once, then edited in place."""
+    DETAIL = "detail"
+    """A reply in the card's thread."""
+    TEXT = "text"
+    """A message of its own, such as the daily digest."""
+
+
+class Delivery(enum.StrEnum):
+    """The life of an outgoing row."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    """Taken by a sender. One found so at start may or may not have been sent: look first."""
+    SENT = "sent"
+    FAILED = "failed"
+    """Refused for good by Slack; `error` says how. Kept, shown by `status`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a detail: a heading, sentences, and text to be shown verbatim."""
+
+    heading: str = ""
+    lines: tuple[str, ...] = ()
+    verbatim: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A thread reply or a message of its own; `broadcast` shows a reply in the channel too."""
+
+    title: str
+    sections: tuple[Section, ...] = ()
+    broadcast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One row of the outbox.
+
+    A pending row of kind CARD is unique for its incident and channel: it means "show the newest
+    state", and is rendered when it is sent, so edits coalesce. `priority` sorts before age, lower
+    first: first cards of critical incidents, other first cards, details, edits, texts.
+    """
+
+    id: str
+    kind: Kind
+    channel: str
+    created_at: datetime
+    cluster: str = ""
+    incident: int | None = None
+    priority: int = 50
+    detail: Detail | None = None
+    delivery: Delivery = Delivery.PENDING
+    attempts: int = 0
+    not_before: datetime | None = None
+    claimed_at: datetime | None = None
+    sent_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where an incident is shown in a channel.
+
+    Several incidents may share one `ts`: then it is a digest, made when many opened at once.
+    `ts` is Slack's, a string. `posted_at` is the bot's time after Slack's answer.
+    """
+
+    incident: int
+    channel: str
+    ts: str
+    posted_at: datetime
+    edited_at: datetime
+    digest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """All that a rendered card says: the incident and the moments that measure its telling."""
+
+    incident: Incident
+    now: datetime
+    posted_at: datetime | None = None
+    detected_at: datetime | None = None
+    delayed_seconds: float = 0.0
+    """How much longer than normal the first post took, because Slack was away; 0 if it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestView:
+    """One message for many incidents."""
+
+    incidents: tuple[Incident, ...]
+    now: datetime

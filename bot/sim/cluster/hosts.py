@@ -1,0 +1,175 @@
+"""One machine: its NICs, its kernel's order of them, and the veths that come and go.
+
+Interface numbers only ever rise, as in a real network namespace, so a host that has run for
+months gives its veths numbers in the tens of thousands. Kernels before 6.9 dump links by hash
+bucket (``ifindex & 255``), later ones in rising order; both orders are flannel's business.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bot.sim.cluster import names, selection
+
+POD_MTU = 1450
+"""1500 less vxlan's 50 bytes."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sort of machine it is; decides pods, size and wording."""
+
+    name: str
+    pods: tuple[int, int]
+    """Fewest and most ordinary pods."""
+    cpus: int
+    memory_gib: int
+    instance_type: str
+
+
+VIRTUAL = Kind("vm", (6, 10), 8, 32, "vm.8c32g")
+CONTROL = Kind("control-plane", (1, 3), 8, 32, "vm.8c32g")
+PHYSICAL = Kind("physical", (30, 60), 64, 251, "bare-metal")
+MANY_NICS = Kind("many-nics", (45, 60), 96, 502, "bare-metal-sriov")
+
+
+@dataclass(frozen=True)
+class System:
+    """A distribution with its kernel."""
+
+    os_image: str
+    kernel: str
+    runtime: str
+
+
+@dataclass
+class Host:
+    """A machine of the fleet; mutable, owned by the event loop."""
+
+    name: str
+    index: int
+    kind: Kind
+    system: System
+    pod_cidr: str
+    private_ip: str
+    private_nic: str
+    public_ip: str = ""
+    iptables_mib: float = 2.0
+    """What one iptables child weighs here at the reference size, see `memory.host_children`."""
+    links: dict[int, selection.Link] = field(default_factory=dict)
+    slaves: dict[str, str] = field(default_factory=dict)
+    """Link name to the bond that enslaves it."""
+    default_gateway: str = ""
+    default_dev: str = ""
+    next_ifindex: int = 2
+    veths: dict[str, int] = field(default_factory=dict)
+    """Veth name to ifindex."""
+    zone: str = "zone-a"
+
+    @property
+    def physical(self) -> bool:
+        """Whether it is a machine of its own, with a public NIC."""
+        return self.kind in {PHYSICAL, MANY_NICS}
+
+    @property
+    def hashes(self) -> bool:
+        """Whether this kernel dumps links by hash bucket (before 6.9)."""
+        return kernel_hashes(self.system.kernel)
+
+    def add_link(
+        self,
+        name: str,
+        *addresses: selection.Address,
+        mtu: int = 1500,
+        up: bool = True,
+        ifindex: int | None = None,
+    ) -> selection.Link:
+        """Register a link; the next number is used unless one is given (then counting goes on)."""
+        number = self.next_ifindex if ifindex is None else ifindex
+        link = selection.Link(number, name, mtu, up, addresses)
+        self.links[number] = link
+        self.next_ifindex = max(self.next_ifindex, number + 1)
+        return link
+
+    def add_veth(
+        self, rng: random.Random, *, name: str | None = None, ifindex: int | None = None
+    ) -> str:
+        """Plug a pod in; returns the veth's name. Its host end has no IPv4 (bridge plugin)."""
+        chosen = name or names.veth(rng)
+        while chosen in self.veths:
+            chosen = names.veth(rng)
+        if ifindex is None:
+            # The pod's own end and other short-lived devices take numbers, too.
+            self.next_ifindex += rng.randrange(1, 4)
+        link = self.add_link(chosen, mtu=POD_MTU, ifindex=ifindex)
+        self.veths[chosen] = link.ifindex
+        return chosen
+
+    def remove_veth(self, name: str) -> None:
+        """Unplug a pod; unknown names are ignored."""
+        number = self.veths.pop(name, None)
+        if number is not None:
+            del self.links[number]
+
+    def low_ifindex(self) -> int:
+        """A free number that this kernel dumps before the private NIC's, for a veth.
+
+        Raises:
+            ValueError: there is none, every earlier place is taken.
+        """
+        private = next(link for link in self.links.values() if link.name == self.private_nic)
+        if self.hashes:
+            for row in range(self.next_ifindex // 256 + 1, self.next_ifindex // 256 + 64):
+                number = row * 256 + (private.ifindex & 255)
+                if number not in self.links:
+                    return number
+        for number in range(2, private.ifindex):
+            if number not in self.links:
+                return number
+        raise ValueError(f"every number before {self.private_nic} is taken on {self.name}")
+
+    def dump(self) -> tuple[selection.Link, ...]:
+        """All links in the order of this kernel's dump."""
+        return dump_order(self.links.values(), hashes=self.hashes)
+
+    def routes(self) -> tuple[selection.Route, ...]:
+        """The host's own routes: default first, then one for each connected network."""
+        found = [selection.Route("default", self.default_dev, self.default_gateway)]
+        for link in self.links.values():
+            if link.name == "lo":
+                continue
+            for one in link.addresses:
+                if one.prefix < 32:
+                    found.append(
+                        selection.Route(network(one.address, one.prefix), link.name, "", one.address)
+                    )
+        return tuple(found)
+
+
+def kernel_hashes(kernel: str) -> bool:
+    """Whether a kernel release, such as ``5.4.0-100-generic``, is older than 6.9."""
+    found = re.match(r"(\d+)\.(\d+)", kernel)
+    if found is None:
+        return True
+    return (int(found.group(1)), int(found.group(2))) < (6, 9)
+
+
+def dump_order(
+    links: Iterable[selection.Link], *, hashes: bool
+) -> tuple[selection.Link, ...]:
+    """Order links as an RTM_GETLINK dump does: by bucket and newest first in one, or by number."""
+    if hashes:
+        return tuple(sorted(links, key=lambda link: (link.ifindex & 255, -link.ifindex)))
+    return tuple(sorted(links, key=lambda link: link.ifindex))
+
+
+def network(address: str, prefix: int) -> str:
+    """The network of an address, in CIDR notation, for prefixes of 8, 16 or 24 and others."""
+    value = 0
+    for part in address.split("."):
+        value = value * 256 + int(part)
+    value &= (0xFFFFFFFF << (32 - prefix)) & 0xFFFFFFFF
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0)) + f"/{prefix}"

@@ -1,0 +1,327 @@
+"""The API server without HTTP: what a create, an update, a patch and a delete mean.
+
+Used by the HTTP side for clients and directly by the controllers and kubelets of the simulated
+cluster. Everything returned is stored state and must not be changed in place.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.sim.cluster import (
+    admission,
+    defaults,
+    deletion,
+    errors,
+    normal,
+    objects,
+    patches,
+    resources,
+    store,
+    validation,
+)
+
+Object = dict[str, Any]
+StatusError = errors.StatusError
+
+SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""What generated names are made of: no vowels, nothing easily confused."""
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+class Registry:
+    """The kinds' behaviour over a `Store`.
+
+    Args:
+        storage: where they are kept. The system namespaces are created in it if absent.
+        clock: aware UTC time, stamped on what is made and deleted.
+        rng: makes uids and the random part of generated names, so that a seed repeats a world.
+    """
+
+    def __init__(
+        self,
+        storage: store.Store,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        rng: random.Random,
+    ) -> None:
+        self.store = storage
+        self._clock = clock
+        self._rng = rng
+        for name in SYSTEM_NAMESPACES:
+            if storage.get("namespaces", "", name) is None:
+                self.create("namespaces", "", {"metadata": {"name": name}})
+
+    def now(self, *, after: float = 0) -> str:
+        """The time as objects carry it, some seconds from now."""
+        return stamp(self._clock() + timedelta(seconds=after))
+
+    def suffix(self) -> str:
+        """Five random characters, as generated names end."""
+        return "".join(self._rng.choice(NAME_ALPHABET) for _ in range(5))
+
+    def row(self, resource: str) -> resources.Resource:
+        """What is known of a resource.
+
+        Raises:
+            errors.StatusError: 404, there is no such resource.
+        """
+        row = resources.BY_PLURAL.get(resource)
+        if row is None or not row.stored:
+            raise errors.no_such_resource()
+        return row
+
+    def get(self, resource: str, namespace: str, name: str) -> Object:
+        """One object.
+
+        Raises:
+            errors.StatusError: 404.
+        """
+        row = self.row(resource)
+        obj = self.store.get(resource, namespace if row.namespaced else "", name)
+        if obj is None:
+            raise errors.not_found(row.plural, row.group, name)
+        return obj
+
+    def create(
+        self, resource: str, namespace: str, obj: Mapping[str, Any], *, dry_run: bool = False
+    ) -> Object:
+        """Store a new object with everything the server adds to it.
+
+        `metadata.generateName` is completed with five random characters when there is no name.
+
+        Raises:
+            errors.StatusError: 400, 404 (no such namespace), 409 (the name is taken), 422.
+        """
+        row = self.row(resource)
+        fresh = objects.copied(dict(obj))
+        metadata = normal.created_metadata(fresh, row, namespace)
+        if row.namespaced and self.store.get("namespaces", "", namespace) is None:
+            raise errors.not_found("namespaces", "", namespace)
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = self._generated(row, namespace, metadata["generateName"])
+        metadata["uid"] = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+        metadata["creationTimestamp"] = self.now()
+        if row.generation:
+            metadata["generation"] = 1
+        normal.quantities_of(row.kind, fresh)
+        admission.on_create(row.kind, fresh, suffix=self.suffix)
+        defaults.apply(row.kind, fresh)
+        if row.status:
+            defaults.fresh_status(row.kind, fresh)
+        validation.check(row, fresh)
+        fresh = normal.ordered(row, fresh)
+        if self.store.get(resource, metadata.get("namespace", ""), metadata["name"]) is not None:
+            raise errors.already_exists(row.plural, row.group, metadata["name"])
+        if dry_run:
+            return fresh
+        return self._stored(row, fresh)
+
+    def replace(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        obj: Mapping[str, Any],
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Put another state in an object's place (HTTP PUT).
+
+        Raises:
+            errors.StatusError: 400, 404, 409 (stale resourceVersion, other uid), 422.
+        """
+        row = self.row(resource)
+        fresh = objects.copied(dict(obj))
+        validation.check_names(row, fresh, namespace=namespace, name=name)
+        old = self.get(resource, namespace, name)
+        metadata = fresh.setdefault("metadata", {})
+        metadata["name"] = name
+        uid = metadata.get("uid")
+        if uid and uid != old["metadata"]["uid"]:
+            raise errors.conflict(
+                row.plural,
+                row.group,
+                name,
+                f"StorageError: invalid object, Code: 4, Key: {normal.storage_key(row, old)}, "
+                "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+                f"precondition: {uid}, UID in object meta: {old['metadata']['uid']}",
+            )
+        return self._updated(row, old, fresh, subresource=subresource, dry_run=dry_run)
+
+    def patch(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        body: objects.Json,
+        *,
+        kind: patches.Kind,
+        subresource: str = "",
+        dry_run: bool = False,
+        decode: Callable[[Object], Object] | None = None,
+    ) -> Object:
+        """Change an object by describing the change (HTTP PATCH).
+
+        Args:
+            resource: the plural.
+            namespace: empty for cluster-scoped resources.
+            name: of the object.
+            body: the decoded patch: a list of operations for `json`, else an object.
+            kind: how to read it.
+            subresource: `status`, or empty for the object itself.
+            dry_run: answer what would be, store nothing.
+            decode: what the HTTP side puts between patching and storing, to judge unknown fields
+                and wrong types; in-process callers are trusted.
+
+        Raises:
+            errors.StatusError: 400, 404, 409 (stale resourceVersion in the patch), 422.
+        """
+        row = self.row(resource)
+        old = self.get(resource, namespace, name)
+        fresh = patches.applied(old, body, kind=kind)
+        if not isinstance(fresh, dict):
+            raise errors.patch_rejected()
+        if decode is not None:
+            fresh = decode(fresh)
+        validation.check_names(row, fresh, namespace=namespace, name=name)
+        uid = (fresh.get("metadata") or {}).get("uid")
+        if uid != old["metadata"]["uid"]:
+            cause = ("FieldValueInvalid", f'Invalid value: "{uid}": field is immutable')
+            raise errors.invalid(row.kind, row.group, name, [(*cause, "metadata.uid")] * 2)
+        return self._updated(row, old, fresh, subresource=subresource, dry_run=dry_run)
+
+    def bind(self, namespace: str, name: str, node: str) -> Object:
+        """Place a pod on a node, as the scheduler's binding does; generation stays.
+
+        Raises:
+            errors.StatusError: 404, or 409 when the pod is placed already or terminates.
+        """
+        row = self.row("pods")
+        pod = self.get("pods", namespace, name)
+        if pod["spec"].get("nodeName"):
+            why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            raise errors.conflict("pods/binding", "", name, why)
+        if pod["metadata"].get("deletionTimestamp"):
+            why = f"pod {name} is being deleted, cannot be assigned to a host"
+            raise errors.conflict("pods/binding", "", name, why)
+        fresh = admission.on_bind(pod, self.store.get("nodes", "", node), node, now=self.now())
+        return self._stored(row, normal.ordered(row, fresh))
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        grace_seconds: int | None = None,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Delete an object, or ask for it: a pod on a node waits for its kubelet.
+
+        Returns:
+            What the API answers: the object where it is (or was) a pod or is held by a
+            finalizer, a Status for the rest.
+
+        Raises:
+            errors.StatusError: 404, or 409 when uid or resourceVersion are not as given.
+        """
+        row = self.row(resource)
+        old = self.get(resource, namespace, name)
+        deletion.check_preconditions(row, old, uid=uid, resource_version=resource_version)
+        marked = deletion.marked(row, old, grace_seconds=grace_seconds, now=self._clock())
+        if dry_run:
+            return deletion.answer(row, marked, gone=deletion.is_over(row, marked))
+        if marked != old:
+            old = self._stored(
+                row, marked, notify=row.graceful or not deletion.is_over(row, marked)
+            )
+        gone = deletion.is_over(row, old)
+        if gone:
+            if row.plural == "namespaces":
+                self._empty(name)
+            old = self._removed(row, old)
+        return deletion.answer(row, old, gone=gone)
+
+    def _generated(self, row: resources.Resource, namespace: str, base: str) -> str:
+        for _ in range(8):
+            name = base[:58] + self.suffix()
+            if self.store.get(row.plural, namespace if row.namespaced else "", name) is None:
+                return name
+        raise errors.already_exists(row.plural, row.group, name)
+
+    def _updated(
+        self,
+        row: resources.Resource,
+        old: Object,
+        fresh: Object,
+        *,
+        subresource: str,
+        dry_run: bool,
+    ) -> Object:
+        version = fresh["metadata"].get("resourceVersion")
+        if version and version != old["metadata"]["resourceVersion"]:
+            raise errors.conflict(
+                row.plural,
+                row.group,
+                old["metadata"]["name"],
+                "the object has been modified; please apply your changes to the latest version "
+                "and try again",
+            )
+        if row.kind == "Lease" and not version:
+            cause = ("FieldValueInvalid", "Invalid value: 0: must be specified for an update")
+            name = old["metadata"]["name"]
+            raise errors.invalid("Lease", row.group, name, [(*cause, "metadata.resourceVersion")])
+        fresh = normal.updated(row, old, fresh, subresource=subresource)
+        if subresource != "status":
+            normal.quantities_of(row.kind, fresh)
+            defaults.apply(row.kind, fresh)
+            validation.check(row, fresh, old=old)
+            normal.count_generation(row, old, fresh)
+        fresh = normal.ordered(row, fresh)
+        if fresh == old and objects.same(fresh, old):
+            return old
+        if dry_run:
+            return fresh
+        stored = self._stored(row, fresh)
+        if old["metadata"].get("deletionTimestamp") and deletion.is_over(row, stored):
+            return self._removed(row, stored)
+        return stored
+
+    def _stored(self, row: resources.Resource, obj: Object, *, notify: bool = True) -> Object:
+        if not notify:
+            return obj
+        self.store.put(row.plural, self._stamped(obj))
+        stored = self.store.get(row.plural, *store.key_of(obj))
+        return obj if stored is None else stored
+
+    def _removed(self, row: resources.Resource, obj: Object) -> Object:
+        last = self._stamped(obj)
+        self.store.remove(row.plural, last)
+        return last
+
+    def _stamped(self, obj: Object) -> Object:
+        metadata = obj["metadata"] | {"resourceVersion": str(self.store.next_revision())}
+        return obj | {"metadata": metadata}
+
+    def _empty(self, namespace: str) -> None:
+        # The namespace controller's work, done at once: nothing here needs a Terminating one.
+        for row in resources.ALL:
+            if row.namespaced and row.stored:
+                for obj in self.store.list(row.plural, namespace):
+                    self._removed(row, obj)
+
+
+def stamp(moment: datetime) -> str:
+    """A time as Kubernetes writes it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,202 @@
+"""The memory of the simulated API server: objects, revisions and what happened lately.
+
+Stands where etcd and the watch cache stand in a real control plane. It knows nothing of
+kinds, defaults or HTTP. Stored objects are plain dicts and are never changed in place:
+a write stores another dict, so a reader may keep what it was given.
+"""
+
+import bisect
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Object = dict[str, Any]
+Objects = list[Object]
+Key = tuple[str, str]
+
+
+class Compacted(Exception):
+    """The window no longer reaches back to the asked revision."""
+
+    def __init__(self, *, asked: int, oldest: int) -> None:
+        super().__init__(f"revision {asked} is gone, the window begins at {oldest}")
+        self.asked = asked
+        self.oldest = oldest
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write, as every watcher of its resource gets to know it."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    resource: str
+    """The plural, e.g. `pods`."""
+    object: Object
+    """The new state; for DELETED the last state, with the new resourceVersion."""
+    old: Object | None
+    revision: int
+
+
+Changes = list[Change]
+
+
+def key_of(obj: Object) -> Key:
+    """Namespace (empty for cluster-scoped objects) and name."""
+    metadata = obj["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+class Store:
+    """Objects by resource, namespace and name, with one revision counter for all.
+
+    Single-threaded: everything happens synchronously on one event loop.
+
+    Args:
+        revision: where the counter begins.
+        window: how many changes of one resource are remembered for watches and exact reads.
+            Older ones are answered with `Compacted`.
+    """
+
+    def __init__(self, *, revision: int = 1, window: int = 8192) -> None:
+        self.revision = revision
+        self._window = window
+        self._objects: dict[str, dict[Key, Object]] = {}
+        self._keys: dict[str, list[Key]] = {}
+        self._history: dict[str, deque[Change]] = {}
+        self._forgotten: dict[str, int] = {}
+        self._floor = 0
+        self._subscribers: list[Callable[[Change], None]] = []
+        self._undelivered: deque[Change] = deque()
+        self._delivering = False
+
+    def get(self, resource: str, namespace: str, name: str) -> Object | None:
+        """One object, or None. `namespace` is empty for cluster-scoped resources."""
+        return self._objects.get(resource, {}).get((namespace, name))
+
+    def list(self, resource: str, namespace: str | None = None) -> Objects:
+        """All objects of a resource, or of one namespace, sorted by namespace and name."""
+        objects = self._objects.get(resource)
+        if not objects:
+            return []
+        keys = self._keys[resource]
+        if namespace is not None:
+            begin = bisect.bisect_left(keys, (namespace, ""))
+            end = bisect.bisect_left(keys, (namespace + "\0", ""))
+            keys = keys[begin:end]
+        return [objects[key] for key in keys]
+
+    def list_at(self, resource: str, revision: int) -> Objects:
+        """All objects of a resource as they were at a revision of the past.
+
+        Raises:
+            Compacted: the window does not reach back so far.
+        """
+        objects = dict(self._objects.get(resource, {}))
+        for change in reversed(self.history(resource, revision)):
+            if change.old is None:
+                objects.pop(key_of(change.object), None)
+            else:
+                objects[key_of(change.object)] = change.old
+        return [objects[key] for key in sorted(objects)]
+
+    def next_revision(self) -> int:
+        """The revision the next write will have, for the writer to stamp on its object."""
+        return self.revision + 1
+
+    def put(self, resource: str, obj: Object) -> Change:
+        """Store a new state; its `metadata.resourceVersion` must be `next_revision()`."""
+        key = key_of(obj)
+        objects = self._objects.setdefault(resource, {})
+        old = objects.get(key)
+        if old is None:
+            bisect.insort(self._keys.setdefault(resource, []), key)
+        objects[key] = obj
+        return self._record("ADDED" if old is None else "MODIFIED", resource, obj, old)
+
+    def remove(self, resource: str, last: Object) -> Change:
+        """Forget an object; `last` is its last state, stamped with `next_revision()`."""
+        key = key_of(last)
+        old = self._objects[resource].pop(key)
+        keys = self._keys[resource]
+        del keys[bisect.bisect_left(keys, key)]
+        return self._record("DELETED", resource, last, old)
+
+    def subscribe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call back on every change, in order; returns the way to stop it.
+
+        A callback may write: its change is delivered after the present one has reached
+        everybody, so all subscribers see the same order.
+        """
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def history(self, resource: str, after: int) -> Changes:
+        """The changes of a resource later than a revision, oldest first.
+
+        Raises:
+            Compacted: some of them are no longer known.
+        """
+        oldest = self.oldest(resource)
+        if after < oldest:
+            raise Compacted(asked=after, oldest=oldest)
+        found: Changes = []
+        for change in reversed(self._history.get(resource, ())):
+            if change.revision <= after:
+                break
+            found.append(change)
+        found.reverse()
+        return found
+
+    def oldest(self, resource: str) -> int:
+        """The lowest revision from which a watch of this resource can still be resumed."""
+        return max(self._floor, self._forgotten.get(resource, 0))
+
+    def compact(self, revision: int) -> None:
+        """Forget all changes up to and including a revision, as a restarted server has."""
+        self._floor = max(self._floor, min(revision, self.revision))
+        for changes in self._history.values():
+            while changes and changes[0].revision <= self._floor:
+                changes.popleft()
+
+    def _record(
+        self,
+        kind: Literal["ADDED", "MODIFIED", "DELETED"],
+        resource: str,
+        obj: Object,
+        old: Object | None,
+    ) -> Change:
+        self.revision += 1
+        change = Change(type=kind, resource=resource, object=obj, old=old, revision=self.revision)
+        history = self._history.setdefault(resource, deque())
+        history.append(change)
+        while len(history) > self._window:
+            self._forgotten[resource] = history.popleft().revision
+        self._undelivered.append(change)
+        self._deliver()
+        return change
+
+    def _deliver(self) -> None:
+        if self._delivering:
+            return
+        self._delivering = True
+        failures: list[Exception] = []
+        try:
+            while self._undelivered:
+                change = self._undelivered.popleft()
+                for callback in tuple(self._subscribers):
+                    # One subscriber's fault must not hide the change from the others; it is
+                    # raised to the writer afterwards, since nobody else would hear of it.
+                    try:
+                        callback(change)
+                    except Exception as failure:
+                        failures.append(failure)
+        finally:
+            self._delivering = False
+        if failures:
+            raise ExceptionGroup("subscribers of the store failed", failures)
