@@ -35,8 +35,10 @@ class Kind(enum.StrEnum):
     """The live message of an incident: posted once, then edited in place."""
     DETAIL = "detail"
     """A reply in the card's thread."""
+    DIGEST = "digest"
+    """One message for many incidents that opened at once; it is then the card of each."""
     TEXT = "text"
-    """A message of its own, such as the daily digest."""
+    """A message of its own, such as the daily summary."""
 
 
 class Delivery(enum.StrEnum):
@@ -83,6 +85,8 @@ class Outgoing:
     created_at: datetime
     cluster: str = ""
     incident: int | None = None
+    incidents: tuple[int, ...] = ()
+    """Of a DIGEST: those it shows."""
     priority: int = 50
     detail: Detail | None = None
     delivery: Delivery = Delivery.PENDING

@@ -166,6 +166,13 @@ class Store(Protocol):
     async def due_cards(self, channel: str, *, now: datetime) -> list[notice.Outgoing]:
         """Return pending CARD rows of incidents not yet shown in that channel, oldest first."""
 
+    async def collapse(self, rows: Sequence[notice.Outgoing], digest: notice.Outgoing) -> None:
+        """Replace those pending CARD rows by one pending DIGEST row, in one transaction.
+
+        Rows that are no longer pending are left out of the digest's `incidents`; with none left
+        nothing is added.
+        """
+
     async def delivered(
         self, rows: Sequence[notice.Outgoing], *, at: datetime, posted: Sequence[notice.Posted] = ()
     ) -> None:

@@ -71,8 +71,9 @@ def _pod(spec: Object, *, suffix: Callable[[], str]) -> None:
 
 
 def _tolerates_for_ever(toleration: Object, key: str) -> bool:
-    of_key = toleration.get("key", key) == key
-    return of_key and toleration.get("effect", "NoExecute") == "NoExecute"
+    if toleration.get("key", key) != key:
+        return False
+    return bool(toleration.get("effect", "NoExecute") == "NoExecute")
 
 
 def _mount_token(spec: Object, *, suffix: Callable[[], str]) -> None:

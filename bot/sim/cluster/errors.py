@@ -25,6 +25,7 @@ class StatusError(Exception):
         code: int,
         reason: str,
         message: str,
+        *,
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -70,7 +71,7 @@ def not_found(plural: str, group: str, name: str) -> StatusError:
         404,
         "NotFound",
         f'{qualified(plural, group)} "{name}" not found',
-        _about(name, group, plural),
+        details=_about(name, group, plural),
     )
 
 
@@ -87,7 +88,7 @@ def already_exists(plural: str, group: str, name: str) -> StatusError:
         409,
         "AlreadyExists",
         f'{qualified(plural, group)} "{name}" already exists',
-        _about(name, group, plural),
+        details=_about(name, group, plural),
     )
 
 
@@ -97,7 +98,7 @@ def conflict(plural: str, group: str, name: str, why: str) -> StatusError:
         409,
         "Conflict",
         f'Operation cannot be fulfilled on {qualified(plural, group)} "{name}": {why}',
-        _about(name, group, plural),
+        details=_about(name, group, plural),
     )
 
 
@@ -122,7 +123,7 @@ def invalid(kind: str, group: str, name: str, causes: Causes) -> StatusError:
         422,
         "Invalid",
         f'{subject} "{name}" is invalid: {listed}',
-        {
+        details={
             **_about(name, group, kind),
             "causes": [
                 {"reason": reason, "message": message, "field": field}

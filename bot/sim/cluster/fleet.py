@@ -13,7 +13,7 @@ import random
 from bot.sim.cluster import hosts, memory, names, selection
 
 SYSTEMS = (
-    (0.30, hosts.System("CentOS Linux 7 (Core)", "3.10.0-1160.el7.x86_64", "docker://19.3.15")),
+    (0.30, hosts.System("CentOS Linux 7 (Core)", "3.10.0-1160.el7.x86_64", "containerd://1.6.33")),
     (0.25, hosts.System("Rocky Linux 8.9", "4.18.0-513.el8.x86_64", "containerd://1.6.28")),
     (0.33, hosts.System("Ubuntu 20.04.6 LTS", "5.4.0-174-generic", "containerd://1.6.20")),
     (0.12, hosts.System("Debian GNU/Linux 13", "6.12.12-amd64", "containerd://1.7.24")),
@@ -122,7 +122,7 @@ def _cable_physical(
         return
     if host.kind == hosts.MANY_NICS:
         # The second port registers after all virtual functions of the first one.
-        for function in range(rng.randrange(100, 200)):
+        for function in range(rng.randrange(40, 150)):
             host.add_link(f"ens2f0v{function}", up=rng.random() < 0.7)
         for vlan in range(rng.randrange(4, 16)):
             host.add_link(f"eth0.{2000 + vlan}")

@@ -14,9 +14,11 @@ or 256Mi, or (but for a rare one) 100Mi, never.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bot.sim.cluster import names
+from bot.sim.cluster import names, quantities
 
 MIB = 1024.0 * 1024.0
 
@@ -119,29 +121,7 @@ def host_children(seed: int, *, heavy: int, physical: int, virtual: int) -> tupl
     )
 
 
-def quantity(text: str | float | None) -> float | None:
-    """A Kubernetes memory quantity in MiB; None for none.
-
-    Raises:
-        ValueError: the text is no quantity.
-    """
-    if text is None:
-        return None
-    raw = str(text).strip()
-    for suffix, factor in _SUFFIXES:
-        if raw.endswith(suffix):
-            return float(raw[: -len(suffix)]) * factor / MIB
-    return float(raw) / MIB
-
-
-_SUFFIXES = (
-    ("Ki", 1024.0),
-    ("Mi", 1024.0**2),
-    ("Gi", 1024.0**3),
-    ("Ti", 1024.0**4),
-    ("m", 1e-3),
-    ("k", 1e3),
-    ("M", 1e6),
-    ("G", 1e9),
-    ("T", 1e12),
-)
+def limit_mib(resources: Mapping[str, Any]) -> float | None:
+    """The memory limit of a container's ``resources`` in MiB; None for none."""
+    limit = (resources.get("limits") or {}).get("memory")
+    return None if limit is None else float(quantities.parsed(limit)) / MIB

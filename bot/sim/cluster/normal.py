@@ -74,9 +74,7 @@ def ordered(row: resources.Resource, obj: Object) -> Object:
     return result
 
 
-def updated(
-    row: resources.Resource, old: Object, fresh: Object, *, subresource: str
-) -> Object:
+def updated(row: resources.Resource, old: Object, fresh: Object, *, subresource: str) -> Object:
     """The new state with everything this writer may not touch put back."""
     given = fresh.get("metadata") or {}
     system = {field: old["metadata"][field] for field in _SYSTEM if field in old["metadata"]}

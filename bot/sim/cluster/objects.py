@@ -36,3 +36,17 @@ def containers(pod_spec: Object) -> list[Object]:
     for field in ("initContainers", "containers"):
         found.extend(pod_spec.get(field) or ())
     return found
+
+
+class Stored(dict[str, Any]):
+    """An object as the store keeps it: a dict that remembers its encoded forms.
+
+    The bytes live exactly as long as the state they show, so a list of thousands of objects
+    and a watch with many readers encode each state once. Never changed in place.
+    """
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, content: Object) -> None:
+        super().__init__(content)
+        self.encoded: dict[str, bytes] = {}

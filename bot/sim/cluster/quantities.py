@@ -62,10 +62,12 @@ def canonical(text: str | float) -> str:
     suffix = (match.group(2) if match else None) or ""
     if value == 0:
         return "0"
+    family: tuple[str, ...]
     if suffix in _BINARY and value == value.to_integral_value():
-        chosen, family = "", ("", *_BINARY)
+        family = ("", *_BINARY)
     else:
-        chosen, family = "n", _DECIMAL
+        family = _DECIMAL
+    chosen = family[0]
     for candidate in family:
         scaled = value / _SUFFIXES[candidate]
         if scaled == scaled.to_integral_value():

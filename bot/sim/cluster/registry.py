@@ -312,7 +312,7 @@ class Registry:
 
     def _stamped(self, obj: Object) -> Object:
         metadata = obj["metadata"] | {"resourceVersion": str(self.store.next_revision())}
-        return obj | {"metadata": metadata}
+        return objects.Stored(obj | {"metadata": metadata})
 
     def _empty(self, namespace: str) -> None:
         # The namespace controller's work, done at once: nothing here needs a Terminating one.

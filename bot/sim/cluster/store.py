@@ -157,11 +157,20 @@ class Store:
         """The lowest revision from which a watch of this resource can still be resumed."""
         return max(self._floor, self._forgotten.get(resource, 0))
 
-    def compact(self, revision: int) -> None:
-        """Forget all changes up to and including a revision, as a restarted server has."""
-        self._floor = max(self._floor, min(revision, self.revision))
-        for changes in self._history.values():
-            while changes and changes[0].revision <= self._floor:
+    def compact(self, revision: int, *, resource: str | None = None) -> None:
+        """Forget the changes up to and including a revision, as a restarted server has.
+
+        Args:
+            revision: watches from an earlier one are answered with `Compacted` from now on.
+            resource: only this one; by default all.
+        """
+        revision = min(revision, self.revision)
+        if resource is None:
+            self._floor = max(self._floor, revision)
+        else:
+            self._forgotten[resource] = max(self._forgotten.get(resource, 0), revision)
+        for plural, changes in self._history.items():
+            while changes and changes[0].revision <= self.oldest(plural):
                 changes.popleft()
 
     def _record(

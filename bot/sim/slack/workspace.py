@@ -211,16 +211,20 @@ class Workspace:
             self._threads[message.channel, message.thread_ts].remove(message.ts)
         self.tell(Change(kind="deleted", channel=message.channel, before=message))
 
+    def at(self, channel: str, ts: str) -> Message | None:
+        """A message or a tombstone by its stamp."""
+        return self._messages.get(channel, {}).get(ts)
+
     def get(self, channel: str, ts: str) -> Message | None:
         """A message by its stamp; None also for what was deleted."""
-        found = self._messages.get(channel, {}).get(ts)
+        found = self.at(channel, ts)
         return None if found is None or found.deleted else found
 
     def thread_root(self, channel: str, ts: str) -> Message | None:
         """The parent of the thread that `ts` belongs to; a tombstone can be one."""
-        found = self._messages.get(channel, {}).get(ts)
+        found = self.at(channel, ts)
         if found is not None and found.thread_ts is not None:
-            return self._messages[channel].get(found.thread_ts)
+            return self.at(channel, found.thread_ts)
         return found
 
     def replies(self, channel: str, ts: str) -> tuple[Message, ...]:

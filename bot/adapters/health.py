@@ -1,0 +1,106 @@
+"""`/healthz`, `/readyz` and `/metrics` over HTTP."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bot.domain import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where to listen; port 0 picks a free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the bot: whether it works and, if not, why."""
+
+    ok: bool
+    reason: str = ""
+
+
+Parts = Callable[[], Awaitable[dict[str, Part]]]
+
+
+class HealthServer:
+    """Answers probes and scrapes.
+
+    Args:
+        options: where to listen.
+        alive: whether the event loop and its tasks turn; says nothing of the outside, because a
+            restart of the bot cures no dead Slack.
+        parts: slack, store and every mirror.
+        metrics: the exposition text.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        alive: Callable[[], Part],
+        parts: Parts,
+        metrics: Callable[[], bytes],
+    ) -> None:
+        self._options = options
+        self._alive = alive
+        self._parts = parts
+        self._metrics = metrics
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> int:
+        """Listen and return the port. Raises Misconfigured if it is taken."""
+        application = web.Application()
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._serve_metrics)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, self._options.host, self._options.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            raise errors.Misconfigured(
+                f"http.port: cannot listen on {self._options.host}:{self._options.port}: "
+                f"{error.strerror or error}; choose another port or stop what holds it"
+            ) from None
+        self._runner = runner
+        address: tuple[str, int] = runner.addresses[0]
+        return address[1]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        alive = self._alive()
+        parts = {"loop": alive, **await self._parts()}
+        return _answer(alive.ok, parts)
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        parts = await self._parts()
+        return _answer(all(part.ok for part in parts.values()), parts)
+
+    async def _serve_metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+
+def _answer(ok: bool, parts: dict[str, Part]) -> web.Response:
+    body = {
+        "ok": ok,
+        "parts": {name: {"ok": part.ok, "reason": part.reason} for name, part in parts.items()},
+    }
+    return web.Response(
+        status=200 if ok else 503, text=json.dumps(body) + "\n", content_type="application/json"
+    )

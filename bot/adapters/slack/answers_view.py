@@ -1,0 +1,219 @@
+"""Answers of the desk, as pages. Lines rather than tables: a table is unreadable on a phone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.adapters.slack import cards, grammar, limits, prose, wording
+from bot.domain import finding, health, incident, snapshot
+from bot.flow import answers, ports
+
+_GAPS = 8
+_LISTED = 60
+_STORY = 40
+_MEMBERS = 200
+
+
+def help_page(commands: Sequence[grammar.Command], *, slash: str) -> prose.Page:
+    """Tell what can be asked."""
+    told = [prose.line(prose.code(f"{slash} {c.usage}"), f"  {c.help}") for c in commands]
+    hints = [prose.line(wording.HELP_INTRO), prose.line(wording.HELP_MENTION)]
+    return prose.Page(
+        title=wording.HELP_TITLE, parts=(prose.paragraph(*told), prose.paragraph(*hints))
+    )
+
+
+def command_page(command: grammar.Command, *, slash: str) -> prose.Page:
+    """Tell one command."""
+    return prose.Page(
+        title=f"{wording.HELP_TITLE} · {command.name}",
+        parts=(
+            prose.paragraph(
+                prose.line(wording.usage(f"{slash} {command.usage}")), prose.line(command.help)
+            ),
+        ),
+    )
+
+
+def problem(text: str, hint: str = "") -> prose.Page:
+    """Tell why something was not done, and what would be."""
+    return prose.Page(
+        title=wording.REFUSED_TITLE,
+        parts=(prose.paragraph(prose.line(text), prose.line(hint)),),
+    )
+
+
+def status(value: answers.Status, *, now: datetime) -> prose.Page:
+    """Everything at a glance: clusters, then the bot itself."""
+    worst = health.worst(cluster.health for cluster in value.clusters)
+    parts = [prose.paragraph(*_cluster(cluster)) for cluster in value.clusters]
+    outbox = [wording.outbox(value.outbox.pending, value.outbox.failed)]
+    if value.outbox.pending and value.outbox.oldest is not None:
+        outbox.append(wording.duration((now - value.outbox.oldest).total_seconds()))
+    slack = wording.SLACK_UP if value.slack_connected else wording.SLACK_DOWN
+    mode = wording.REMEDIATES if value.remediation_enabled else wording.OBSERVE_ONLY
+    parts.append(
+        prose.paragraph(
+            prose.labelled(wording.SLACK, f"{slack} · {', '.join(outbox)}"),
+            prose.labelled(
+                wording.BOT,
+                f"{value.version} · {mode} · ",
+                prose.Moment(value.started_at),
+                wording.ago((now - value.started_at).total_seconds()),
+            ),
+        )
+    )
+    return prose.Page(title=f"{wording.STATUS_TITLE} · {wording.HEALTH[worst]}", parts=tuple(parts))
+
+
+def _cluster(value: answers.ClusterStatus) -> list[prose.Line]:
+    lines = [
+        prose.line(
+            prose.strong(value.cluster),
+            f"  {wording.HEALTH[value.health]}"
+            f" · {wording.nodes_ready(value.nodes_ready, value.nodes)}",
+        ),
+        *_flannel(value.flannel),
+        *[cards.brief(i) for i in value.incidents],
+    ]
+    if not value.incidents:
+        lines.append(prose.line(wording.NO_INCIDENTS))
+    lines += _gaps(value.gaps)
+    lines += [prose.line(note) for note in value.notes]
+    lines += [_age(age) for age in value.ages if not age.synced or age.failures or age.error]
+    synced = [age for age in value.ages if age.synced]
+    if synced:
+        oldest = max(
+            (age.age_seconds for age in synced if age.age_seconds is not None), default=None
+        )
+        lines.append(prose.line(wording.mirror_age(sum(age.objects for age in synced), oldest)))
+    return lines
+
+
+def _age(age: ports.ResourceAge) -> prose.Line:
+    where = f"{age.namespace}/{age.resource}" if age.namespace else age.resource
+    told = wording.mirror_age(age.objects, age.age_seconds)
+    return prose.labelled(where, f"{told}: {age.error}" if age.error else told)
+
+
+def _flannel(found: Sequence[answers.FlannelFound]) -> list[prose.Line]:
+    if not found:
+        return [prose.labelled(wording.FLANNEL, wording.NO_FLANNEL)]
+    return [
+        prose.labelled(
+            wording.FLANNEL,
+            " · ".join(
+                part
+                for part in (
+                    f"{one.namespace}/{one.daemonset}",
+                    one.version,
+                    one.backend,
+                    wording.pods_ready(one.ready, one.desired),
+                )
+                if part
+            ),
+            *((" · ", prose.code(" ".join(one.flags))) if one.flags else ()),
+        )
+        for one in found
+    ]
+
+
+def _gaps(gaps: Sequence[snapshot.Gap]) -> list[prose.Line]:
+    lines = [
+        prose.labelled(
+            wording.CANNOT_SEE,
+            f"{gap.what}: {limits.cut(gap.reason, 200)} · ",
+            prose.Moment(gap.since),
+        )
+        for gap in gaps[:_GAPS]
+    ]
+    if len(gaps) > _GAPS:
+        lines.append(prose.line(wording.does_not_fit(len(gaps) - _GAPS)))
+    return lines
+
+
+def incidents(value: answers.IncidentList) -> prose.Page:
+    """List what stands, then what lately stood."""
+    title = wording.INCIDENTS_TITLE + (f" · {value.cluster}" if value.cluster else "")
+    standing = [cards.brief(i) for i in value.unresolved] or [prose.line(wording.NO_INCIDENTS)]
+    parts = [prose.paragraph(*standing)]
+    if value.resolved:
+        heading = prose.line(prose.strong(wording.LATELY_RESOLVED))
+        parts.append(prose.paragraph(heading, *[cards.brief(i) for i in value.resolved]))
+    return prose.Page(title=title, parts=tuple(parts))
+
+
+def story(value: answers.IncidentStory, *, now: datetime, permalink: str) -> prose.Page:
+    """Tell one incident whole: its card, all its names, what happened."""
+    told = value.incident
+    page = cards.card(notice_of(told, now))
+    parts = list(page.parts)
+    listed = cards.names(told.affected or told.recovered, _MEMBERS)
+    if len(told.affected or told.recovered) > 1 and listed:
+        parts.append(prose.paragraph(prose.line(prose.strong(wording.AFFECTED)), listed))
+    if value.timeline:
+        lines = [
+            prose.line(prose.Moment(entry.at), f"  {entry.kind}: {entry.text}")
+            for entry in value.timeline[-_STORY:]
+        ]
+        parts.append(prose.paragraph(prose.line(prose.strong(wording.STORY)), *lines))
+    if permalink:
+        parts.append(prose.paragraph(prose.line(prose.Link(permalink, wording.OPEN_CARD))))
+    return prose.Page(title=page.title, parts=tuple(parts))
+
+
+def notice_of(value: incident.Incident, now: datetime) -> cards.notice.CardView:
+    """See an incident as its card does, without the moments of its telling."""
+    return cards.notice.CardView(incident=value, now=now)
+
+
+def check(value: answers.CheckReport) -> prose.Page:
+    """One pass, judged now."""
+    lines = [
+        prose.line(
+            prose.strong(wording.SEVERITY[one.severity]),
+            f"  {one.target}{f' ({one.target.node})' if one.target.node else ''}: {one.summary}",
+        )
+        for one in sorted(value.findings, key=_worst_first)[:_LISTED]
+    ]
+    if len(value.findings) > _LISTED:
+        lines.append(prose.line(wording.does_not_fit(len(value.findings) - _LISTED)))
+    cures = dict.fromkeys(one.cure for one in value.findings if one.cure)
+    parts = [
+        prose.paragraph(
+            prose.line(wording.JUDGED_AT, prose.Moment(value.taken_at)),
+            *_flannel(value.flannel),
+            *_gaps(value.gaps),
+            *[prose.line(note) for note in value.notes],
+        ),
+        prose.paragraph(*(lines or [prose.line(wording.NO_FINDINGS)])),
+        prose.paragraph(*[prose.labelled(wording.NEXT, cure) for cure in list(cures)[:5]]),
+    ]
+    return prose.Page(
+        title=f"{wording.CHECK_TITLE} · {value.cluster} · {wording.HEALTH[value.health]}",
+        parts=tuple(parts),
+    )
+
+
+def _worst_first(one: finding.Finding) -> tuple[int, str, str]:
+    return -one.severity.rank, one.check, one.target.key
+
+
+def schedule(value: answers.ScheduleView) -> prose.Page:
+    """What runs when, and how it fares."""
+    lines = []
+    for job in value.jobs:
+        told = wording.job_line(
+            job.last_result, failures=job.failures, missed=job.missed, overlapped=job.overlapped
+        )
+        pieces: list[str | prose.Piece] = [prose.strong(job.name), f"  {job.trigger} · {told} · "]
+        last = wording.NEVER if job.last_run is None else prose.Moment(job.last_run)
+        pieces += [wording.LAST_RUN, last]
+        if job.last_run is not None and job.last_seconds is not None:
+            pieces += [wording.TOOK, wording.duration(job.last_seconds)]
+        following = wording.NEVER if job.next_run is None else prose.Moment(job.next_run)
+        pieces += [wording.NEXT_RUN, following]
+        lines.append(prose.line(*pieces))
+    return prose.Page(
+        title=wording.SCHEDULE_TITLE,
+        parts=(prose.paragraph(*(lines or [prose.line(wording.NO_JOBS)])),),
+    )

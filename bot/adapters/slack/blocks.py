@@ -1,0 +1,192 @@
+"""From pages to Block Kit: the one place where a message is made to fit Slack.
+
+Only headers of plain text and rich text are used. Rich text is made of typed runs and knows no
+markup, so nothing that a cluster says can mention, link or format.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.adapters.slack import limits, prose, wording
+
+Json = dict[str, Any]
+
+_RESERVED = 4_000
+"""Bytes kept for verbatim text, so that a long list cannot push out a log's last words."""
+_FRAME = 120
+"""Bytes of a block around its runs, with some to spare."""
+_NOTE = 220
+"""Bytes kept for saying that something did not fit."""
+_WORTH = 200
+"""Less verbatim text than this is not worth its frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message as Slack takes it; `text` is what notifications and screen readers get."""
+
+    text: str
+    blocks: tuple[Json, ...]
+
+
+def render(page: prose.Page) -> Rendered:
+    """Render a page within every limit of one message; what does not fit is said not to."""
+    title = limits.clean(page.title)
+    parts = list(page.parts)
+    if len(title) > limits.HEADER:
+        parts.insert(0, prose.paragraph(prose.line(prose.strong(title))))
+    head = _header(limits.cut(title, limits.HEADER))
+    parts, left_out = _few(parts)
+    room = limits.BLOCKS_BYTES - limits.size(head) - _NOTE
+    verbatim = sum(isinstance(part, prose.Verbatim) for part in parts)
+    reserved = min(_RESERVED, room // 2) if verbatim else 0
+    made: dict[int, tuple[Json, str]] = {}
+    for index, part in enumerate(parts):
+        if isinstance(part, prose.Paragraph):
+            fitted, omitted = _fit(part.lines, room - reserved - _FRAME)
+            left_out += omitted
+            if fitted:
+                made[index] = _rich("rich_text_section", _runs(fitted)), _plain_lines(fitted)
+                room -= limits.size(made[index][0])
+    for index, part in enumerate(parts):
+        if isinstance(part, prose.Verbatim):
+            shown = _tail(limits.clean(part.text, lines=True).strip("\n"), room // verbatim)
+            verbatim -= 1
+            if shown:
+                made[index] = _rich("rich_text_preformatted", [_text(shown)]), shown
+                room -= limits.size(made[index][0])
+    said = [made[index] for index in sorted(made)]
+    if left_out:
+        note = wording.does_not_fit(left_out)
+        said.append((_rich("rich_text_section", [_text(note)]), note))
+    text = "\n".join([title, *(plain for _, plain in said)])
+    return Rendered(text=_fallback(text), blocks=(head, *(block for block, _ in said)))
+
+
+def plain(page: prose.Page) -> Rendered:
+    """Render with the oldest and plainest block only, for a server that refuses better ones."""
+    lines = [limits.clean(page.title)]
+    for part in page.parts:
+        if isinstance(part, prose.Paragraph):
+            lines.append(_plain_lines(part.lines))
+        else:
+            lines.append(_tail(limits.clean(part.text, lines=True), limits.PLAIN_SECTION))
+    text = limits.cut("\n".join(lines), limits.PLAIN_SECTION)
+    section = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
+    return Rendered(text=_fallback(text), blocks=(section,))
+
+
+def _fallback(text: str) -> str:
+    # A server that shows this text reads it as markup, where backticks would make code.
+    return limits.cut_escaped(text.replace("`", "`\u200b"), limits.TEXT)
+
+
+def _few(
+    parts: Sequence[prose.Paragraph | prose.Verbatim],
+) -> tuple[list[prose.Paragraph | prose.Verbatim], int]:
+    kept = [part for part in parts if isinstance(part, prose.Verbatim) or part.lines]
+    most = limits.BLOCKS - 2
+    lost = sum(len(p.lines) if isinstance(p, prose.Paragraph) else 1 for p in kept[most:])
+    return kept[:most], lost
+
+
+def _header(title: str) -> Json:
+    return {
+        "type": "header",
+        "text": {"type": "plain_text", "text": title or limits.ELLIPSIS, "emoji": False},
+    }
+
+
+def _rich(kind: str, runs: list[Json]) -> Json:
+    return {"type": "rich_text", "elements": [{"type": kind, "elements": runs}]}
+
+
+def _text(text: str) -> Json:
+    return {"type": "text", "text": text}
+
+
+def _fit(lines: Sequence[prose.Line], room: int) -> tuple[list[prose.Line], int]:
+    """Return the lines that fit, and how many do not; one too long by itself is cut."""
+    kept: list[prose.Line] = []
+    for index, line in enumerate(lines):
+        cost = limits.size(_runs([line])) + len("\\n")
+        if cost > room:
+            part = _start(line, room)
+            if part:
+                kept.append(part)
+            return kept, len(lines) - index
+        kept.append(line)
+        room -= cost
+    return kept, 0
+
+
+def _start(line: prose.Line, room: int) -> prose.Line:
+    kept: list[prose.Piece] = []
+    for piece in line:
+        room -= limits.size(_element(piece)) + 1
+        if room < 0:
+            break
+        kept.append(piece)
+    return (*kept, prose.Run(f" {limits.ELLIPSIS}")) if kept else ()
+
+
+def _tail(text: str, room: int) -> str:
+    if not text.strip() or room - _FRAME < _WORTH:
+        return ""
+    if limits.size(text) <= room - _FRAME:
+        return text
+    kept = limits.end_of(text, room - _FRAME - _NOTE)
+    return f"{wording.earlier_cut(len(text) - len(kept))}\n{kept}"
+
+
+def _runs(lines: Sequence[prose.Line]) -> list[Json]:
+    """Runs of lines, neighbouring plain ones joined: each costs some 30 bytes by itself."""
+    made: list[Json] = []
+    for index, line in enumerate(lines):
+        pieces = [*line] if index == 0 else [prose.Run("\n"), *line]
+        for piece in pieces:
+            element = _NEWLINE if piece == prose.Run("\n") else _element(piece)
+            joins = element["type"] == "text" and "style" not in element
+            if joins and made and made[-1]["type"] == "text" and "style" not in made[-1]:
+                made[-1] = _text(made[-1]["text"] + element["text"])
+            else:
+                made.append(dict(element))
+    return made
+
+
+_NEWLINE: Json = {"type": "text", "text": "\n"}
+
+
+def _element(piece: prose.Piece) -> Json:
+    match piece:
+        case prose.Moment(at=at):
+            return {
+                "type": "date",
+                "timestamp": int(at.timestamp()),
+                "format": "{date_short_pretty} {time_secs}",
+                "fallback": wording.utc(at),
+            }
+        case prose.Link(url=url, text=text):
+            return {"type": "link", "url": url, "text": text}
+        case prose.Run(text=text, style=style):
+            element = _text(limits.cut(limits.clean(text), limits.RUN) or " ")
+            if style is prose.Style.STRONG:
+                element["style"] = {"bold": True}
+            elif style is prose.Style.CODE:
+                element["style"] = {"code": True}
+            return element
+
+
+def _plain_lines(lines: Sequence[prose.Line]) -> str:
+    return "\n".join("".join(_plain_piece(piece) for piece in line) for line in lines)
+
+
+def _plain_piece(piece: prose.Piece) -> str:
+    match piece:
+        case prose.Moment(at=at):
+            return wording.utc(at)
+        case prose.Link(url=url, text=text):
+            return f"{text} ({url})"
+        case prose.Run(text=text):
+            return limits.cut(limits.clean(text), limits.RUN)

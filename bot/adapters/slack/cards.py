@@ -1,0 +1,173 @@
+"""The live message of an incident, and one message for many.
+
+Read on a phone at night: at most ten lines, each beginning with what it tells; where, how many,
+why, since when, what next. Everything else is in the thread.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.adapters.slack import limits, prose, wording
+from bot.domain import incident, notice
+
+_NAMED = 12
+"""Names on a card; the thread has the rest."""
+_WHY = 280
+"""Characters of the reason; about four lines on a phone."""
+_SKEW = timedelta(seconds=1)
+"""Kubernetes' stamps are whole seconds and another machine's: a kill may seem seen before it."""
+
+
+def card(view: notice.CardView) -> prose.Page:
+    """Say all that a person needs to decide whether to get up."""
+    value = view.incident
+    lines = [
+        prose.labelled(wording.WHERE, place(value)),
+        *_members(value),
+        _why(value),
+        _since(view),
+        prose.labelled(wording.STATUS, wording.state(value)),
+    ]
+    if value.state is not incident.State.RESOLVED:
+        if value.unseen:
+            lines.append(prose.labelled(wording.UNSEEN, wording.UNSEEN_TEXT))
+        if value.cure:
+            lines.append(prose.labelled(wording.NEXT, limits.cut(value.cure, _WHY)))
+    lines.append(_told(view))
+    return prose.Page(title=title(value), parts=(prose.paragraph(*lines),))
+
+
+def digest(view: notice.DigestView) -> prose.Page:
+    """List incidents, the standing ones first, the worst of them first."""
+    ordered = sorted(
+        view.incidents,
+        key=lambda i: (i.state is incident.State.RESOLVED, -i.severity.rank, i.id),
+    )
+    lines = [brief(value) for value in ordered]
+    return prose.Page(title=wording.digest_title(view.incidents), parts=(prose.paragraph(*lines),))
+
+
+def mark(value: incident.Incident) -> str:
+    """How bad it is, in a sign and a word."""
+    if value.state is incident.State.RESOLVED:
+        return wording.RESOLVED
+    return wording.SEVERITY[value.severity]
+
+
+def title(value: incident.Incident) -> str:
+    """The headline: how bad, which, what."""
+    return f"{mark(value)} · {value.name} · {value.summary}"
+
+
+def place(value: incident.Incident) -> str:
+    """Which workload of which cluster."""
+    workload = "" if value.workload.kind == "Cluster" else f" · {value.workload}"
+    return f"{value.cluster}{workload}"
+
+
+def brief(value: incident.Incident) -> prose.Line:
+    """One incident in one line."""
+    number = wording.affected(len(value.affected), value.population)
+    return prose.line(
+        prose.strong(f"{mark(value)} · {value.name}"),
+        f"  {limits.cut(value.summary, _WHY)} · {place(value)} · {number} · {wording.state(value)}",
+    )
+
+
+def names(members: Sequence[incident.Member], most: int = _NAMED) -> prose.Line:
+    """The first names in the order people count, and how many more there are."""
+    found = sorted({member.name for member in members}, key=_counted)
+    pieces = prose.listed([limits.cut(limits.clean(name), limits.NAME) for name in found[:most]])
+    if len(found) > most:
+        pieces = (*pieces, prose.Run(wording.more_in_thread(len(found) - most)))
+    return pieces
+
+
+def _counted(name: str) -> list[tuple[int, str]]:
+    """Sort node-9 before node-10; digits as text, for a hostile name may hold thousands."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name[:200])
+    return [
+        (len(part.lstrip("0")) if part[0].isdigit() else 0, part.lstrip("0") or part)
+        for part in parts
+    ]
+
+
+def _members(value: incident.Incident) -> list[prose.Line]:
+    worst = wording.at_worst(value.peak) if value.peak > len(value.affected) else ""
+    if value.state is incident.State.RESOLVED:
+        number = wording.affected(value.peak, value.population)
+        were = value.recovered or value.members
+        return [prose.labelled(wording.RECOVERED, number, *_after_colon(names(were)))]
+    number = wording.affected(len(value.affected), value.population)
+    lines = [prose.labelled(wording.AFFECTED, number + worst, *_after_colon(names(value.affected)))]
+    recovering = [member for member in value.members if member.clear_since is not None]
+    if recovering:
+        lines.append(prose.labelled(wording.RECOVERING, *names(recovering)))
+    return lines
+
+
+def _after_colon(pieces: prose.Line) -> prose.Line:
+    return (prose.Run(": "), *pieces) if pieces else ()
+
+
+def strongest(value: incident.Incident) -> incident.Member | None:
+    """The member that shows best why: the worst, then the most often, then the newest."""
+    members = value.affected or value.members or value.recovered
+    return max(
+        members,
+        key=lambda m: (m.severity.rank, m.occurrences, m.happened_at or m.first_seen_at, m.name),
+        default=None,
+    )
+
+
+def _why(value: incident.Incident) -> prose.Line:
+    shown = strongest(value)
+    if shown is None:
+        return ()
+    told = [] if shown.summary in ("", value.summary) else [shown.summary]
+    told += [proof for proof in shown.evidence[:3] if proof]
+    if not told:
+        return ()
+    text = limits.cut(" · ".join(told), _WHY)
+    name = limits.cut(limits.clean(shown.name), limits.NAME)
+    return prose.labelled(wording.WHY, prose.code(name), f": {text}")
+
+
+def _since(view: notice.CardView) -> prose.Line:
+    value = view.incident
+    known = [member.since for member in value.members if member.since is not None]
+    began = min([value.opened_at, *known])
+    if value.state is incident.State.RESOLVED and value.resolved_at is not None:
+        lasted = (value.resolved_at - began).total_seconds()
+        return prose.labelled(
+            wording.LASTED,
+            f"{wording.duration(lasted)}: ",
+            prose.Moment(began),
+            wording.FROM_TO,
+            prose.Moment(value.resolved_at),
+        )
+    pieces: list[str | prose.Piece] = [
+        prose.Moment(began),
+        wording.ago((view.now - began).total_seconds()),
+    ]
+    if value.happened_at is not None and value.happened_at - began > _SKEW:
+        pieces += [wording.LAST_AT, prose.Moment(value.happened_at)]
+    return prose.labelled(wording.SINCE, *pieces)
+
+
+def _told(view: notice.CardView) -> prose.Line:
+    """How fast this was told; on a later edit, newer occurrences say nothing about that."""
+    value = view.incident
+    seen = told = None
+    if view.detected_at is not None:
+        happened = value.happened_at
+        if happened is not None and happened <= view.detected_at + _SKEW:
+            seen = max((view.detected_at - happened).total_seconds(), 0.0)
+        told = max(((view.posted_at or view.now) - view.detected_at).total_seconds(), 0.0)
+    parts = []
+    if seen is not None or told is not None:
+        parts.append(wording.latency(seen=seen, told=told))
+    if view.delayed_seconds > 0:
+        parts.append(wording.delayed(view.delayed_seconds))
+    return prose.labelled(wording.TOLD, "; ".join(parts)) if parts else ()

@@ -1,0 +1,17 @@
+"""A reply in a thread, or a message of its own: the particulars behind a card."""
+
+from bot.adapters.slack import prose
+from bot.domain import notice
+
+
+def detail(value: notice.Detail) -> prose.Page:
+    """Show each section: its heading, its sentences, its text as it is."""
+    parts: list[prose.Paragraph | prose.Verbatim] = []
+    for section in value.sections:
+        lines = [prose.line(text) for text in section.lines]
+        if section.heading:
+            lines.insert(0, prose.line(prose.strong(section.heading)))
+        parts.append(prose.paragraph(*lines))
+        if section.verbatim.strip():
+            parts.append(prose.Verbatim(section.verbatim))
+    return prose.Page(title=value.title, parts=tuple(parts))

@@ -1,0 +1,104 @@
+"""What is said, before it is Slack's: pages of lines of typed pieces.
+
+A piece knows what it is (plain, strong, code, a moment, a link to a message of ours), so that no
+text needs markup and none can become markup. `blocks` shows a page twice, as blocks and as plain
+text, and both say the same because they are made of the same pieces.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class Style(enum.StrEnum):
+    """How a run of text looks."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of text."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time: shown in the reader's own zone where Slack can, else in UTC."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to a place that we made ourselves; never an address out of a cluster."""
+
+    url: str
+    text: str
+
+
+Piece = Run | Moment | Link
+Line = tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Lines that stand together."""
+
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """Text shown as it is, such as a log; its end is kept when it is too long."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message or answer."""
+
+    title: str
+    parts: tuple[Paragraph | Verbatim, ...] = ()
+
+
+def line(*pieces: str | Piece) -> Line:
+    """Make a line; bare strings are plain runs, empty ones are left out."""
+    made = (Run(piece) if isinstance(piece, str) else piece for piece in pieces)
+    return tuple(piece for piece in made if not isinstance(piece, Run) or piece.text)
+
+
+def strong(text: str) -> Run:
+    """A run that stands out."""
+    return Run(text, Style.STRONG)
+
+
+def code(text: str) -> Run:
+    """A run to be read letter by letter: a name, a command."""
+    return Run(text, Style.CODE)
+
+
+def labelled(label: str, *pieces: str | Piece) -> Line:
+    """Make a line that begins with what it tells."""
+    return line(strong(label), "  ", *pieces)
+
+
+def listed(names: Sequence[str]) -> Line:
+    """Names one after the other, each to be read letter by letter."""
+    pieces: list[Piece] = []
+    for name in names:
+        if pieces:
+            pieces.append(Run(", "))
+        pieces.append(code(name))
+    return tuple(pieces)
+
+
+def paragraph(*lines: Line) -> Paragraph:
+    """Make a paragraph of the lines that say something."""
+    return Paragraph(tuple(said for said in lines if said))

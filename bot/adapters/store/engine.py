@@ -1,0 +1,190 @@
+"""Connections and transactions: one writer at a time, readers beside it.
+
+SQLite begins every unit with BEGIN IMMEDIATE. The driver's own habit, to open a transaction at
+the first write, loses updates without a word, and a transaction that starts as a reader fails at
+once when it wants to write, however long the busy timeout. PostgreSQL takes one advisory lock at
+the start of a unit, so that a read and the write that follows from it are one there too.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from bot.adapters.store import faults, options, turns
+from bot.adapters.store import location as locations
+from bot.domain import errors
+
+WRITER_LOCK = 0x666C616E6E656C01
+"""The advisory lock of units on PostgreSQL; any number that others are unlikely to choose."""
+
+Upsert = sqlite.Insert | postgresql.Insert
+
+
+def create(
+    location: locations.Location, options: options.Options, *, writer: bool, pool_size: int
+) -> AsyncEngine:
+    """Return an engine that opens nothing yet."""
+    common: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": options.turn_timeout.total_seconds(),
+        "hide_parameters": True,  # Log tails are parameters, and errors are logged.
+    }
+    if location.path is None:
+        if not writer:
+            common["isolation_level"] = "AUTOCOMMIT"
+        return create_async_engine(
+            location.url,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": options.connect_timeout.total_seconds(),
+                "command_timeout": options.answer_timeout.total_seconds(),
+            },
+            **common,
+        )
+    engine = create_async_engine(
+        location.url,
+        # None: the driver begins nothing by itself.
+        connect_args={
+            "isolation_level": None,
+            "timeout": options.busy_timeout.total_seconds(),
+        },
+        **common,
+    )
+    pragmas = _writer_pragmas() if writer else ("PRAGMA query_only = ON",)
+
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401
+        try:
+            cursor = connection.cursor()
+            for pragma in pragmas:
+                cursor.execute(pragma)
+            cursor.close()
+        except BaseException:
+            connection.close()  # The pool does not know it yet, so nobody else would.
+            raise
+
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    sa.event.listen(engine.sync_engine, "connect", prepare)
+    if writer:
+        sa.event.listen(engine.sync_engine, "begin", begin)
+    return engine
+
+
+def _writer_pragmas() -> tuple[str, ...]:
+    # FULL: with NORMAL the last commits may be lost with the power, and an alert with them.
+    return (
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+    )
+
+
+class Session:
+    """Statements of one open unit. A cancelled caller never interrupts the driver."""
+
+    def __init__(self, connection: AsyncConnection, location: locations.Location) -> None:
+        self._connection = connection
+        self._location = location
+
+    async def run(
+        self,
+        statement: sa.Executable,
+        parameters: Sequence[dict[str, Any]] | None = None,
+    ) -> sa.CursorResult[Any]:
+        """Execute one statement, once for each of the parameter sets if there are any."""
+        return await turns.undisturbed(self._run(statement, parameters))
+
+    async def _run(
+        self, statement: sa.Executable, parameters: Sequence[dict[str, Any]] | None
+    ) -> sa.CursorResult[Any]:
+        with faults.translated(self._location):
+            return await self._connection.execute(statement, parameters)
+
+    def upsert(self, table: sa.Table, values: Sequence[str]) -> Upsert:
+        """Return an INSERT that replaces those columns where the primary key is taken."""
+        insert: Upsert
+        if self._connection.dialect.name == "sqlite":
+            insert = sqlite.insert(table)
+        else:
+            insert = postgresql.insert(table)
+        return insert.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_={name: insert.excluded[name] for name in values},
+        )
+
+
+class Database:
+    """One database, open: a writer that is taken in turns, and a few readers."""
+
+    def __init__(self, location: locations.Location, options: options.Options) -> None:
+        self.location = location
+        self._options = options
+        self._turns = turns.Turns(options.turn_timeout)
+        self._writer = create(location, options, writer=True, pool_size=1)
+        self._readers = create(location, options, writer=False, pool_size=options.readers)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await turns.undisturbed(self._close())
+
+    async def _close(self) -> None:
+        await self._readers.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def writing(self, *, starting: bool = False) -> AsyncIterator[Session]:
+        """Open a unit: it commits at a clean exit and rolls back otherwise.
+
+        Raises Unavailable if the database cannot be reached or stays locked, also at the commit;
+        then nothing of the unit is stored (or, where a server died while answering, all of it).
+        """
+        async with self._turns.turn():
+            connection = AsyncConnection(self._writer)
+            try:
+                await turns.undisturbed(self._begin(connection, starting=starting))
+                yield Session(connection, self.location)
+                await turns.undisturbed(self._commit(connection))
+            finally:
+                await turns.undisturbed(self._leave(connection))
+
+    async def _begin(self, connection: AsyncConnection, *, starting: bool) -> None:
+        with faults.translated(self.location, starting=starting):
+            await connection.start()
+            await connection.begin()
+            if self.location.path is None:
+                milliseconds = int(self._options.busy_timeout.total_seconds() * 1000)
+                await connection.execute(
+                    sa.select(sa.func.set_config("lock_timeout", f"{milliseconds}ms", True))  # noqa: FBT003
+                )
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
+
+    async def _commit(self, connection: AsyncConnection) -> None:
+        with faults.translated(self.location):
+            await connection.commit()
+
+    async def _leave(self, connection: AsyncConnection) -> None:
+        """Give the connection back; what was not committed is rolled back by that."""
+        if connection.sync_connection is None:
+            return
+        try:
+            with faults.translated(self.location):
+                await connection.close()
+        except errors.Unavailable:
+            # The rollback itself failed: the connection is dead and the server has rolled back.
+            await connection.invalidate()
+
+    async def read(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """Return the rows of one SELECT, answered beside any unit that is open."""
+        return await turns.undisturbed(self._read(statement))
+
+    async def _read(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        with faults.translated(self.location):
+            async with self._readers.connect() as connection:
+                result = await connection.execute(statement)
+                return result.all()

@@ -1,0 +1,152 @@
+"""The tables, as SQLAlchemy knows them; `migrations` builds them, a test compares the two.
+
+Each row of incidents, ledger and outbox is a JSON document beside the few columns that queries
+ask for, so that a value may gain a field without a migration.
+"""
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Every constraint has a name on every server: one without cannot be altered by a migration."""
+
+
+class Moment(TypeDecorator[dt.datetime]):
+    """An aware time, kept as UTC with its microseconds. A naive one is a mistake."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: dt.datetime | None, dialect: Dialect
+    ) -> dt.datetime | None:
+        """Turn it to UTC; SQLite has no zones, and there the zone is understood."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value.isoformat()}")
+        moment = value.astimezone(dt.UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:  # noqa: ANN401
+        """Return it aware, in UTC."""
+        del dialect
+        if not isinstance(value, dt.datetime):
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+# SQLite numbers rows by itself only in a column of the very type INTEGER.
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("resolved_at", Moment),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Index(None, "cluster", "state", "resolved_at"),
+    sa.Index(None, "state", "id"),
+    sqlite_autoincrement=True,  # A number that was spoken aloud is never given again.
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("cluster", sa.Text, primary_key=True),
+    sa.Column("uid", sa.Text, primary_key=True),
+    sa.Column("container", sa.Text, primary_key=True),
+    sa.Column("document", sa.Text, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    # The order of insertion, which neither ids nor the wall clock can be trusted with.
+    sa.Column("seq", Number, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("incident", Number, sa.ForeignKey("incidents.id")),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("delivery", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("not_before", Moment),
+    sa.Column("claimed_at", Moment),
+    sa.Column("sent_at", Moment),
+    sa.Column("failed_at", Moment),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Index(None, "delivery", "priority", "created_at"),
+    sa.Index(None, "incident", "channel", "kind", "delivery"),
+    sqlite_autoincrement=True,
+)
+
+PENDING_CARD = "kind = 'card' AND delivery = 'pending'"
+
+sa.Index(
+    "uq_outbox_pending_card",
+    outbox.c.incident,
+    outbox.c.channel,
+    unique=True,
+    sqlite_where=sa.text(PENDING_CARD),
+    postgresql_where=sa.text(PENDING_CARD),
+)
+
+digests = sa.Table(
+    "digests",
+    metadata,
+    sa.Column("incident", Number, sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("seq", Number, sa.ForeignKey("outbox.seq", ondelete="CASCADE"), primary_key=True),
+)
+
+posted = sa.Table(
+    "posted",
+    metadata,
+    sa.Column("incident", Number, sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("ts", sa.Text, nullable=False),
+    sa.Column("posted_at", Moment, nullable=False),
+    sa.Column("edited_at", Moment, nullable=False),
+    sa.Column("digest", sa.Boolean, nullable=False),
+    sa.Index(None, "channel", "ts"),
+)
+
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+timeline = sa.Table(
+    "timeline",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index(None, "subject", "id"),
+    sqlite_autoincrement=True,
+)

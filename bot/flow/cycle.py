@@ -1,0 +1,241 @@
+"""One cluster's loop: look once, judge, match with what is open, decide what to tell, store.
+
+Everything a cycle decides is written in one transaction, outbox rows included, so that a crash
+at any instant either repeats the whole decision or none of it.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot import checks
+from bot.domain import errors, ledger, notice, snapshot, tracking
+from bot.domain.incident import Incident, State
+from bot.flow import judge, ports, tell
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one cluster is judged and where it is told."""
+
+    channel: str
+    limits: checks.Limits = field(default_factory=checks.Limits)
+    ledger: ledger.Policy = field(default_factory=ledger.Policy)
+    tracking: tracking.Policy = field(default_factory=tracking.Policy)
+    debounce: timedelta = timedelta(milliseconds=250)
+    """How long changes are gathered before a cycle. A burst is then one cycle; an alert later."""
+    watermark_every: timedelta = timedelta(seconds=10)
+    """How often the moment up to which the cluster was watched is stored while nothing happens.
+
+    After a crash, what ended within this span before it may be counted as unobserved.
+    """
+    retry_after: timedelta = timedelta(seconds=1)
+    """How soon a cycle is repeated that could not be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one cycle found and did, for those who ask."""
+
+    snapshot: snapshot.Snapshot
+    judgement: judge.Judgement
+    notices: tuple[notice.Notice, ...]
+    seconds: float
+
+
+class Cycle:
+    """Judges one cluster whenever it changed, or when asked.
+
+    Args:
+        mirror: the cluster.
+        store: where incidents, ledger and outbox live.
+        clock: time.
+        telemetry: numbers.
+        options: thresholds and the channel.
+        told: called after rows were stored, to wake the sender.
+    """
+
+    def __init__(
+        self,
+        mirror: ports.Mirror,
+        store: ports.Store,
+        *,
+        clock: ports.Clock,
+        telemetry: ports.Telemetry,
+        options: Options,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._mirror = mirror
+        self._store = store
+        self._clock = clock
+        self._telemetry = telemetry
+        self._options = options
+        self._told = told
+        self._lock = asyncio.Lock()
+        self._ledger: ledger.Ledger | None = None
+        self._marked_at: datetime | None = None
+        self.latest: Outcome | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self._mirror.cluster
+
+    @property
+    def channel(self) -> str:
+        """The channel that hears of it."""
+        return self._options.channel
+
+    @property
+    def options(self) -> Options:
+        """The thresholds in force."""
+        return self._options
+
+    @property
+    def mirror(self) -> ports.Mirror:
+        """The cluster itself."""
+        return self._mirror
+
+    async def run(self) -> None:
+        """Judge at every change that matters, until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except errors.Unavailable as error:
+                # Nothing is lost: the ledger in memory has not moved, so the next cycle decides
+                # the same again.
+                log.warning("cycle_not_stored", cluster=self.cluster, error=str(error))
+                await self._clock.sleep(self._options.retry_after.total_seconds())
+                continue
+            await self._mirror.changed()
+            await self._clock.sleep(self._options.debounce.total_seconds())
+
+    async def once(self) -> Outcome:
+        """Take one snapshot and act on it. Raises Unavailable if it could not be stored."""
+        async with self._lock:
+            started = self._clock.monotonic()
+            remembered = await self._remembered()
+            taken = self._mirror.snapshot()
+            update = ledger.observe(remembered, taken, self._options.ledger)
+            judgement = judge.judge(
+                checks.Context(
+                    snapshot=taken,
+                    ledger=update.ledger,
+                    limits=self._options.limits,
+                    policy=self._options.ledger,
+                )
+            )
+            notices = await self._store_all(taken, update, judgement)
+            seconds = self._clock.monotonic() - started
+            outcome = Outcome(
+                snapshot=judge.with_gaps(taken, judgement.gaps),
+                judgement=judgement,
+                notices=tuple(notices),
+                seconds=seconds,
+            )
+            self.latest = outcome
+        self._measure(outcome)
+        if notices:
+            self._told()
+        return outcome
+
+    async def _remembered(self) -> ledger.Ledger:
+        if self._ledger is None:
+            records = await self._store.records(self.cluster)
+            mark = await self._store.mark(self._mark_key)
+            self._ledger = ledger.Ledger(
+                records={(record.uid, record.container): record for record in records},
+                seen_until=datetime.fromisoformat(mark) if mark else None,
+            )
+        return self._ledger
+
+    @property
+    def _mark_key(self) -> str:
+        return f"seen_until/{self.cluster}"
+
+    async def _store_all(
+        self, taken: snapshot.Snapshot, update: ledger.Update, judgement: judge.Judgement
+    ) -> list[notice.Notice]:
+        now = taken.taken_at
+        policy = self._options.tracking
+        stored: list[notice.Notice] = []
+        async with self._store.unit() as unit:
+            open_incidents = await unit.incidents(
+                self.cluster, resolved_after=now - policy.reopen_within
+            )
+            notices = tracking.reconcile(
+                judgement.findings,
+                open_incidents,
+                taken,
+                judged=judgement.judged,
+                policy=policy,
+            )
+            stored.extend([await self._store_notice(unit, told, now) for told in notices])
+            due = self._marked_at is None or now - self._marked_at >= self._options.watermark_every
+            if update.changed:
+                await unit.save_records(self.cluster, update.changed)
+            if update.forgotten:
+                await unit.forget_records(self.cluster, update.forgotten)
+            if (due or update.changed) and update.ledger.seen_until is not None:
+                await unit.set_mark(self._mark_key, update.ledger.seen_until.isoformat())
+                self._marked_at = now
+        self._ledger = update.ledger
+        self._gauge(open_incidents, stored)
+        return stored
+
+    async def _store_notice(
+        self, unit: ports.Unit, told: notice.Notice, now: datetime
+    ) -> notice.Notice:
+        incident = await unit.save_incident(told.incident)
+        stored = notice.Notice(
+            incident=incident, reason=told.reason, text=told.text, calls=told.calls
+        )
+        await unit.add_timeline(
+            at=now, subject=incident.name, kind=told.reason.value, text=told.text
+        )
+        for row in tell.rows(stored, self.channel, now=now, new_id=lambda: uuid.uuid4().hex):
+            await unit.enqueue(row)
+        log.info(
+            "incident_told",
+            reason=told.reason.value,
+            incident=incident.name,
+            check=incident.check,
+            cluster=self.cluster,
+            workload=str(incident.workload),
+            severity=incident.severity.value,
+            members=len(incident.affected),
+            why=told.text,
+        )
+        return stored
+
+    def _gauge(self, before: list[Incident], notices: list[notice.Notice]) -> None:
+        latest = {incident.id: incident for incident in before}
+        latest.update({told.incident.id: told.incident for told in notices})
+        counts = dict.fromkeys(State, 0)
+        for incident in latest.values():
+            counts[incident.state] += 1
+        for state in (State.OPEN, State.ACKNOWLEDGED):
+            self._telemetry.gauge(
+                "incidents", counts[state], cluster=self.cluster, state=state.value
+            )
+
+    def _measure(self, outcome: Outcome) -> None:
+        self._telemetry.observe("cycle_seconds", outcome.seconds, cluster=self.cluster)
+        counts: dict[tuple[str, str], int] = {
+            (name, severity): 0
+            for name in checks.ALL_CHECKS
+            for severity in ("critical", "warning", "info")
+        }
+        for found in outcome.judgement.findings:
+            counts[found.check, found.severity.value] += 1
+        for (name, severity), number in counts.items():
+            self._telemetry.gauge(
+                "findings", number, cluster=self.cluster, check=name, severity=severity
+            )
+        self._telemetry.gauge("gaps", len(outcome.snapshot.gaps), cluster=self.cluster)

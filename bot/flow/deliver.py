@@ -1,0 +1,352 @@
+"""Deliver: empty the outbox into Slack, in order, paced, and never twice knowingly.
+
+One courier a channel. A row is claimed in the store before it is sent and settled after; what is
+found claimed (this process or one before it died, or Slack answered neither yes nor no) is looked
+for in the channel's history by its outbox id before anything else is posted there.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain import errors, notice
+from bot.domain.finding import Severity
+from bot.domain.incident import Incident
+from bot.flow import ports, tell
+
+log = structlog.get_logger(__name__)
+
+Compose = Callable[[Incident], Awaitable[Sequence[notice.Detail]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The pace of telling. Slack's rules: about one message a second a channel."""
+
+    post_interval: timedelta = timedelta(seconds=1)
+    """Between two messages of one channel."""
+    edit_interval: timedelta = timedelta(seconds=3)
+    """Between two edits of one card; what happened meanwhile is in the next edit."""
+    digest_over: int = 10
+    """With more first cards waiting than this, those not critical become one digest."""
+    digest_size: int = 25
+    """Incidents in one digest message; one line each stays within Slack's limits."""
+    backoff_first: timedelta = timedelta(seconds=1)
+    backoff_most: timedelta = timedelta(seconds=60)
+    """Waits between tries while Slack cannot be reached, doubling from first to most."""
+    delayed_after: timedelta = timedelta(seconds=5)
+    """A first card that waited longer says by how much."""
+    poll: timedelta = timedelta(seconds=1)
+    """How often the outbox is looked at without having been woken."""
+
+
+class Courier:
+    """Delivers the rows of one channel, one at a time."""
+
+    def __init__(
+        self,
+        channel: str,
+        store: ports.Store,
+        messenger: ports.Messenger,
+        *,
+        clock: ports.Clock,
+        telemetry: ports.Telemetry,
+        compose: Compose,
+        options: Options,
+    ) -> None:
+        self._channel = channel
+        self._store = store
+        self._messenger = messenger
+        self._clock = clock
+        self._telemetry = telemetry
+        self._compose = compose
+        self._options = options
+        self._unsettled: list[notice.Outgoing] = []
+        self._not_before = 0.0
+        self._failures = 0
+
+    def adopt(self, rows: Sequence[notice.Outgoing]) -> None:
+        """Take over rows that somebody claimed and did not settle."""
+        known = {row.id for row in self._unsettled}
+        self._unsettled.extend(row for row in rows if row.id not in known)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether rows wait to be looked for in Slack's history."""
+        return bool(self._unsettled)
+
+    async def work(self) -> None:
+        """Deliver everything that is due, then return. Raises Unavailable of the store only."""
+        while True:
+            await self._wait_turn()
+            if self._unsettled:
+                if not await self._settle(self._unsettled[0]):
+                    return
+                self._unsettled.pop(0)
+                continue
+            await self._collapse()
+            row = await self._store.claim(now=self._clock.now(), channel=self._channel)
+            if row is None:
+                return
+            if not await self._deliver(row):
+                return
+
+    async def _wait_turn(self) -> None:
+        delay = self._not_before - self._clock.monotonic()
+        if delay > 0:
+            await self._clock.sleep(delay)
+
+    def _pace(self) -> None:
+        self._failures = 0
+        self._not_before = self._clock.monotonic() + self._options.post_interval.total_seconds()
+
+    def _back_off(self, error: errors.BotError) -> timedelta:
+        if isinstance(error, ports.RateLimited):
+            wait = timedelta(seconds=error.retry_after)
+        else:
+            first, most = self._options.backoff_first, self._options.backoff_most
+            wait = min(first * 2 ** min(self._failures, 16), most)
+            self._failures += 1
+        self._not_before = self._clock.monotonic() + wait.total_seconds()
+        if self._failures <= 1:
+            log.warning(
+                "slack_delivery_waits", channel=self._channel, error=str(error), wait=str(wait)
+            )
+        return wait
+
+    async def _settle(self, row: notice.Outgoing) -> bool:
+        """Find out whether a claimed row was sent. False: not known yet, ask again later."""
+        now = self._clock.now()
+        if await self._shown(row) is not None:
+            # An edit, which may be repeated without harm.
+            await self._store.postpone(row, not_before=now, error="edit interrupted")
+            return True
+        try:
+            thread_ts = await self._thread(row)
+            since = (row.claimed_at or row.created_at) - timedelta(minutes=5)
+            found = await self._messenger.find(
+                self._channel, row.id, since=since, thread_ts=thread_ts
+            )
+        except errors.Unavailable as error:
+            self._back_off(error)
+            return False
+        except (errors.Refused, errors.Conflict, errors.Misconfigured) as error:
+            log.warning(
+                "delivery_unknown", row=row.id, channel=self._channel, error=str(error),
+                consequence="sent again; a duplicate is better than a loss",
+            )  # fmt: skip
+            found = None
+        if found is None:
+            await self._store.postpone(row, not_before=now, error="was not sent")
+        else:
+            log.info("delivery_reconciled", row=row.id, channel=self._channel, ts=found)
+            await self._delivered(row, found, now)
+            if row.kind is notice.Kind.CARD:
+                await self._renew(row)
+        return True
+
+    async def _renew(self, row: notice.Outgoing) -> None:
+        """Have a card edited again, because what was sent may be older than what is known."""
+        async with self._store.unit() as unit:
+            await unit.enqueue(
+                notice.Outgoing(
+                    id=f"{row.id}r",
+                    kind=notice.Kind.CARD,
+                    channel=row.channel,
+                    created_at=self._clock.now(),
+                    cluster=row.cluster,
+                    incident=row.incident,
+                    priority=tell.PRIORITY_EDIT,
+                )
+            )
+
+    async def _shown(self, row: notice.Outgoing) -> notice.Posted | None:
+        if row.kind is not notice.Kind.CARD or row.incident is None:
+            return None
+        for posted in await self._store.posted(row.incident):
+            if posted.channel == self._channel:
+                return posted
+        return None
+
+    async def _thread(self, row: notice.Outgoing) -> str:
+        if row.kind is not notice.Kind.DETAIL or row.incident is None:
+            return ""
+        for posted in await self._store.posted(row.incident):
+            if posted.channel == self._channel:
+                return posted.ts
+        return ""
+
+    async def _delivered(self, row: notice.Outgoing, ts: str, now: datetime) -> None:
+        shows: tuple[int, ...] = row.incidents if row.kind is notice.Kind.DIGEST else ()
+        if row.kind is notice.Kind.CARD and row.incident is not None:
+            shows = (row.incident,)
+        posted = [
+            notice.Posted(
+                incident=number,
+                channel=self._channel,
+                ts=ts,
+                posted_at=now,
+                edited_at=now,
+                digest=row.kind is notice.Kind.DIGEST,
+            )
+            for number in shows
+        ]
+        await self._store.delivered([row], at=now, posted=posted)
+
+    async def _deliver(self, row: notice.Outgoing) -> bool:
+        """Send one claimed row. False: stop here for now."""
+        try:
+            if row.kind is notice.Kind.CARD:
+                await self._card(row)
+            elif row.kind is notice.Kind.DIGEST:
+                await self._send_digest(row)
+            else:
+                await self._detail(row)
+        except ports.Ambiguous as error:
+            self._unsettled.append(row)
+            self._back_off(error)
+        except ports.MessageGone as error:
+            await self._message_gone(row, error)
+        except errors.Unavailable as error:
+            wait = self._back_off(error)
+            await self._store.postpone(row, not_before=self._clock.now() + wait, error=str(error))
+        except (errors.Refused, errors.Misconfigured, errors.Conflict) as error:
+            log.warning("delivery_refused", row=row.id, channel=self._channel, error=str(error))
+            self._telemetry.count("outbox_failed_total", channel_kind=row.kind.value)
+            await self._store.failed(row, at=self._clock.now(), error=str(error))
+            self._pace()
+        return True
+
+    async def _message_gone(self, row: notice.Outgoing, error: errors.BotError) -> None:
+        log.warning("message_gone", row=row.id, channel=self._channel, error=str(error))
+        now = self._clock.now()
+        if row.kind is notice.Kind.DETAIL and row.incident is not None:
+            # Its card was deleted: post a new card first, then reply there.
+            async with self._store.unit() as unit:
+                await unit.enqueue(
+                    notice.Outgoing(
+                        id=f"{row.id}c",
+                        kind=notice.Kind.CARD,
+                        channel=row.channel,
+                        created_at=now,
+                        cluster=row.cluster,
+                        incident=row.incident,
+                        priority=tell.PRIORITY_CALL,
+                    )
+                )
+        await self._store.postpone(row, not_before=now, error=str(error), forget_posted=True)
+
+    async def _card(self, row: notice.Outgoing) -> None:
+        incident = await self._store.incident(row.incident or 0)
+        if incident is None:
+            await self._store.failed(row, at=self._clock.now(), error="its incident is gone")
+            return
+        shown = await self._shown(row)
+        if shown is not None:
+            await self._edit(row, incident, shown)
+            return
+        now = self._clock.now()
+        waited = now - row.created_at
+        delayed = waited.total_seconds() if waited >= self._options.delayed_after else 0.0
+        view = notice.CardView(
+            incident=incident, now=now, posted_at=now, detected_at=_detected(incident),
+            delayed_seconds=delayed,
+        )  # fmt: skip
+        ts = await self._messenger.post(self._channel, view, row=row)
+        self._pace()
+        now = self._clock.now()
+        await self._delivered(row, ts, now)
+        if incident.happened_at is not None and incident.resolved_at is None:
+            seconds = max(0.0, (now - incident.happened_at).total_seconds())
+            self._telemetry.observe(
+                "detection_latency_seconds", seconds, cluster=incident.cluster, check=incident.check
+            )
+
+    async def _edit(self, row: notice.Outgoing, incident: Incident, shown: notice.Posted) -> None:
+        now = self._clock.now()
+        due = shown.edited_at + self._options.edit_interval
+        if now < due:
+            await self._store.postpone(row, not_before=due, error="")
+            return
+        view: ports.Message
+        together = await self._store.shown_at(self._channel, shown.ts)
+        if shown.digest:
+            view = await self._digest_view(together)
+        else:
+            view = notice.CardView(
+                incident=incident, now=now, posted_at=shown.posted_at,
+                detected_at=_detected(incident),
+            )  # fmt: skip
+        await self._messenger.update(self._channel, shown.ts, view, row=row)
+        self._failures = 0
+        posted = [
+            notice.Posted(
+                incident=number, channel=self._channel, ts=shown.ts, posted_at=shown.posted_at,
+                edited_at=self._clock.now(), digest=shown.digest,
+            )
+            for number in together
+        ]  # fmt: skip
+        await self._store.delivered([row], at=self._clock.now(), posted=posted)
+
+    async def _detail(self, row: notice.Outgoing) -> None:
+        thread_ts = await self._thread(row)
+        detail = row.detail
+        if detail is None:
+            incident = await self._store.incident(row.incident or 0)
+            if incident is None:
+                await self._store.failed(row, at=self._clock.now(), error="its incident is gone")
+                return
+            detail = _joined(await self._compose(incident))
+        await self._messenger.post(self._channel, detail, row=row, thread_ts=thread_ts)
+        self._pace()
+        await self._store.delivered([row], at=self._clock.now())
+
+    async def _collapse(self) -> None:
+        """Turn a long backlog of first cards into digests; nothing is dropped by it."""
+        due = await self._store.due_cards(self._channel, now=self._clock.now())
+        if len(due) <= self._options.digest_over:
+            return
+        pairs = [(row, await self._store.incident(row.incident or 0)) for row in due]
+        known = [(row, incident) for row, incident in pairs if incident is not None]
+        mild = [row for row, incident in known if incident.severity is not Severity.CRITICAL]
+        if len(known) - len(mild) > self._options.digest_over:
+            # Even the critical ones are too many to be read one by one.
+            mild = [row for row, _ in known]
+        for start in range(0, len(mild), self._options.digest_size):
+            rows = mild[start : start + self._options.digest_size]
+            digest = notice.Outgoing(
+                id=uuid.uuid4().hex,
+                kind=notice.Kind.DIGEST,
+                channel=self._channel,
+                created_at=rows[0].created_at,
+                cluster=rows[0].cluster,
+                incidents=tuple(row.incident for row in rows if row.incident is not None),
+                priority=tell.PRIORITY_DIGEST,
+            )
+            await self._store.collapse(rows, digest)
+
+    async def _send_digest(self, row: notice.Outgoing) -> None:
+        view = await self._digest_view(row.incidents)
+        ts = await self._messenger.post(self._channel, view, row=row)
+        self._pace()
+        await self._delivered(row, ts, self._clock.now())
+
+    async def _digest_view(self, numbers: Sequence[int]) -> notice.DigestView:
+        incidents = [await self._store.incident(number) for number in numbers]
+        return notice.DigestView(
+            incidents=tuple(found for found in incidents if found is not None),
+            now=self._clock.now(),
+        )
+
+
+def _detected(incident: Incident) -> datetime:
+    return incident.opened_at if not incident.reopened else incident.changed_at
+
+
+def _joined(details: Sequence[notice.Detail]) -> notice.Detail:
+    """One reply for all particulars: a thread of one message is read, one of five is not."""
+    sections = tuple(section for detail in details for section in detail.sections)
+    return notice.Detail(title=details[0].title if details else "Particulars", sections=sections)

@@ -1,0 +1,196 @@
+"""The desk: every question is answered here, whoever asks."""
+
+import asyncio
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot import checks
+from bot.domain import errors, finding, health, ledger, snapshot
+from bot.domain.incident import Incident
+from bot.flannel import discovery
+from bot.flow import answers, cycle, judge, ports
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Facts of this process that `status` tells."""
+
+    version: str
+    started_at: datetime
+    remediation_enabled: bool
+
+
+class Desk:
+    """Answers from the cycles' latest outcomes and the store.
+
+    Args:
+        cycles: by cluster, in the order of the settings.
+        store: incidents and their stories.
+        clock: time.
+        about: facts of this process.
+        schedule: the scheduler, once it runs.
+        connected: whether Slack is connected now.
+    """
+
+    def __init__(
+        self,
+        cycles: Mapping[str, cycle.Cycle],
+        store: ports.Store,
+        *,
+        clock: ports.Clock,
+        about: About,
+        schedule: ports.Schedule,
+        connected: Callable[[], bool],
+    ) -> None:
+        self._cycles = cycles
+        self._store = store
+        self._clock = clock
+        self._about = about
+        self._schedule = schedule
+        self._connected = connected
+
+    def clusters(self) -> tuple[str, ...]:
+        """Return the names of the clusters."""
+        return tuple(self._cycles)
+
+    def cluster_of(self, channel: str) -> str | None:
+        """Return the cluster whose channel that is; None if none or several share it."""
+        named = [name for name, each in self._cycles.items() if each.channel == channel]
+        return named[0] if len(named) == 1 else None
+
+    def _named(self, cluster: str) -> cycle.Cycle:
+        found = self._cycles.get(cluster)
+        if found is None:
+            near = difflib.get_close_matches(cluster, self._cycles, n=3, cutoff=0.4)
+            known = ", ".join(near or self._cycles)
+            raise errors.Refused(f"there is no cluster {cluster!r}; known: {known}")
+        return found
+
+    def _chosen(self, cluster: str | None) -> list[cycle.Cycle]:
+        return list(self._cycles.values()) if cluster is None else [self._named(cluster)]
+
+    async def status(self, cluster: str | None) -> answers.Status:
+        """Tell how everything is, from what is known now."""
+        chosen = self._chosen(cluster)
+        clusters = await asyncio.gather(*(self._cluster_status(each) for each in chosen))
+        return answers.Status(
+            clusters=tuple(clusters),
+            outbox=await self._store.outbox(),
+            slack_connected=self._connected(),
+            version=self._about.version,
+            started_at=self._about.started_at,
+            remediation_enabled=self._about.remediation_enabled,
+        )
+
+    async def _cluster_status(self, each: cycle.Cycle) -> answers.ClusterStatus:
+        taken = each.mirror.snapshot()
+        judged = each.latest
+        findings: Sequence[finding.Finding] = judged.judgement.findings if judged else ()
+        gaps = (*taken.gaps, *(judged.judgement.gaps if judged else ()))
+        nodes = taken.nodes.values()
+        return answers.ClusterStatus(
+            cluster=each.cluster,
+            taken_at=taken.taken_at,
+            health=health_of(findings, gaps) if judged else health.Health.UNKNOWN,
+            nodes=len(taken.nodes),
+            nodes_ready=sum(node.health is health.Health.HEALTHY for node in nodes),
+            flannel=flannel_of(taken),
+            notes=discovery.out_of_reach(taken),
+            incidents=tuple(await self._store.incidents(cluster=each.cluster)),
+            gaps=gaps,
+            ages=tuple(each.mirror.ages()),
+        )
+
+    async def incidents(self, cluster: str | None) -> answers.IncidentList:
+        """List what is open and what was lately resolved."""
+        if cluster is not None:
+            self._named(cluster)
+        unresolved = await self._store.incidents(cluster=cluster)
+        newest = await self._store.incidents(cluster=cluster, unresolved=False, limit=20)
+        resolved = [each for each in newest if each.resolved_at is not None]
+        return answers.IncidentList(
+            cluster=cluster, unresolved=tuple(unresolved), resolved=tuple(resolved[:10])
+        )
+
+    async def incident(self, number: int) -> answers.IncidentStory:
+        """Tell one incident."""
+        found: Incident | None = await self._store.incident(number)
+        if found is None:
+            known = [each.name for each in await self._store.incidents(unresolved=False, limit=5)]
+            hint = f"; the newest are {', '.join(known)}" if known else "; there is none yet"
+            raise errors.Refused(f"there is no INC-{number}{hint}")
+        posted = await self._store.posted(number)
+        return answers.IncidentStory(
+            incident=found,
+            timeline=tuple(await self._store.timeline(found.name)),
+            posted_channel=posted[0].channel if posted else "",
+            posted_ts=posted[0].ts if posted else "",
+        )
+
+    async def check(self, cluster: str | None) -> answers.CheckReport:
+        """Judge a cluster now; with several clusters one has to be named."""
+        chosen = self._chosen(cluster)
+        if len(chosen) != 1:
+            raise errors.Refused(
+                f"say which cluster: {', '.join(f'@{name}' for name in self._cycles)}"
+            )
+        outcome = await chosen[0].once()
+        return report(outcome.snapshot, outcome.judgement)
+
+    async def schedule(self) -> answers.ScheduleView:
+        """Tell what runs when."""
+        return answers.ScheduleView(jobs=tuple(self._schedule.jobs()), now=self._clock.now())
+
+
+def health_of(
+    findings: Sequence[finding.Finding], gaps: Sequence[snapshot.Gap]
+) -> health.Health:
+    """Any warning or worse is unhealthy; else any gap is unknown; else healthy."""
+    if any(found.severity is not finding.Severity.INFO for found in findings):
+        return health.Health.UNHEALTHY
+    return health.Health.UNKNOWN if gaps else health.Health.HEALTHY
+
+
+def flannel_of(taken: snapshot.Snapshot) -> tuple[answers.FlannelFound, ...]:
+    """Name every flannel DaemonSet of a snapshot."""
+    found = []
+    for each in discovery.find(taken):
+        daemonset = taken.daemonsets[each.namespace, each.daemonset]
+        found.append(
+            answers.FlannelFound(
+                namespace=each.namespace,
+                daemonset=each.daemonset,
+                version=each.version,
+                backend=each.backend,
+                flags=tuple(each.flags.as_text),
+                desired=daemonset.desired,
+                ready=daemonset.ready,
+            )
+        )
+    return tuple(found)
+
+
+def report(taken: snapshot.Snapshot, judgement: judge.Judgement) -> answers.CheckReport:
+    """Put one pass into words that the terminal and Slack share."""
+    return answers.CheckReport(
+        cluster=taken.cluster,
+        taken_at=taken.taken_at,
+        health=health_of(judgement.findings, taken.gaps),
+        flannel=flannel_of(taken),
+        findings=judgement.findings,
+        gaps=taken.gaps,
+        notes=discovery.out_of_reach(taken),
+    )
+
+
+def one_pass(
+    taken: snapshot.Snapshot, *, limits: checks.Limits, policy: ledger.Policy
+) -> answers.CheckReport:
+    """Judge a single snapshot without any memory, as `flannel-bot check` does."""
+    update = ledger.observe(ledger.Ledger(), taken, policy)
+    judgement = judge.judge(
+        checks.Context(snapshot=taken, ledger=update.ledger, limits=limits, policy=policy)
+    )
+    return report(judge.with_gaps(taken, judgement.gaps), judgement)

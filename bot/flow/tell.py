@@ -1,0 +1,61 @@
+"""Tell: turn notices into rows of the outbox. Pure; the rows are stored with the state itself."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.domain import notice
+from bot.domain.finding import Severity
+
+PRIORITY_CRITICAL = 0
+PRIORITY_CALL = 10
+PRIORITY_DIGEST = 15
+PRIORITY_DETAIL = 20
+PRIORITY_EDIT = 30
+PRIORITY_TEXT = 40
+"""Lower is sent first: first cards of critical incidents go before edits and digests."""
+
+
+def rows(
+    told: notice.Notice, channel: str, *, now: datetime, new_id: Callable[[], str]
+) -> list[notice.Outgoing]:
+    """Return what has to be sent because of one notice, its incident already stored.
+
+    Every notice renews the card. What calls people also leaves a reply in the thread: the
+    particulars when it opens (composed when sent, see `bot.flow.explain`), one broadcast
+    sentence when it grows. A resolution is told by the card and by one quiet reply.
+    """
+    incident = told.incident
+    first = told.reason in (notice.Reason.OPENED, notice.Reason.REOPENED)
+    priority = PRIORITY_EDIT
+    if told.calls or told.reason is notice.Reason.RESOLVED:
+        critical = incident.severity is Severity.CRITICAL
+        priority = PRIORITY_CRITICAL if critical and told.calls else PRIORITY_CALL
+
+    def row(
+        kind: notice.Kind, importance: int, detail: notice.Detail | None = None
+    ) -> notice.Outgoing:
+        return notice.Outgoing(
+            id=new_id(),
+            kind=kind,
+            channel=channel,
+            created_at=now,
+            cluster=incident.cluster,
+            incident=incident.id,
+            priority=importance,
+            detail=detail,
+        )
+
+    made = [row(notice.Kind.CARD, priority)]
+    if first:
+        made.append(row(notice.Kind.DETAIL, PRIORITY_DETAIL))
+    elif told.calls or told.reason is notice.Reason.RESOLVED:
+        title = f"{incident.name} {told.reason.value.replace('_', ' ')}"
+        section = notice.Section(lines=(told.text,))
+        made.append(
+            row(
+                notice.Kind.DETAIL,
+                PRIORITY_CALL if told.calls else PRIORITY_DETAIL,
+                notice.Detail(title=title, sections=(section,), broadcast=told.calls),
+            )
+        )
+    return made

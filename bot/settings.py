@@ -1,0 +1,241 @@
+"""Settings: environment over file over defaults.
+
+Every key is named `section.key`; its environment variable is `FLANNEL_BOT_SECTION__KEY`. Secrets
+may also stand in files of the directory that `FLANNEL_BOT_SECRETS_DIR` names. Only `app`, `cli`
+and `demo` see this module: adapters get frozen options.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot import settings_text
+
+PREFIX = "FLANNEL_BOT_"
+
+Duration = Annotated[timedelta, BeforeValidator(settings_text.duration)]
+"""Seconds as a number, or `90s`, `5m`, `1h30m`, `2d`."""
+
+Trigger = Annotated[str, BeforeValidator(settings_text.trigger)]
+"""A duration (`30s`), five cron fields (`0 9 * * mon-fri`) or `off`."""
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Slack(Section):
+    """How to reach Slack."""
+
+    mode: Literal["socket"] = "socket"
+    """`socket`: the bot connects to Slack, and nothing has to reach it from outside."""
+    bot_token: SecretStr = SecretStr("")
+    """The app's `xoxb-` token. Also read from `SLACK_BOT_TOKEN`."""
+    app_token: SecretStr = SecretStr("")
+    """The app's `xapp-` token with `connections:write`. Also read from `SLACK_APP_TOKEN`."""
+    signing_secret: SecretStr = SecretStr("")
+    """Not used in socket mode. Also read from `SLACK_SIGNING_SECRET`."""
+    api_url: str = "https://slack.com/api/"
+    """Base URL of the Web API; any Slack-compatible server works."""
+    channel: str = ""
+    """Channel id (C...) for alerts of clusters that name none of their own."""
+    watchdog_after: Duration = timedelta(seconds=30)
+    """Disconnected this long, the connection is opened anew with a fresh URL."""
+    give_up_after: Duration = timedelta(minutes=5)
+    """Disconnected this long though the Web API answers, the process exits to be restarted."""
+
+    @field_validator("api_url")
+    @classmethod
+    def _ends_in_slash(cls, value: str) -> str:
+        return settings_text.url(value)
+
+
+class Cluster(Section):
+    """One cluster to be watched."""
+
+    name: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """What people call it, in cards and as `@name` in commands."""
+    kubeconfig: Path | None = None
+    """A kubeconfig file; without one the pod's own service account is used."""
+    context: str | None = None
+    """A context of that file; without one its current context."""
+    channel: str = ""
+    """Channel id for this cluster's alerts; empty: `slack.channel`."""
+    namespaces: tuple[str, ...] = ("kube-system", "kube-flannel")
+    """System namespaces to be watched, besides those where flannel is discovered."""
+
+
+class Database(Section):
+    """Where state is kept."""
+
+    url: str = "sqlite+aiosqlite:///data/flannel-bot.db"
+    """SQLAlchemy URL. The default is a file in the directory `data` of the working directory."""
+
+
+class Mirror(Section):
+    """How the API server is watched."""
+
+    page_size: int = Field(default=500, ge=1, le=5000)
+    """Objects a page when listing."""
+    watch_timeout: Duration = timedelta(minutes=5)
+    """Longest life of one watch; the real one is drawn between 80 % and all of it."""
+    silence_after: Duration = timedelta(seconds=150)
+    """A watch without event or bookmark for so long is taken for dead.
+
+    Servers send a bookmark about once a minute; two may be missed.
+    """
+    backoff_first: Duration = timedelta(seconds=1)
+    """Wait after a first failure; doubles, with jitter, up to `backoff_most`."""
+    backoff_most: Duration = timedelta(seconds=30)
+    """Longest wait between tries."""
+    gap_after: Duration = timedelta(seconds=5)
+    """A failure shorter than this is no gap: watches reconnect all the time."""
+    request_timeout: Duration = timedelta(seconds=30)
+    """Longest time for one list page or log."""
+
+
+class Checks(Section):
+    """When something counts as wrong."""
+
+    pod_grace: Duration = timedelta(minutes=5)
+    """How long a pod may take to become ready."""
+    daemonset_grace: Duration = timedelta(minutes=5)
+    """How long a DaemonSet may be short of pods for no known reason."""
+    rollout_stuck: Duration = timedelta(minutes=10)
+    """How long a rollout may make no progress."""
+    deployment_grace: Duration = timedelta(minutes=2)
+    """How long a Deployment may be unavailable."""
+    node_grace: Duration = timedelta(seconds=30)
+    """How long a node may be NotReady."""
+    flannel_missing_grace: Duration = timedelta(minutes=2)
+    """How long a ready node may be without a flannel pod."""
+    blind_after: Duration = timedelta(minutes=3)
+    """How long something may be unreadable before that is itself told."""
+    restart_window: Duration = timedelta(minutes=10)
+    """Two restarts of one container within this are a crash loop."""
+    stable_after: Duration = timedelta(minutes=10)
+    """A crash loop is over when the container ran this long (or twice its longest back-off)."""
+    oom_quiet: Duration = timedelta(minutes=30)
+    """An OOM kill stays a finding this long after the newest one."""
+    lookback: Duration = timedelta(hours=1)
+    """At the very first sight of a cluster, older OOM kills are not news."""
+
+
+class Incidents(Section):
+    """How findings become incidents."""
+
+    resolve_after: Duration = timedelta(minutes=3)
+    """How long all must be seen well before an incident is resolved."""
+    reopen_within: Duration = timedelta(minutes=15)
+    """A trouble back this soon is the same incident."""
+
+
+class Telling(Section):
+    """How Slack is written to."""
+
+    post_interval: Duration = timedelta(seconds=1)
+    """Between two messages of one channel (Slack's own limit is about one a second)."""
+    edit_interval: Duration = timedelta(seconds=3)
+    """Between two edits of one card."""
+    digest_over: int = Field(default=10, ge=2)
+    """More new cards than this at once become a digest."""
+    log_lines: int = Field(default=20, ge=0, le=200)
+    """Lines of a failing container's log in the thread; 0 shows none."""
+
+
+class Schedule(Section):
+    """What runs when, besides at once at every change."""
+
+    timezone: str = "UTC"
+    """Time zone of cron triggers, such as `Asia/Shanghai`."""
+    cycle: Trigger = "30s"
+    """Judging every cluster though nothing seemed to change."""
+    relist: Trigger = "10m"
+    """Listing every cluster anew, so that nothing depends on an event having arrived."""
+    digest: Trigger = "0 9 * * *"
+    """The daily summary in each cluster's channel."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return settings_text.timezone(value)
+
+
+class Http(Section):
+    """Where `/healthz`, `/readyz` and `/metrics` are served."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # probes and scrapes come from outside the pod
+    """Address to listen on."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port to listen on; 0 picks a free one."""
+
+
+class Log(Section):
+    """The bot's own log, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe lines that are written."""
+    format: Literal["json", "console"] = "json"
+    """`json` for machines, `console` for people."""
+
+
+class Remediation(Section):
+    """Changing the cluster."""
+
+    enabled: bool = False
+    """This version observes only: `true` is refused."""
+
+    @field_validator("enabled")
+    @classmethod
+    def _not_yet(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("this version only observes and cannot change a cluster: leave it off")
+        return value
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        nested_model_default_partial_update=True,
+    )
+
+    slack: Slack = Slack()
+    clusters: tuple[Cluster, ...] = ()
+    """Empty: the cluster that the bot runs in, or the kubeconfig of the environment."""
+    database: Database = Database()
+    mirror: Mirror = Mirror()
+    checks: Checks = Checks()
+    incidents: Incidents = Incidents()
+    telling: Telling = Telling()
+    schedule: Schedule = Schedule()
+    http: Http = Http()
+    log: Log = Log()
+    remediation: Remediation = Remediation()
+
+    @field_validator("clusters", mode="before")
+    @classmethod
+    def _numbered(cls, value: object) -> object:
+        """Accept `FLANNEL_BOT_CLUSTERS__0__NAME` and so on."""
+        if isinstance(value, dict) and value and all(str(key).isdigit() for key in value):
+            return [value[key] for key in sorted(value, key=int)]
+        return value
+
+    @field_validator("clusters")
+    @classmethod
+    def _names_differ(cls, value: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
+        names = [each.name for each in value]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"two clusters are named {doubled[0]!r}: each needs its own name")
+        return value

@@ -1,0 +1,339 @@
+"""Create, update, patch and delete over HTTP: reading the body, judging the options."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from bot.sim.cluster import (
+    errors,
+    http_context,
+    http_forms,
+    objects,
+    patches,
+    resources,
+    schemas,
+    selectors,
+    store,
+)
+
+Object = objects.Object
+_PATCH_TYPES: dict[str, patches.Kind] = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+}
+_FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
+
+
+async def create(call: http_context.Call) -> web.Response:
+    """POST of a new object, or of a pod's binding.
+
+    Raises:
+        errors.StatusError: 400, 404, 409, 415, 422.
+    """
+    options = _Options(call, "CreateOptions")
+    body = await _object(call, options)
+    registry, target = call.context.registry, call.target
+    if target.subresource == "binding":
+        registry.bind(target.namespace, target.name, str((body.get("target") or {}).get("name")))
+        return http_context.reply(http_forms.encode(_success(201)), status=201)
+    created = registry.create(
+        target.row.plural, target.namespace, body, dry_run=options.dry_run
+    )
+    return call.answer(created, status=201)
+
+
+async def replace(call: http_context.Call) -> web.Response:
+    """PUT of an object or its status.
+
+    Raises:
+        errors.StatusError: 400, 404, 409, 415, 422.
+    """
+    options = _Options(call, "UpdateOptions")
+    body = await _object(call, options)
+    target = call.target
+    stored = call.context.registry.replace(
+        target.row.plural,
+        target.namespace,
+        target.name,
+        body,
+        subresource=target.subresource,
+        dry_run=options.dry_run,
+    )
+    return call.answer(stored)
+
+
+async def patch(call: http_context.Call) -> web.Response:
+    """PATCH of an object or its status, in the three ways.
+
+    Raises:
+        errors.StatusError: 400, 404, 409, 415, 422.
+    """
+    kind = _PATCH_TYPES.get(call.request.content_type)
+    if kind is None:
+        raise unsupported_media()
+    options = _Options(call, "PatchOptions")
+    if "force" in call.query:
+        message = "Forbidden: may not be specified for non-apply patch"
+        raise _bad_option("PatchOptions", "FieldValueForbidden", message, "force")
+    text = await call.request.read()
+    target = call.target
+    # The real server looks for the object before it reads the patch.
+    call.context.registry.get(target.row.plural, target.namespace, target.name)
+    body, duplicates = _patch_body(text, kind)
+
+    def decode(fresh: Object) -> Object:
+        shown = schemas.go_text(body) if kind == "strategic" else _escaped(fresh)
+        checked, unknown = schemas.decoded(
+            target.row.kind, fresh, refused=lambda why: _bad_patch(shown, why)
+        )
+        complaints = [*(f'unknown field "{path}"' for path in unknown), *duplicates]
+        if options.field_validation == "Strict" and complaints:
+            raise _bad_patch(shown, f"strict decoding error: {', '.join(complaints)}")
+        if options.field_validation != "Ignore":
+            call.warnings.extend(complaints)
+        return checked
+
+    stored = call.context.registry.patch(
+        target.row.plural,
+        target.namespace,
+        target.name,
+        body,
+        kind=kind,
+        subresource=target.subresource,
+        dry_run=options.dry_run,
+        decode=decode,
+    )
+    return call.answer(stored)
+
+
+async def delete(call: http_context.Call) -> web.Response:
+    """DELETE of one object.
+
+    Raises:
+        errors.StatusError: 400, 404, 409.
+    """
+    options = _Options(call, "DeleteOptions")
+    body = await _delete_options(call)
+    grace = body.get("gracePeriodSeconds")
+    if call.query.get("gracePeriodSeconds"):
+        grace = _integer(call.query["gracePeriodSeconds"])
+    conditions = body.get("preconditions") or {}
+    target = call.target
+    gone = call.context.registry.delete(
+        target.row.plural,
+        target.namespace,
+        target.name,
+        grace_seconds=grace,
+        uid=conditions.get("uid"),
+        resource_version=conditions.get("resourceVersion"),
+        dry_run=options.dry_run or body.get("dryRun") == ["All"],
+    )
+    return call.answer(gone)
+
+
+async def delete_collection(call: http_context.Call) -> web.Response:
+    """DELETE of all objects of a collection that the selectors mean.
+
+    Raises:
+        errors.StatusError: 400.
+    """
+    options = _Options(call, "DeleteOptions")
+    body = await _delete_options(call)
+    row, registry = call.row, call.context.registry
+    selected = selectors.predicate(
+        call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""), row
+    )
+    found = [
+        obj
+        for obj in registry.store.list(row.plural, call.target.namespace or None)
+        if selected is None or selected(obj)
+    ]
+    for obj in found:
+        namespace, name = store.key_of(obj)
+        registry.delete(
+            row.plural,
+            namespace,
+            name,
+            grace_seconds=body.get("gracePeriodSeconds"),
+            dry_run=options.dry_run,
+        )
+    metadata = {"resourceVersion": str(registry.store.revision)}
+    return http_context.reply(http_forms.many(row, found, metadata, call.wanted()))
+
+
+async def review(call: http_context.Call) -> web.Response:
+    """A SelfSubjectAccessReview: may the caller do this?
+
+    Raises:
+        errors.StatusError: 400, 415, 422.
+    """
+    body = await _object(call, _Options(call, "CreateOptions"))
+    spec = body.get("spec") or {}
+    about, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (about is None) == (path is None):
+        message = (
+            "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must "
+            "be specified"
+        )
+        cause = ("FieldValueInvalid", message, "spec.resourceAttributes")
+        raise errors.invalid("", call.row.group, "", [cause])
+    allowed = "system:authenticated" in call.identity.groups
+    answer = {
+        "kind": call.row.kind,
+        "apiVersion": call.row.api_version,
+        "metadata": {},
+        "spec": spec,
+        "status": {"allowed": allowed},
+    }
+    return call.answer(answer, status=201)
+
+
+class _Options:
+    """The query options of a write.
+
+    Raises:
+        errors.StatusError: 422 for a value that is not supported.
+    """
+
+    def __init__(self, call: http_context.Call, kind: str) -> None:
+        dry_run = call.request.query.getall("dryRun", [])
+        if any(value != "All" for value in dry_run):
+            shown = json.dumps(dry_run, separators=(",", ":"))
+            message = f'Unsupported value: {shown}: supported values: "All"'
+            raise _bad_option(kind, "FieldValueNotSupported", message, "dryRun")
+        self.dry_run = bool(dry_run)
+        self.field_validation = call.query.get("fieldValidation", "")
+        if self.field_validation not in _FIELD_VALIDATION:
+            supported = ", ".join(f'"{value}"' for value in _FIELD_VALIDATION)
+            message = (
+                f'Unsupported value: "{self.field_validation}": supported values: {supported}'
+            )
+            raise _bad_option(kind, "FieldValueNotSupported", message, "fieldValidation")
+
+
+def unsupported_media() -> errors.StatusError:
+    """The answer to a body in a form that is not spoken here."""
+    return errors.StatusError(
+        415, "UnsupportedMediaType", "415: Unsupported Media Type", details={}
+    )
+
+
+def _bad_option(kind: str, reason: str, message: str, field: str) -> errors.StatusError:
+    return errors.invalid(kind, "meta.k8s.io", "", [(reason, message, field)])
+
+
+def _bad_patch(shown: str, why: str) -> errors.StatusError:
+    message = f'Invalid value: "{shown}": {why}'
+    return errors.invalid("", "", "", [("FieldValueInvalid", message, "patch")])
+
+
+def _escaped(obj: Object) -> str:
+    return json.dumps(json.dumps(obj, separators=(",", ":")))[1:-1]
+
+
+def _patch_body(text: bytes, kind: patches.Kind) -> tuple[objects.Json, list[str]]:
+    try:
+        body, duplicates = schemas.parsed(text)
+    except ValueError as failure:
+        prefix = "" if kind == "strategic" else "error decoding patch: "
+        raise errors.bad_request(f"{prefix}{schemas.go_complaint(text)}") from failure
+    return body, duplicates
+
+
+async def _object(call: http_context.Call, options: _Options) -> Object:
+    if call.request.content_type not in {"application/json", "application/octet-stream"}:
+        raise unsupported_media()
+    text = await call.request.read()
+    row: resources.Resource = call.row
+    try:
+        body, duplicates = schemas.parsed(text)
+    except ValueError as failure:
+        raise errors.bad_request(_unreadable(row, schemas.go_complaint(text))) from failure
+    if not isinstance(body, dict):
+        raise errors.bad_request(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal "
+            f"{patches.go_type(body)} into Go value of type struct"
+        )
+    _check_kind(call, body)
+    checked, unknown = schemas.decoded(
+        row.kind, body, refused=lambda why: errors.bad_request(_unreadable(row, why))
+    )
+    complaints = [*(f'unknown field "{path}"' for path in unknown), *duplicates]
+    if options.field_validation == "Strict" and complaints:
+        raise errors.bad_request(
+            _unreadable(row, f"strict decoding error: {', '.join(complaints)}")
+        )
+    if options.field_validation != "Ignore":
+        call.warnings.extend(complaints)
+    return checked
+
+
+def _unreadable(row: resources.Resource, why: str) -> str:
+    return f'{row.kind} in version "{row.version}" cannot be handled as a {row.kind}: {why}'
+
+
+def _check_kind(call: http_context.Call, body: Object) -> None:
+    row = call.row
+    kind, version = body.get("kind") or row.kind, body.get("apiVersion") or row.api_version
+    expected = ("Binding", "v1") if call.target.subresource == "binding" else None
+    if (kind, version) == (expected or (row.kind, row.api_version)):
+        return
+    group = f"{row.group}/" if row.group else "/"
+    raise errors.bad_request(
+        f"the API version in the data ({version}) does not match the expected API version "
+        f"({row.api_version})"
+        if version != row.api_version
+        else f'{kind} in version "{row.version}" cannot be handled as a {row.kind}: no kind '
+        f'"{kind}" is registered for the expected group {group}'
+    )
+
+
+async def _delete_options(call: http_context.Call) -> Object:
+    text = await call.request.read()
+    if not text:
+        return {}
+    try:
+        body: Any = json.loads(text)
+    except ValueError as failure:
+        raise errors.bad_request(schemas.go_complaint(text)) from failure
+    if not isinstance(body, dict):
+        raise errors.bad_request("json: cannot unmarshal the body into DeleteOptions")
+    grace = body.get("gracePeriodSeconds")
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
+        raise errors.bad_request(
+            "json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of "
+            "type int64"
+        )
+    return body
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as failure:
+        raise errors.bad_request(
+            f'strconv.ParseInt: parsing "{text}": invalid syntax'
+        ) from failure
+
+
+def _success(code: int) -> Object:
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "code": code,
+    }
+
+
+HANDLERS: dict[str, Callable[[http_context.Call], Any]] = {
+    "create": create,
+    "update": replace,
+    "patch": patch,
+    "delete": delete,
+    "deletecollection": delete_collection,
+}
+"""By verb."""

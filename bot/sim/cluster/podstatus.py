@@ -1,0 +1,139 @@
+"""The status a kubelet writes for a pod, from what it knows of the containers.
+
+Pure but for the conditions' memory of when they last changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.sim.cluster import backoff, names
+
+Object = dict[str, Any]
+
+
+@dataclass
+class Container:
+    """One container as its kubelet sees it.
+
+    All times in seconds of the simulation, the states carry stamps of wall time.
+    """
+
+    name: str
+    spec: Object
+    init: bool = False
+    state: Object = field(default_factory=dict)
+    last_state: Object = field(default_factory=dict)
+    restarts: int = 0
+    id: str = ""
+    ready: bool = False
+    launched_at: float = 0.0
+    failed_at: float = 0.0
+    failures: int = 0
+    """Ends in a row without a run of `STABLE` seconds between them."""
+    crashes: backoff.Backoff = field(default_factory=backoff.Backoff)
+    pulls: backoff.Backoff = field(default_factory=backoff.Backoff)
+
+    @property
+    def running(self) -> bool:
+        """Whether a process lives in it."""
+        return "running" in self.state
+
+    @property
+    def waiting(self) -> str:
+        """The reason it waits, or an empty text."""
+        return str(self.state.get("waiting", {}).get("reason", ""))
+
+    def failed(self, now: float) -> None:
+        """Book the end of a run."""
+        self.failures = 1 if now - self.launched_at >= STABLE else self.failures + 1
+        self.failed_at = now
+
+    def crash_looping(self, now: float) -> bool:
+        """Whether it is in the circle of dying and being restarted."""
+        if self.waiting == "CrashLoopBackOff":
+            return True
+        if self.failures < 2:
+            return False
+        return "terminated" in self.state or (self.running and now - self.launched_at < SETTLED)
+
+    def status(self) -> Object:
+        """Its entry in ``containerStatuses``."""
+        image = self.spec["image"]
+        entry: Object = {
+            "name": self.name,
+            "state": self.state,
+            "lastState": self.last_state,
+            "ready": self.ready,
+            "restartCount": self.restarts,
+            "image": image,
+            "imageID": f"{image.rpartition(':')[0]}@{names.digest(image)}" if self.id else "",
+        }
+        if self.id:
+            entry["containerID"] = self.id
+        entry["started"] = self.running
+        return entry
+
+
+STABLE = 60.0
+"""A run of so many seconds ends a series of failures."""
+
+SETTLED = 10.0
+"""A restarted container that lives so long is out of the loop, until it dies again."""
+
+
+class Conditions:
+    """A pod's conditions with their transition times."""
+
+    def __init__(self, known: Sequence[Object] = ()) -> None:
+        self._known: dict[str, Object] = {item["type"]: item for item in known}
+
+    def rewrite(self, wanted: Sequence[Object], *, present: Sequence[Object], now: str) -> list[Object]:
+        """The list to write: the wanted ones, then those of others, times kept where unchanged.
+
+        Args:
+            wanted: type, status, and reason and message where there are any.
+            present: what the API has; the scheduler's condition is among it.
+            now: stamp for those that change.
+        """
+        mine = {item["type"] for item in wanted}
+        result = [item for item in present if item["type"] not in mine]
+        for item in wanted:
+            before = self._known.get(item["type"])
+            same = before is not None and before["status"] == item["status"]
+            entry = {
+                **item,
+                "lastProbeTime": None,
+                "lastTransitionTime": before["lastTransitionTime"] if same and before else now,
+            }
+            self._known[item["type"]] = entry
+            result.append(entry)
+        return result
+
+
+def conditions(
+    containers: Sequence[Container], *, phase: str, initialized: bool, sandbox: bool, generation: int
+) -> list[Object]:
+    """What a kubelet says of a pod: sandbox, initialised, ready, containers ready."""
+    unready = [one.name for one in containers if not one.ready]
+    reason: Object = {}
+    if phase in {"Succeeded", "Failed"}:
+        reason = {"reason": "PodCompleted" if phase == "Succeeded" else "PodFailed"}
+    elif unready:
+        reason = {
+            "reason": "ContainersNotReady",
+            "message": f"containers with unready status: [{' '.join(unready)}]",
+        }
+    ready = "False" if reason else "True"
+
+    def entry(kind: str, value: str, extra: Object) -> Object:
+        return {"type": kind, "observedGeneration": generation, "status": value, **extra}
+
+    return [
+        entry("PodReadyToStartContainers", "True" if sandbox else "False", {}),
+        entry("Initialized", "True" if initialized else "False", {}),
+        entry("Ready", ready, reason),
+        entry("ContainersReady", ready, reason),
+    ]

@@ -1,0 +1,502 @@
+"""One pod on its node, as the kubelet runs it: start, restart with back-off, stop, report."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from bot.sim.cluster import (
+    ailments,
+    backoff,
+    context,
+    errors,
+    flannel,
+    hosts,
+    logs,
+    names,
+    podstatus,
+    timing,
+)
+
+Object = dict[str, Any]
+
+SYNC = 0.3
+"""Seconds from seeing a pod to working on it."""
+
+CREATE = 0.7
+"""Seconds it takes to set up a sandbox and create the containers."""
+
+NOTICE = 1.0
+"""Seconds after which the kubelet notices that a container has ended and acts on it."""
+
+STOP = 0.6
+"""Seconds a well-behaved program needs to stop."""
+
+PROBE = 1.5
+"""Seconds until the first readiness probe has succeeded."""
+
+
+class Program(Protocol):
+    """What runs in a container."""
+
+    def start(self) -> None:
+        """Begin."""
+
+
+class Kubelet(Protocol):
+    """What a pod needs of its node's kubelet."""
+
+    ctx: context.Context
+    host: hosts.Host
+    book: logs.LogBook
+    ailing: ailments.Ailments
+
+    def after(self, seconds: float, action: Callable[[], None], *, what: str) -> timing.Timer:
+        """Do something later; while the node is silent it waits."""
+
+    def can_report(self) -> bool:
+        """Whether pod status can be written now."""
+
+    def program(self, worker: Worker, container: podstatus.Container) -> Program:
+        """Make what runs in a container."""
+
+    def ended(
+        self,
+        worker: Worker,
+        container: podstatus.Container,
+        program: Program | None,
+        *,
+        code: int,
+        reason: str,
+    ) -> None:
+        """Hear of the end of a container's run, and of what ran."""
+
+    def restarted(self, container: podstatus.Container) -> None:
+        """Hear of a restart."""
+
+    def gone(self, worker: Worker) -> None:
+        """Hear that a pod is gone."""
+
+
+class Run:
+    """The environment of one run of one container; dies with it."""
+
+    def __init__(self, worker: Worker, container: podstatus.Container) -> None:
+        self._worker = worker
+        self._container = container
+        self.alive = True
+
+    @property
+    def ailment(self) -> ailments.Ailment | None:
+        """The crash somebody has willed upon it."""
+        kubelet = self._worker.kubelet
+        return kubelet.ailing.find("crash", kubelet.host.name, self._worker.pod)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> timing.Timer:
+        """Do something later if the run still goes on."""
+
+        def guarded() -> None:
+            if self.alive:
+                action()
+
+        return self._worker.kubelet.after(seconds, guarded, what=f"{self._worker.name} program")
+
+    def print(self, line: str) -> None:
+        """Write to the container's log."""
+        kubelet = self._worker.kubelet
+        kubelet.book.write(self._worker.place(self._container), kubelet.ctx.clock.now(), line)
+
+    def exit(self, code: int, reason: str = "") -> None:
+        """End the run."""
+        if self.alive:
+            self.alive = False
+            self._worker.exited(self._container, code, reason)
+
+
+class Worker:
+    """A pod's containers and what was told about them."""
+
+    def __init__(self, kubelet: Kubelet, pod: Object) -> None:
+        self.kubelet = kubelet
+        self.pod = pod
+        metadata, spec = pod["metadata"], pod["spec"]
+        self.name: str = metadata["name"]
+        self.namespace: str = metadata["namespace"]
+        self.uid: str = metadata["uid"]
+        self.inits = [
+            podstatus.Container(item["name"], item, init=True)
+            for item in spec.get("initContainers") or ()
+        ]
+        self.containers = [podstatus.Container(item["name"], item) for item in spec["containers"]]
+        self.programs: dict[str, Program] = {}
+        self.runs: dict[str, Run] = {}
+        self.terminating = False
+        self.sandbox = False
+        self.veth = ""
+        self.pod_ip = ""
+        self.stale = False
+        """Whether there is something to report that could not be told yet."""
+        self._began = ""
+        self._conditions = podstatus.Conditions()
+        self._rng: random.Random = kubelet.ctx.rng("pod", self.uid)
+
+    def place(self, container: podstatus.Container) -> logs.Place:
+        """Where a container's log is kept."""
+        return (self.namespace, self.name, container.name)
+
+    def begin(self) -> None:
+        """Start a pod that has just been bound here."""
+        self._began = timing.stamp(self.kubelet.ctx.clock.now())
+        reason = "PodInitializing" if self.inits else "ContainerCreating"
+        for container in (*self.inits, *self.containers):
+            container.state = {"waiting": {"reason": reason}}
+        self.kubelet.after(SYNC, self._accepted, what=f"{self.name} sync")
+
+    def adopt(self) -> None:
+        """Take over a pod whose status says that it runs."""
+        status = self.pod["status"]
+        self._began = status["startTime"]
+        self._conditions = podstatus.Conditions(status.get("conditions") or ())
+        self.sandbox = True
+        self.pod_ip = status.get("podIP", "")
+        self._plug()
+        now = self.kubelet.ctx.clock.elapsed()
+        for key, mine in (
+            ("initContainerStatuses", self.inits),
+            ("containerStatuses", self.containers),
+        ):
+            for container, entry in zip(mine, status.get(key) or (), strict=True):
+                container.state, container.last_state = entry["state"], entry["lastState"]
+                container.restarts, container.id = entry["restartCount"], entry["containerID"]
+                container.ready, container.launched_at = entry["ready"], now - 86_400.0
+        for container in self.containers:
+            self.kubelet.book.begin(self.place(container))
+            self.runs[container.name] = Run(self, container)
+            program = self.kubelet.program(self, container)
+            self.programs[container.name] = program
+            if isinstance(program, flannel.Flanneld):
+                program.adopt()
+
+    def exited(self, container: podstatus.Container, code: int, reason: str) -> None:
+        """A container's run has ended by itself or by the kernel."""
+        now = self.kubelet.ctx.clock.elapsed()
+        container.failed(now)
+        container.ready = False
+        container.state = {"terminated": self._terminated(container, code, reason)}
+        program = self.programs.pop(container.name, None)
+        self.runs.pop(container.name, None)
+        self.kubelet.book.end(self.place(container))
+        self.kubelet.ended(self, container, program, code=code, reason=reason)
+        if self.terminating:
+            return
+        self.report()
+        self.kubelet.after(NOTICE, lambda: self._decide(container), what=f"{self.name} restart")
+
+    def kill(self, container: podstatus.Container, code: int, reason: str = "") -> None:
+        """End a container's run from outside; harmless when it does not run."""
+        run = self.runs.get(container.name)
+        if run is not None:
+            run.exit(code, reason)
+
+    def retry_now(self) -> None:
+        """Forget all back-off and try again at once what is waiting."""
+        for container in self.containers:
+            container.crashes.reset()
+            container.pulls.reset()
+            container.failures = min(container.failures, 1)
+            if container.waiting in {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull"}:
+                self._again(container)
+
+    def probe(self) -> None:
+        """Look at the readiness of what runs, and report a change."""
+        changed = False
+        for container in self.containers:
+            if container.running and container.ready != self._healthy():
+                container.ready = self._healthy()
+                changed = True
+                if not container.ready:
+                    self._event(
+                        container,
+                        "Unhealthy",
+                        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+                        warning=True,
+                    )
+        if changed:
+            self.report()
+
+    def terminate(self) -> None:
+        """The pod has been deleted: stop what runs, report the end, let it go."""
+        if self.terminating:
+            return
+        self.terminating = True
+        for container in self.containers:
+            if container.running:
+                self._event(container, "Killing", f"Stopping container {container.name}")
+        self.kubelet.after(STOP, self._stopped, what=f"{self.name} stop")
+
+    def abandon(self) -> None:
+        """The pod's object is gone: stop without a word."""
+        self.terminating = True
+        for container in self.containers:
+            self.kill(container, 137)
+        self._unplug()
+
+    def report(self) -> None:
+        """Write the status, or remember that it is to be written."""
+        if not self.kubelet.can_report():
+            self.stale = True
+            return
+        self.stale = False
+        try:
+            self.kubelet.ctx.api.patch(
+                "pods",
+                self.namespace,
+                self.name,
+                {"metadata": {"uid": self.uid}, "status": self._status()},
+                kind="merge",
+                subresource="status",
+            )
+        except errors.StatusError as refusal:
+            # The pod was deleted, or replaced by a namesake: its change will tell.
+            if refusal.code not in {404, 409, 422}:
+                raise
+
+    def _accepted(self) -> None:
+        if self.terminating:
+            return
+        self.report()
+        self.kubelet.after(CREATE, self._launch_all, what=f"{self.name} start")
+
+    def _launch_all(self) -> None:
+        if self.terminating:
+            return
+        self.sandbox = True
+        self._plug()
+        now = timing.stamp(self.kubelet.ctx.clock.now())
+        for container in self.inits:
+            container.id = names.container_id(self._rng)
+            container.ready = True
+            container.state = {
+                "terminated": {
+                    "exitCode": 0,
+                    "reason": "Completed",
+                    "startedAt": now,
+                    "finishedAt": now,
+                    "containerID": container.id,
+                }
+            }
+        for container in self.containers:
+            self._launch(container, report=False)
+        self.report()
+
+    def _again(self, container: podstatus.Container) -> None:
+        """Restart a container that has ended, or try its image once more."""
+        if self.terminating or container.running:
+            return
+        if not container.waiting.startswith(("ErrImage", "ImagePull")):
+            container.crashes.tried(container.failed_at, self.kubelet.ctx.clock.elapsed())
+            ended = container.state.get("terminated")
+            if ended is not None:
+                container.last_state = {"terminated": ended}
+            container.restarts += 1
+            self.kubelet.restarted(container)
+        self._launch(container)
+
+    def _launch(self, container: podstatus.Container, *, report: bool = True) -> None:
+        image = container.spec["image"]
+        if self.kubelet.ailing.find("pull", self.kubelet.host.name, self.pod) is not None:
+            self._pull_failed(container, image)
+            return
+        self._event(
+            container, "Pulled", f'Container image "{image}" already present on machine'
+        )
+        container.id = names.container_id(self._rng)
+        container.launched_at = self.kubelet.ctx.clock.elapsed()
+        container.state = {"running": {"startedAt": timing.stamp(self.kubelet.ctx.clock.now())}}
+        self._event(container, "Created", f"Created container: {container.name}")
+        self._event(container, "Started", f"Started container {container.name}")
+        self.kubelet.book.begin(self.place(container))
+        run = self.runs[container.name] = Run(self, container)
+        container.ready = self._healthy() and not container.spec.get("readinessProbe")
+        program = self.programs[container.name] = self.kubelet.program(self, container)
+        program.start()
+        if run.alive and not container.ready:
+            self.kubelet.after(PROBE, self.probe, what=f"{self.name} probe")
+        if report:
+            self.report()
+
+    def _pull_failed(self, container: podstatus.Container, image: str) -> None:
+        why = (
+            f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": '
+            "dial tcp: lookup registry: i/o timeout"
+        )
+        container.ready = False
+        container.state = {"waiting": {"reason": "ErrImagePull", "message": why}}
+        self._event(container, "Failed", f'Failed to pull image "{image}": {why}', warning=True)
+        self._event(container, "Failed", "Error: ErrImagePull", warning=True)
+        now = self.kubelet.ctx.clock.elapsed()
+        container.failed_at = now
+        container.pulls.tried(now, now)
+        self.report()
+
+        def back_off() -> None:
+            if container.waiting != "ErrImagePull" or self.terminating:
+                return
+            text = f'Back-off pulling image "{image}": ErrImagePull: {why}'
+            container.state = {"waiting": {"reason": "ImagePullBackOff", "message": text}}
+            self._event(container, "BackOff", f'Back-off pulling image "{image}"')
+            self.report()
+
+        def again() -> None:
+            if container.waiting == "ImagePullBackOff" and container.failed_at == now:
+                self._again(container)
+
+        self.kubelet.after(NOTICE, back_off, what=f"{self.name} image back-off")
+        self.kubelet.after(container.pulls.delay, again, what=f"{self.name} image")
+
+    def _decide(self, container: podstatus.Container) -> None:
+        """A container has ended: restart it, or wait and say so."""
+        if self.terminating or "terminated" not in container.state:
+            return
+        if self.pod["spec"].get("restartPolicy", "Always") != "Always":
+            return
+        now = self.kubelet.ctx.clock.elapsed()
+        failed_at = container.failed_at
+        until = container.crashes.waits_until(failed_at)
+        if until is None or until <= now:
+            self._again(container)
+            return
+        message = (
+            f"back-off {backoff.spoken(container.crashes.delay)} restarting failed "
+            f"container={container.name} pod={self.name}_{self.namespace}({self.uid})"
+        )
+        container.last_state = {"terminated": container.state["terminated"]}
+        container.state = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+        self._event(
+            container,
+            "BackOff",
+            f"Back-off restarting failed container {container.name} in pod "
+            f"{self.name}_{self.namespace}({self.uid})",
+            warning=True,
+        )
+        self.report()
+
+        def again() -> None:
+            if container.waiting == "CrashLoopBackOff" and container.failed_at == failed_at:
+                self._again(container)
+
+        self.kubelet.after(until - now, again, what=f"{self.name} back-off")
+
+    def _stopped(self) -> None:
+        for container in self.containers:
+            if container.running:
+                # Programs end cleanly at SIGTERM, flannel among them.
+                self.kill(container, 0)
+            elif "terminated" in container.last_state and "waiting" in container.state:
+                container.state = container.last_state
+            elif "waiting" in container.state:
+                container.state = {
+                    "terminated": {
+                        "exitCode": 137,
+                        "reason": "ContainerStatusUnknown",
+                        "message": "The container could not be located when the pod was deleted",
+                        "startedAt": None,
+                        "finishedAt": None,
+                    }
+                }
+            container.ready = False
+        self.sandbox = False
+        self._unplug()
+        self.report()
+        self.kubelet.after(0.3, self._let_go, what=f"{self.name} removal")
+
+    def _let_go(self) -> None:
+        try:
+            self.kubelet.ctx.api.delete(
+                "pods", self.namespace, self.name, grace_seconds=0, uid=self.uid
+            )
+        except errors.StatusError as refusal:
+            if refusal.code not in {404, 409}:
+                raise
+        self.kubelet.gone(self)
+
+    def _terminated(self, container: podstatus.Container, code: int, reason: str) -> Object:
+        started = container.state.get("running", {}).get("startedAt")
+        return {
+            "exitCode": code,
+            "reason": reason or ("Completed" if code == 0 else "Error"),
+            "startedAt": started,
+            "finishedAt": timing.stamp(self.kubelet.ctx.clock.now()),
+            "containerID": container.id,
+        }
+
+    def _healthy(self) -> bool:
+        return self.kubelet.ailing.find("unready", self.kubelet.host.name, self.pod) is None
+
+    def _plug(self) -> None:
+        host = self.kubelet.host
+        if self.pod["spec"].get("hostNetwork"):
+            self.pod_ip = host.private_ip
+        elif not self.veth:
+            self.veth = host.add_veth(self._rng)
+            if not self.pod_ip:
+                base = host.pod_cidr.rsplit(".", 1)[0]
+                self.pod_ip = f"{base}.{self._rng.randrange(2, 250)}"
+
+    def _unplug(self) -> None:
+        if self.veth:
+            self.kubelet.host.remove_veth(self.veth)
+            self.veth = ""
+
+    def _phase(self) -> str:
+        if self.terminating and not any(one.running for one in self.containers):
+            codes = [one.state.get("terminated", {}).get("exitCode", 1) for one in self.containers]
+            return "Failed" if any(codes) else "Succeeded"
+        if any(one.running or one.restarts or one.last_state for one in self.containers):
+            return "Running"
+        return "Running" if any("terminated" in one.state for one in self.containers) else "Pending"
+
+    def _status(self) -> Object:
+        phase = self._phase()
+        now = timing.stamp(self.kubelet.ctx.clock.now())
+        present = self.kubelet.ctx.api.store.get("pods", self.namespace, self.name) or self.pod
+        generation = present["metadata"].get("generation", 1)
+        wanted = podstatus.conditions(
+            self.containers,
+            phase=phase,
+            initialized=all(one.ready for one in self.inits),
+            sandbox=self.sandbox,
+            generation=generation,
+        )
+        known = (present.get("status") or {}).get("conditions") or ()
+        address = self.pod_ip if self.sandbox or phase in {"Succeeded", "Failed"} else ""
+        status: Object = {
+            "observedGeneration": generation,
+            "phase": phase,
+            "conditions": self._conditions.rewrite(wanted, present=known, now=now),
+            "hostIP": self.kubelet.host.private_ip,
+            "hostIPs": [{"ip": self.kubelet.host.private_ip}],
+            "startTime": self._began,
+            "containerStatuses": [one.status() for one in self.containers],
+        }
+        if self.inits:
+            status["initContainerStatuses"] = [one.status() for one in self.inits]
+        if address:
+            status |= {"podIP": address, "podIPs": [{"ip": address}]}
+        return status
+
+    def _event(
+        self, container: podstatus.Container, reason: str, message: str, *, warning: bool = False
+    ) -> None:
+        if not self.kubelet.can_report():
+            return
+        self.kubelet.ctx.events.emit(
+            self.pod,
+            reason,
+            message,
+            component="kubelet",
+            host=self.kubelet.host.name,
+            kind="Warning" if warning else "Normal",
+            field_path=f"spec.containers{{{container.name}}}",
+        )

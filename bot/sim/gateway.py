@@ -1,0 +1,99 @@
+"""One control address for the whole pretend outside.
+
+The simulated cluster and the simulated Slack are processes of their own, each with its own
+`/_sim/*` endpoints. This forwards to the one that knows: `truth`, `requests` and the cluster's
+faults to the cluster, everything about messages, commands and clicks to Slack.
+"""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+_OF_CLUSTER = {"truth", "requests"}
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Gateway:
+    """Forwards control requests from loopback.
+
+    Args:
+        cluster: base URL of the simulated cluster's control.
+        slack: base URL of the simulated Slack's control.
+    """
+
+    def __init__(self, *, cluster: str, slack: str) -> None:
+        self._cluster = cluster.rstrip("/")
+        self._slack = slack.rstrip("/")
+        self._session: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> str:
+        """Listen on loopback and return the base URL."""
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+        application = web.Application(middlewares=[_loopback_only])
+        application.router.add_get("/_sim/faults", self._faults)
+        application.router.add_route("*", "/_sim/faults/{name}", self._fault)
+        application.router.add_route("*", "/_sim/{name}", self._forward)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._session is not None:
+            await self._session.close()
+
+    async def _ask(self, base: str, request: web.Request) -> tuple[int, str, bytes]:
+        assert self._session is not None
+        body = await request.read()
+        headers = {"Content-Type": request.content_type} if body else {}
+        try:
+            async with self._session.request(
+                request.method, base + request.path_qs, data=body or None, headers=headers
+            ) as answer:
+                return answer.status, answer.content_type, await answer.read()
+        except aiohttp.ClientError as error:
+            text = f'{{"ok": false, "error": "{type(error).__name__}: not reachable"}}'
+            return HTTPStatus.BAD_GATEWAY, "application/json", text.encode()
+
+    async def _forward(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        of = request.query.get("of", "cluster" if name in _OF_CLUSTER else "slack")
+        base = self._cluster if of == "cluster" else self._slack
+        status, kind, body = await self._ask(base, request)
+        return web.Response(status=status, body=body, content_type=kind)
+
+    async def _known(self) -> tuple[dict[str, object], dict[str, object]]:
+        assert self._session is not None
+        found = []
+        for base in (self._cluster, self._slack):
+            async with self._session.get(f"{base}/_sim/faults") as answer:
+                found.append((await answer.json())["faults"])
+        return found[0], found[1]
+
+    async def _faults(self, _request: web.Request) -> web.Response:
+        cluster, slack = await self._known()
+        return web.json_response({"faults": {**slack, **cluster}})
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        cluster, slack = await self._known()
+        name = request.match_info["name"]
+        base = self._slack if name in slack and name not in cluster else self._cluster
+        status, kind, body = await self._ask(base, request)
+        return web.Response(status=status, body=body, content_type=kind)
+
+
+@web.middleware
+async def _loopback_only(request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:  # type: ignore[type-arg]
+    """Refuse pages of other origins: a browser must not be a way in."""
+    host = urlsplit(f"//{request.host}").hostname
+    origin = request.headers.get("Origin")
+    if host not in _LOOPBACK or (origin and urlsplit(origin).hostname not in _LOOPBACK):
+        return web.json_response({"ok": False, "error": "loopback only"}, status=403)
+    response: web.StreamResponse = await handler(request)  # type: ignore[operator]
+    return response

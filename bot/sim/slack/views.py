@@ -1,0 +1,140 @@
+"""Modals and App Home tabs: what each person has open, and what the app put there."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from bot.sim.slack import blocks, errors, limits, people, stamps
+from bot.sim.slack.checking import Problems
+
+Json = dict[str, Any]
+
+_FIELDS = (
+    *("title", "blocks", "close", "submit", "private_metadata", "callback_id"),
+    *("clear_on_close", "notify_on_close", "external_id", "submit_disabled"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One modal of a stack, or a home tab."""
+
+    id: str
+    user: str
+    body: Json
+    hash: str
+    root: str
+    previous: str | None = None
+
+    def shape(self) -> Json:
+        """As the API and the payloads show it."""
+        return {
+            "id": self.id,
+            "team_id": people.TEAM,
+            "app_id": people.APP,
+            "app_installed_team_id": people.TEAM,
+            "bot_id": people.BOT,
+            "root_view_id": self.root,
+            "previous_view_id": self.previous,
+            "hash": self.hash,
+            "state": {"values": {}},
+            "callback_id": "",
+            "private_metadata": "",
+            "external_id": "",
+            "clear_on_close": False,
+            "notify_on_close": False,
+            **self.body,
+        }
+
+
+def judge(view: object, *, kind: str) -> Json:
+    """A view the server takes, with its blocks named.
+
+    Raises:
+        errors.ApiError: `invalid_arguments` or `invalid_blocks` with the problems.
+    """
+    problems = Problems()
+    if not isinstance(view, dict) or view.get("type") != kind:
+        raise errors.with_messages(
+            "invalid_arguments", [f"must be a view of type {kind} [json-pointer:/view/type]"]
+        )
+    required = ("title", "blocks") if kind == "modal" else ("blocks",)
+    problems.keys(view, "/view", allowed=_FIELDS, required=required)
+    for key in ("title", "submit", "close"):
+        problems.optional_text(view, key, "/view", maximum=limits.MODAL_TITLE)
+    problems.optional(view, "private_metadata", "/view", maximum=limits.PRIVATE_METADATA)
+    problems.optional(view, "callback_id", "/view", maximum=limits.IDENTIFIER)
+    if problems.found:
+        raise errors.with_messages("invalid_arguments", problems.found)
+    blocks.judge(view["blocks"], path="/view/blocks", maximum=limits.VIEW_BLOCKS)
+    return view | {"blocks": list(blocks.named(view["blocks"]))}
+
+
+class Views:
+    """All views there are."""
+
+    def __init__(self) -> None:
+        self._views: dict[str, View] = {}
+        self._stacks: dict[str, list[str]] = {}
+        self.homes: dict[str, View] = {}
+
+    def get(self, view_id: str) -> View | None:
+        """A view by its id."""
+        return self._views.get(view_id)
+
+    def stack(self, user: str) -> tuple[View, ...]:
+        """The modals a person has open, the topmost last."""
+        return tuple(self._views[view_id] for view_id in self._stacks.get(user, ()))
+
+    def open(self, user: str, body: Json) -> View:
+        """Show a modal, in place of any others."""
+        self.close(user)
+        return self.push(user, body)
+
+    def push(self, user: str, body: Json) -> View:
+        """Show a modal above the others.
+
+        Raises:
+            errors.ApiError: `push_limit_reached`.
+        """
+        stack = self._stacks.setdefault(user, [])
+        if len(stack) >= limits.VIEW_STACK:
+            raise errors.ApiError("push_limit_reached")
+        view = _view(user, body, root=stack[0] if stack else None)
+        view = dataclasses.replace(view, previous=stack[-1] if stack else None)
+        self._views[view.id] = view
+        stack.append(view.id)
+        return view
+
+    def update(self, view: View, body: Json) -> View:
+        """Replace what a view shows; its hash changes."""
+        changed = dataclasses.replace(view, body=body, hash=_hash())
+        self._views[view.id] = changed
+        if self.homes.get(view.user, view).id == view.id and body.get("type") == "home":
+            self.homes[view.user] = changed
+        return changed
+
+    def close(self, user: str, *, top_only: bool = False) -> None:
+        """Close a person's modals, or only the topmost."""
+        stack = self._stacks.get(user, [])
+        for view_id in (stack[-1:] if top_only else tuple(stack))[::-1]:
+            stack.remove(view_id)
+            del self._views[view_id]
+
+    def publish(self, user: str, body: Json) -> View:
+        """Set a person's home tab."""
+        present = self.homes.get(user)
+        if present is not None:
+            return self.update(present, body)
+        view = _view(user, body, root=None)
+        self._views[view.id] = self.homes[user] = view
+        return view
+
+
+def _hash() -> str:
+    return f"{stamps.Stamps().next()}.{stamps.short()}"
+
+
+def _view(user: str, body: Json, *, root: str | None) -> View:
+    view_id = stamps.name("V")
+    return View(id=view_id, user=user, body=body, hash=_hash(), root=root or view_id)
