@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 _OF_CLUSTER = {"truth", "requests"}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -89,11 +90,10 @@ class Gateway:
 
 
 @web.middleware
-async def _loopback_only(request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:  # type: ignore[type-arg]
+async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse pages of other origins: a browser must not be a way in."""
     host = urlsplit(f"//{request.host}").hostname
     origin = request.headers.get("Origin")
     if host not in _LOOPBACK or (origin and urlsplit(origin).hostname not in _LOOPBACK):
         return web.json_response({"ok": False, "error": "loopback only"}, status=403)
-    response: web.StreamResponse = await handler(request)  # type: ignore[operator]
-    return response
+    return await handler(request)

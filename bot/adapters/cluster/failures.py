@@ -158,6 +158,11 @@ def from_exception(exc: Exception, *, server: str) -> Failure:
     )
 
 
+def is_anonymous(failure: Failure) -> bool:
+    """Whether the server did not see any credentials."""
+    return _ANONYMOUS in str(failure)
+
+
 def said_by(body: bytes) -> str:
     """Return a Status' message, or an empty text if the body is none."""
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib import parse
 
 import msgspec
 
@@ -14,8 +15,11 @@ Key = Hashable
 
 
 class Page(msgspec.Struct, Generic[T], gc=False):
-    """A list's answer. `items` must be there, though it may be null: an answer that lacks it is
-    not an empty list but something else, and would make everything vanish."""
+    """A list's answer.
+
+    `items` must be there, though it may be null: an answer that lacks it is no empty list but
+    something else, and would make everything vanish.
+    """
 
     kind: str
     metadata: wire.ListMeta
@@ -56,7 +60,7 @@ class Kind:
     def path(self, namespace: str) -> str:
         """Return the collection's path; an empty namespace means all of them."""
         if self.namespaced and namespace:
-            return f"{self.prefix}/namespaces/{namespace}/{self.resource}"
+            return f"{self.prefix}/namespaces/{parse.quote(namespace, safe='')}/{self.resource}"
         return f"{self.prefix}/{self.resource}"
 
     def what(self, namespace: str) -> str:

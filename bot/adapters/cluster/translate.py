@@ -5,6 +5,7 @@ turns that one object into a gap. Strings that repeat are interned: node names, 
 and labels of 25,000 pods are then held once.
 """
 
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from sys import intern
@@ -35,8 +36,14 @@ _LONGEST_MESSAGE = 2048
 _NO_LABELS: Mapping[str, str] = {}
 _CONTROLLER_HASH = "controller-revision-hash"
 
-_shared_labels: dict[tuple[str | None, ...], Mapping[str, str]] = {}
-_MOST_SHARED = 4096
+_POD_LABELS = (
+    _CONTROLLER_HASH,
+    "pod-template-hash",
+    "pod-template-generation",
+    "app",
+    "k8s-app",
+    "tier",
+)
 
 
 def node(value: wire.Node) -> snapshot.Node:
@@ -267,7 +274,7 @@ def _state(value: wire.State | None, *, running_id: str) -> snapshot.ContainerSt
 def _pod_labels(value: wire.PodLabels | None) -> Mapping[str, str]:
     if value is None:
         return _NO_LABELS
-    texts = (
+    return _shared_labels(
         value.revision_hash,
         value.template_hash,
         value.template_generation,
@@ -275,23 +282,13 @@ def _pod_labels(value: wire.PodLabels | None) -> Mapping[str, str]:
         value.k8s_app,
         value.tier,
     )
-    known = _shared_labels.get(texts)
-    if known is None:
-        if len(_shared_labels) >= _MOST_SHARED:
-            _shared_labels.clear()
-        names = (
-            _CONTROLLER_HASH,
-            "pod-template-hash",
-            "pod-template-generation",
-            "app",
-            "k8s-app",
-            "tier",
-        )
-        known = {
-            name: intern(text) for name, text in zip(names, texts, strict=True) if text is not None
-        }
-        _shared_labels[texts] = known
-    return known
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared_labels(*texts: str | None) -> Mapping[str, str]:
+    # The pods of one template share one mapping: a dictionary each would be the largest part
+    # of 25,000 pods.
+    return {name: text for name, text in zip(_POD_LABELS, texts, strict=True) if text is not None}
 
 
 def _annotations(meta: wire.Meta) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.adapters.slack import cards, grammar, limits, prose, wording
-from bot.domain import finding, health, incident, snapshot
+from bot.domain import finding, health, notice, snapshot
 from bot.flow import answers, ports
 
 _GAPS = 8
@@ -145,7 +145,7 @@ def incidents(value: answers.IncidentList) -> prose.Page:
 def story(value: answers.IncidentStory, *, now: datetime, permalink: str) -> prose.Page:
     """Tell one incident whole: its card, all its names, what happened."""
     told = value.incident
-    page = cards.card(notice_of(told, now))
+    page = cards.card(notice.CardView(incident=told, now=now))
     parts = list(page.parts)
     listed = cards.names(told.affected or told.recovered, _MEMBERS)
     if len(told.affected or told.recovered) > 1 and listed:
@@ -159,11 +159,6 @@ def story(value: answers.IncidentStory, *, now: datetime, permalink: str) -> pro
     if permalink:
         parts.append(prose.paragraph(prose.line(prose.Link(permalink, wording.OPEN_CARD))))
     return prose.Page(title=page.title, parts=tuple(parts))
-
-
-def notice_of(value: incident.Incident, now: datetime) -> cards.notice.CardView:
-    """See an incident as its card does, without the moments of its telling."""
-    return cards.notice.CardView(incident=value, now=now)
 
 
 def check(value: answers.CheckReport) -> prose.Page:

@@ -25,9 +25,14 @@ Upsert = sqlite.Insert | postgresql.Insert
 
 
 def create(
-    location: locations.Location, options: options.Options, *, writer: bool, pool_size: int
+    location: locations.Location,
+    options: options.Options,
+    *,
+    writer: bool,
+    pool_size: int,
+    migrating: bool = False,
 ) -> AsyncEngine:
-    """Return an engine that opens nothing yet."""
+    """Return an engine that opens nothing yet. `migrating` is for the rebuilding of tables."""
     common: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
@@ -42,7 +47,7 @@ def create(
             pool_pre_ping=True,
             connect_args={
                 "timeout": options.connect_timeout.total_seconds(),
-                "command_timeout": options.answer_timeout.total_seconds(),
+                "command_timeout": None if migrating else options.answer_timeout.total_seconds(),
             },
             **common,
         )
@@ -55,7 +60,7 @@ def create(
         },
         **common,
     )
-    pragmas = _writer_pragmas() if writer else ("PRAGMA query_only = ON",)
+    pragmas = _writer_pragmas(migrating=migrating) if writer else ("PRAGMA query_only = ON",)
 
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401
         try:
@@ -76,13 +81,22 @@ def create(
     return engine
 
 
-def _writer_pragmas() -> tuple[str, ...]:
-    # FULL: with NORMAL the last commits may be lost with the power, and an alert with them.
+def _writer_pragmas(*, migrating: bool) -> tuple[str, ...]:
     return (
         "PRAGMA journal_mode = WAL",
+        # With NORMAL the last commits may be lost with the power, and an alert with them.
         "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",
+        # A migration drops a table to build it anew, which would empty those that refer to it.
+        f"PRAGMA foreign_keys = {'OFF' if migrating else 'ON'}",
     )
+
+
+def given_number(result: sa.CursorResult[*tuple[Any, ...]]) -> int:
+    """Return the number that the database gave an inserted row."""
+    key = result.inserted_primary_key
+    if key is None:
+        raise TypeError("the statement inserted no single row")
+    return int(key[0])
 
 
 class Session:
@@ -96,15 +110,23 @@ class Session:
         self,
         statement: sa.Executable,
         parameters: Sequence[dict[str, Any]] | None = None,
-    ) -> sa.CursorResult[Any]:
+    ) -> sa.CursorResult[*tuple[Any, ...]]:
         """Execute one statement, once for each of the parameter sets if there are any."""
         return await turns.undisturbed(self._run(statement, parameters))
 
     async def _run(
         self, statement: sa.Executable, parameters: Sequence[dict[str, Any]] | None
-    ) -> sa.CursorResult[Any]:
+    ) -> sa.CursorResult[*tuple[Any, ...]]:
         with faults.translated(self._location):
             return await self._connection.execute(statement, parameters)
+
+    async def check_integrity(self) -> None:
+        """Raise Misconfigured where SQLite's file is damaged. Reads every page once."""
+        if self._location.path is None:
+            return
+        found = (await self.run(sa.text("PRAGMA quick_check(1)"))).scalar()
+        if found != "ok":
+            raise faults.damaged(self._location)
 
     def upsert(self, table: sa.Table, values: Sequence[str]) -> Upsert:
         """Return an INSERT that replaces those columns where the primary key is taken."""
@@ -160,7 +182,7 @@ class Database:
             if self.location.path is None:
                 milliseconds = int(self._options.busy_timeout.total_seconds() * 1000)
                 await connection.execute(
-                    sa.select(sa.func.set_config("lock_timeout", f"{milliseconds}ms", True))  # noqa: FBT003
+                    sa.select(sa.func.set_config("lock_timeout", f"{milliseconds}ms", True))
                 )
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
 
@@ -179,11 +201,11 @@ class Database:
             # The rollback itself failed: the connection is dead and the server has rolled back.
             await connection.invalidate()
 
-    async def read(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    async def read(self, statement: sa.Executable) -> Sequence[sa.Row[*tuple[Any, ...]]]:
         """Return the rows of one SELECT, answered beside any unit that is open."""
         return await turns.undisturbed(self._read(statement))
 
-    async def _read(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    async def _read(self, statement: sa.Executable) -> Sequence[sa.Row[*tuple[Any, ...]]]:
         with faults.translated(self.location):
             async with self._readers.connect() as connection:
                 result = await connection.execute(statement)

@@ -32,10 +32,11 @@ SQLITE_LASTING = {
         "(what was remembered is lost then, incidents are found again)"
     ),
 }
+RIGHTS = "the bot's user needs to write the file and its directory"
 SQLITE_LASTING_AT_START = {
-    "SQLITE_CANTOPEN": "cannot be opened; the bot's user needs to write the file and its directory",
-    "SQLITE_READONLY": "cannot be written; the bot's user needs to write the file and its directory",
-    "SQLITE_PERM": "cannot be written; the bot's user needs to write the file and its directory",
+    "SQLITE_CANTOPEN": f"cannot be opened; {RIGHTS}",
+    "SQLITE_READONLY": f"cannot be written; {RIGHTS}",
+    "SQLITE_PERM": f"cannot be written; {RIGHTS}",
 }
 
 POSTGRES_LASTING = {
@@ -45,6 +46,7 @@ POSTGRES_LASTING = {
     "3F000": "has no schema to create tables in",
     "42501": "does not give the user the rights needed",
     "42P01": "lacks a table; run `flannel-bot db upgrade`",
+    "42P07": "holds tables of the same names already; give the bot a database of its own",
     "42703": "lacks a column; run `flannel-bot db upgrade`",
 }
 POSTGRES_PASSING = {
@@ -61,7 +63,7 @@ POSTGRES_PASSING = {
 
 @contextmanager
 def translated(location: locations.Location, *, starting: bool = False) -> Iterator[None]:
-    """Turn a driver's errors into ours. `starting` reads what may be either as a setting's fault."""
+    """Turn a driver's errors into ours; `starting` takes what may be either for a setting's."""
     try:
         yield
     except errors.BotError:
@@ -90,6 +92,13 @@ def translated(location: locations.Location, *, starting: bool = False) -> Itera
         if told is None:
             raise
         raise told from error
+
+
+def damaged(location: locations.Location) -> errors.Misconfigured:
+    """SQLite's file holds pages that contradict each other."""
+    return errors.Misconfigured(
+        f"database.url: database {location.name} {SQLITE_LASTING['SQLITE_CORRUPT']}"
+    )
 
 
 def of_driver(

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from bot.domain import errors, incident, ledger, notice
+from bot.domain import errors, ledger, notice
+from bot.domain.incident import Incident
 from bot.flow import ports
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ def decoded(kind: type[T], encoded: str, *, what: str) -> T:
         ) from error
 
 
-def incident_values(value: incident.Incident) -> Values:
+def incident_values(value: Incident) -> Values:
     """Return an incident's columns, without its id."""
     return {
         "cluster": value.cluster,
@@ -74,9 +75,9 @@ def incident_values(value: incident.Incident) -> Values:
     }
 
 
-def to_incident(row: sa.Row[Any]) -> incident.Incident:
+def to_incident(row: sa.Row[*tuple[Any, ...]]) -> Incident:
     """Return the incident of a row of (id, document)."""
-    found = decoded(incident.Incident, row.document, what=f"INC-{row.id}")
+    found = decoded(Incident, row.document, what=f"INC-{row.id}")
     return dataclasses.replace(found, id=row.id)
 
 
@@ -90,7 +91,7 @@ def record_values(cluster: str, value: ledger.Record) -> Values:
     }
 
 
-def to_record(row: sa.Row[Any]) -> ledger.Record:
+def to_record(row: sa.Row[*tuple[Any, ...]]) -> ledger.Record:
     """Return the ledger record of a row of (uid, document)."""
     return decoded(ledger.Record, row.document, what=f"the ledger record of pod {row.uid}")
 
@@ -115,7 +116,7 @@ def outgoing_values(row: notice.Outgoing) -> Values:
     }
 
 
-def to_outgoing(row: sa.Row[Any]) -> notice.Outgoing:
+def to_outgoing(row: sa.Row[*tuple[Any, ...]]) -> notice.Outgoing:
     """Return an outgoing row."""
     body = decoded(Body, row.document, what=f"outgoing row {row.id}")
     return notice.Outgoing(
@@ -149,7 +150,7 @@ def posted_values(value: notice.Posted) -> Values:
     }
 
 
-def to_posted(row: sa.Row[Any]) -> notice.Posted:
+def to_posted(row: sa.Row[*tuple[Any, ...]]) -> notice.Posted:
     """Return a place where an incident is shown."""
     return notice.Posted(
         incident=row.incident,
@@ -161,6 +162,6 @@ def to_posted(row: sa.Row[Any]) -> notice.Posted:
     )
 
 
-def to_entry(row: sa.Row[Any]) -> ports.TimelineEntry:
+def to_entry(row: sa.Row[*tuple[Any, ...]]) -> ports.TimelineEntry:
     """Return a line of a subject's story."""
     return ports.TimelineEntry(at=row.at, subject=row.subject, kind=row.kind, text=row.text)

@@ -8,12 +8,14 @@ phase is final.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from bot.sim.cluster import context, names, normal, placement, podstate, store
 
 Object = dict[str, Any]
+Places = dict[str, tuple[bool, bool]]
+"""Node name to: should a pod be started here, may one stay here."""
 
 HASH = "controller-revision-hash"
 GENERATION = "pod-template-generation"
@@ -82,21 +84,31 @@ class DaemonSets:
         daemonset = self._ctx.api.store.get("daemonsets", *key)
         if daemonset is None or podstate.terminating(daemonset):
             return
-        nodes = self._nodes_in_own_order()
+        places = self._places(daemonset)
         current = self._construct_history(daemonset)
         digest = current["metadata"]["labels"][HASH]
-        expected = self._manage(daemonset, nodes, digest)
+        expected = self._manage(daemonset, places, digest)
         if not expected and daemonset["spec"]["updateStrategy"]["type"] == "RollingUpdate":
-            self._roll(daemonset, nodes, digest)
+            self._roll(daemonset, places, digest)
         self._clean_history(daemonset, current)
-        self._write_status(key, nodes, digest)
+        self._write_status(key, places, digest)
 
-    def _nodes_in_own_order(self) -> list[Object]:
-        """All nodes in an order of the controller's own: a Go map has no names' order."""
+    def _places(self, daemonset: Object) -> Places:
+        """Every node with whether a pod should start and may stay there.
+
+        In an order of the controller's own: upstream walks a Go map, which has no order of names.
+        """
         nodes = self._ctx.api.store.list("nodes")
         for node in nodes:
             self._order.setdefault(node["metadata"]["name"], self._rng.random())
-        return sorted(nodes, key=lambda node: self._order[node["metadata"]["name"]])
+        nodes.sort(key=lambda node: self._order[node["metadata"]["name"]])
+        template = daemonset["spec"]["template"]["spec"]
+        spec = {**template, "tolerations": tolerations(template)}
+        return {node["metadata"]["name"]: fits(spec, node) for node in nodes}
+
+    def _patience(self, daemonset: Object) -> float:
+        """minReadySeconds in real seconds, since it is compared with stamps."""
+        return self._ctx.clock.real(daemonset["spec"].get("minReadySeconds", 0))
 
     def _pods_by_node(self, daemonset: Object) -> dict[str, list[Object]]:
         """Its pods by the node they are on or meant for, oldest first.
@@ -112,16 +124,14 @@ class DaemonSets:
             found.setdefault(node, []).append(pod)
         return found
 
-    def _manage(self, daemonset: Object, nodes: list[Object], digest: str) -> bool:
+    def _manage(self, daemonset: Object, places: Places, digest: str) -> bool:
         """Create what is missing, delete what is too much; whether anything was done."""
         by_node = self._pods_by_node(daemonset)
         namespace = daemonset["metadata"]["namespace"]
         missing: list[str] = []
         excess: list[Object] = []
-        for node in nodes:
-            name = node["metadata"]["name"]
-            pods = by_node.pop(name, [])
-            should_run, may_stay = fits(daemonset["spec"]["template"]["spec"], node)
+        for name, (should_run, may_stay) in places.items():
+            pods = by_node.get(name, [])
             if not pods:
                 if should_run:
                     missing.append(name)
@@ -145,19 +155,19 @@ class DaemonSets:
             )
         return bool(missing or excess)
 
-    def _roll(self, daemonset: Object, nodes: list[Object], digest: str) -> None:
+    def _roll(self, daemonset: Object, places: Places, digest: str) -> None:
         """Choose the old pods that may be deleted now."""
         by_node = self._pods_by_node(daemonset)
         spec = daemonset["spec"]
-        wanted = sum(fits(spec["template"]["spec"], node)[0] for node in nodes)
+        wanted = sum(should_run for should_run, _ in places.values())
         rolling = spec["updateStrategy"].get("rollingUpdate") or {}
         budget = podstate.scaled(rolling.get("maxUnavailable", 1), wanted, up=True)
         now = self._ctx.clock.now()
         unavailable = 0
         replacements: list[Object] = []
         candidates: list[Object] = []
-        for node in nodes:
-            pods = by_node.get(node["metadata"]["name"])
+        for name in places:
+            pods = by_node.get(name)
             if not pods:
                 continue
             alive = [pod for pod in pods if not podstate.terminating(pod)]
@@ -168,7 +178,7 @@ class DaemonSets:
                 continue
             pod = (new or old)[0]
             is_available = podstate.available(
-                pod, min_ready_seconds=spec.get("minReadySeconds", 0), now=now
+                pod, min_ready_seconds=self._patience(daemonset), now=now
             )
             if new:
                 unavailable += not is_available
@@ -240,15 +250,19 @@ class DaemonSets:
                 "controllerrevisions", metadata["namespace"], revision["metadata"]["name"]
             )
 
-    def _write_status(self, key: tuple[str, str], nodes: list[Object], digest: str) -> None:
+    def _write_status(self, key: tuple[str, str], places: Places, digest: str) -> None:
         daemonset = self._ctx.api.get("daemonsets", *key)
+        patience = self._patience(daemonset)
+        now = self._ctx.clock.now()
         status = summary(
             daemonset,
-            nodes,
+            places,
             self._pods_by_node(daemonset),
             digest=digest,
-            now=self._ctx.clock.now(),
+            available=lambda pod: podstate.available(pod, min_ready_seconds=patience, now=now),
         )
+        if patience and status["numberReady"] > status.get("numberAvailable", 0):
+            self._queue.add(key, after=daemonset["spec"]["minReadySeconds"])
         if status != daemonset.get("status"):
             self._ctx.api.replace(
                 "daemonsets", *key, daemonset | {"status": status}, subresource="status"
@@ -258,9 +272,13 @@ class DaemonSets:
         self._ctx.events.emit(daemonset, reason, message, component=COMPONENT)
 
 
-def fits(template_spec: Object, node: Object) -> tuple[bool, bool]:
-    """Whether a pod of this template should be started on a node, and whether one may stay."""
-    spec = {**template_spec, "tolerations": tolerations(template_spec)}
+def fits(spec: Object, node: Object) -> tuple[bool, bool]:
+    """Whether such a pod should be started on a node, and whether one may stay.
+
+    Args:
+        spec: the template's, with the tolerations every DaemonSet pod gets.
+        node: the Node object.
+    """
     if not placement.selected(spec, node):
         return False, False
     if placement.repelled(spec, node, effects=("NoExecute",)) is not None:
@@ -362,43 +380,38 @@ def updated(daemonset: Object, pod: Object, digest: str) -> bool:
 
 def summary(
     daemonset: Object,
-    nodes: list[Object],
+    places: Places,
     by_node: dict[str, list[Object]],
     *,
     digest: str,
-    now: Any,  # noqa: ANN401 - a datetime, passed on
+    available: Callable[[Object], bool],
 ) -> Object:
     """The status to write; four numbers are absent while they are zero."""
-    spec = daemonset["spec"]
-    counts = dict.fromkeys(("desired", "current", "misscheduled", "ready", "updated"), 0)
-    counts["available"] = 0
-    for node in nodes:
-        pods = by_node.get(node["metadata"]["name"])
-        should_run, _ = fits(spec["template"]["spec"], node)
+    desired = current = misscheduled = ready = are_available = are_updated = 0
+    for name, (should_run, _) in places.items():
+        pods = by_node.get(name)
         if not should_run:
-            counts["misscheduled"] += bool(pods)
+            misscheduled += bool(pods)
             continue
-        counts["desired"] += 1
+        desired += 1
         if not pods:
             continue
         pod = min(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]))
-        counts["current"] += 1
-        counts["ready"] += podstate.ready(pod)
-        counts["available"] += podstate.available(
-            pod, min_ready_seconds=spec.get("minReadySeconds", 0), now=now
-        )
-        counts["updated"] += updated(daemonset, pod, digest)
+        current += 1
+        ready += podstate.ready(pod)
+        are_available += available(pod)
+        are_updated += updated(daemonset, pod, digest)
     status: Object = {
-        "currentNumberScheduled": counts["current"],
-        "numberMisscheduled": counts["misscheduled"],
-        "desiredNumberScheduled": counts["desired"],
-        "numberReady": counts["ready"],
+        "currentNumberScheduled": current,
+        "numberMisscheduled": misscheduled,
+        "desiredNumberScheduled": desired,
+        "numberReady": ready,
     }
     optional = {
         "observedGeneration": daemonset["metadata"].get("generation", 1),
-        "updatedNumberScheduled": counts["updated"],
-        "numberAvailable": counts["available"],
-        "numberUnavailable": counts["desired"] - counts["available"],
+        "updatedNumberScheduled": are_updated,
+        "numberAvailable": are_available,
+        "numberUnavailable": desired - are_available,
     }
     return status | {name: value for name, value in optional.items() if value}
 

@@ -71,7 +71,7 @@ class Call:
     """One request for a resource."""
 
     context: Context
-    request: web.Request
+    request: web.BaseRequest
     target: http_paths.Target
     verb: str
     identity: http_access.Identity

@@ -55,13 +55,13 @@ async def list_all(call: http_context.Call) -> web.Response:
     try:
         found = _state(storage, row, page)
     except store.Compacted as gone:
-        raise _expired(page, storage.revision) from gone
+        raise _expired(page) from gone
     if page.revision is not None and namespace is not None:
         found = [obj for obj in found if obj["metadata"].get("namespace") == namespace]
     elif page.revision is None and namespace is not None:
         found = storage.list(row.plural, namespace)
     if page.start:
-        found = [obj for obj in found if _key(obj) > page.start]
+        found = [obj for obj in found if store.key_of(obj) > page.start]
     if selected is not None:
         found = [obj for obj in found if selected(obj)]
     revision = storage.revision if page.revision is None else page.revision
@@ -69,7 +69,7 @@ async def list_all(call: http_context.Call) -> web.Response:
     if page.limit and len(found) > page.limit:
         rest = len(found) - page.limit
         found = found[: page.limit]
-        metadata["continue"] = _token(revision, _key(found[-1]))
+        metadata["continue"] = _token(revision, store.key_of(found[-1]))
         if selected is None:
             # With a selector the real server does not know how many are left.
             metadata["remainingItemCount"] = rest
@@ -86,7 +86,7 @@ def distorted(
     if fault is None or not found:
         return found
     victim = victim_of(context, row)
-    return [http_forms.corrupted(row, obj) if _key(obj) == victim else obj for obj in found]
+    return [http_forms.corrupted(row, obj) if store.key_of(obj) == victim else obj for obj in found]
 
 
 def victim_of(context: http_context.Context, row: resources.Resource) -> store.Key | None:
@@ -126,7 +126,7 @@ async def _page(call: http_context.Call, limit: int) -> _Page:
             )
         revision, start = _read_token(query["continue"])
         return _Page(None if revision < 0 else revision, start, limit, token=True)
-    version = _list_version(text)
+    version = _version(text)
     if match and not text:
         raise http_context.list_options_invalid(
             "resourceVersionMatch",
@@ -157,7 +157,7 @@ def _state(storage: store.Store, row: resources.Resource, page: _Page) -> Sequen
     return storage.list_at(row.plural, page.revision)
 
 
-def _expired(page: _Page, revision: int) -> errors.StatusError:
+def _expired(page: _Page) -> errors.StatusError:
     if not page.token or page.start is None:
         return errors.StatusError(
             410, "Expired", "The resourceVersion for the provided list is too old."
@@ -172,10 +172,6 @@ def _expired(page: _Page, revision: int) -> errors.StatusError:
         "between the time the first chunk was returned and now may show up in the list.",
         metadata={"continue": _token(-1, page.start)},
     )
-
-
-def _key(obj: Object) -> store.Key:
-    return store.key_of(obj)
 
 
 def _token(revision: int, last: store.Key) -> str:
@@ -194,9 +190,7 @@ def _read_token(token: str) -> tuple[int, store.Key]:
         return int(content["rv"]), (namespace, name)
     except (ValueError, TypeError, KeyError, UnicodeDecodeError) as failure:
         first = text[:1].decode("latin-1")
-        raise _bad_token(
-            f"invalid character {first!r} looking for beginning of value"
-        ) from failure
+        raise _bad_token(f"invalid character {first!r} looking for beginning of value") from failure
 
 
 def _bad_token(why: str) -> errors.StatusError:
@@ -209,9 +203,7 @@ def _limit(text: str) -> int:
     try:
         return max(int(text), 0)
     except ValueError as failure:
-        raise errors.bad_request(
-            f'strconv.ParseInt: parsing "{text}": invalid syntax'
-        ) from failure
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from failure
 
 
 def no_number(text: str) -> str:
@@ -228,10 +220,6 @@ def _version(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise errors.bad_request(f"invalid resource version: {no_number(text)}")
     return int(text)
-
-
-def _list_version(text: str) -> int:
-    return _version(text)
 
 
 async def _wait_for(call: http_context.Call, version: int) -> None:

@@ -124,7 +124,7 @@ def number(query: Mapping[str, str], name: str, *, least: int) -> int:
 
 
 async def answer(
-    request: web.Request,
+    request: web.BaseRequest,
     pod: objects.Object,
     logs: LogSource,
     *,

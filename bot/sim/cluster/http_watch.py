@@ -1,6 +1,7 @@
 """A watch over HTTP: one JSON line an event, until its time is over or something breaks."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -34,8 +35,8 @@ class _Wish:
     timeout: float
 
 
-async def stream(call: http_context.Call) -> web.StreamResponse:
-    """Answer a watch.
+async def stream(call: http_context.Call, *, begun: Callable[[], None]) -> web.StreamResponse:
+    """Answer a watch; `begun` is called when its head is sent.
 
     Raises:
         errors.StatusError: before the first byte: 400, 406, 422, 500.
@@ -64,6 +65,7 @@ async def stream(call: http_context.Call) -> web.StreamResponse:
         )
         response.enable_chunked_encoding()
         await response.prepare(call.request)
+        begun()
         reader = _Reader(call, watcher, wish, response)
         await reader.run(opening, over=over)
     finally:

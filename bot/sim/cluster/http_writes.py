@@ -1,7 +1,7 @@
 """Create, update, patch and delete over HTTP: reading the body, judging the options."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -39,9 +39,7 @@ async def create(call: http_context.Call) -> web.Response:
     if target.subresource == "binding":
         registry.bind(target.namespace, target.name, str((body.get("target") or {}).get("name")))
         return http_context.reply(http_forms.encode(_success(201)), status=201)
-    created = registry.create(
-        target.row.plural, target.namespace, body, dry_run=options.dry_run
-    )
+    created = registry.create(target.row.plural, target.namespace, body, dry_run=options.dry_run)
     return call.answer(created, status=201)
 
 
@@ -84,7 +82,7 @@ async def patch(call: http_context.Call) -> web.Response:
     call.context.registry.get(target.row.plural, target.namespace, target.name)
     body, duplicates = _patch_body(text, kind)
 
-    def decode(fresh: Object) -> Object:
+    def decode(fresh: Object) -> objects.Json:
         shown = schemas.go_text(body) if kind == "strategic" else _escaped(fresh)
         checked, unknown = schemas.decoded(
             target.row.kind, fresh, refused=lambda why: _bad_patch(shown, why)
@@ -208,9 +206,7 @@ class _Options:
         self.field_validation = call.query.get("fieldValidation", "")
         if self.field_validation not in _FIELD_VALIDATION:
             supported = ", ".join(f'"{value}"' for value in _FIELD_VALIDATION)
-            message = (
-                f'Unsupported value: "{self.field_validation}": supported values: {supported}'
-            )
+            message = f'Unsupported value: "{self.field_validation}": supported values: {supported}'
             raise _bad_option(kind, "FieldValueNotSupported", message, "fieldValidation")
 
 
@@ -243,7 +239,7 @@ def _patch_body(text: bytes, kind: patches.Kind) -> tuple[objects.Json, list[str
     return body, duplicates
 
 
-async def _object(call: http_context.Call, options: _Options) -> Object:
+async def _object(call: http_context.Call, options: _Options) -> objects.Json:
     if call.request.content_type not in {"application/json", "application/octet-stream"}:
         raise unsupported_media()
     text = await call.request.read()
@@ -314,9 +310,7 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError as failure:
-        raise errors.bad_request(
-            f'strconv.ParseInt: parsing "{text}": invalid syntax'
-        ) from failure
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from failure
 
 
 def _success(code: int) -> Object:
@@ -329,7 +323,7 @@ def _success(code: int) -> Object:
     }
 
 
-HANDLERS: dict[str, Callable[[http_context.Call], Any]] = {
+HANDLERS: dict[str, Callable[[http_context.Call], Awaitable[web.Response]]] = {
     "create": create,
     "update": replace,
     "patch": patch,

@@ -167,7 +167,7 @@ class Registry:
         kind: patches.Kind,
         subresource: str = "",
         dry_run: bool = False,
-        decode: Callable[[Object], Object] | None = None,
+        decode: Callable[[Object], objects.Json] | None = None,
     ) -> Object:
         """Change an object by describing the change (HTTP PATCH).
 

@@ -1,0 +1,383 @@
+"""Requests to one API server: one shared connection pool, credentials kept fresh, errors told.
+
+Only GET, and only raw: `param_serialize` and `call_api` of the library, whose typed classes cost
+30 MiB at first touch and whose models are the slow part.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+import structlog
+
+from bot.adapters.cluster import credentials, failures, kubeconfig
+from bot.adapters.cluster.options import Options
+from bot.domain import errors
+from bot.flow import ports
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import ApiClient
+
+_log = structlog.get_logger(__name__)
+
+_RELOAD_PAUSE = 5.0
+"""Credentials that stay refused are not reloaded more often than this, in seconds: eight watches
+share one exec plugin."""
+
+_BROKEN = (aiohttp.ClientError, OSError)
+"""What reading an answer may raise; TimeoutError and SSLError are OSErrors."""
+
+_UNOPENED = (*_BROKEN, ValueError)
+"""What connecting may raise; ValueError is aiohttp's and idna's word for a bad host name."""
+
+_LONGEST_ERROR = 65_536
+
+Query = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to the API server.
+
+    `what` names its object for people ("pods in kube-system"), `grant` for RBAC ("pods").
+    """
+
+    verb: str
+    resource: str
+    what: str
+    grant: str
+    path: str
+    query: Query = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Generation:
+    """A client made from one state of the credentials, closed when its last request is over."""
+
+    api: "ApiClient"
+    access: kubeconfig.Access
+    credentials: credentials.Credentials
+    fingerprint: tuple[object, ...]
+    users: int = 0
+    retired: bool = False
+    checked: float = field(default=0.0)
+
+
+class Client:
+    """The way to one API server. Nothing is read or connected before the first request."""
+
+    def __init__(self, options: Options, *, clock: ports.Clock, telemetry: ports.Telemetry) -> None:
+        self.options = options
+        self._clock = clock
+        self._telemetry = telemetry
+        self._slots = asyncio.Semaphore(options.concurrent_requests)
+        self._building = asyncio.Lock()
+        self._generation: _Generation | None = None
+        self._retired: set[_Generation] = set()
+        self._reloaded: float | None = None
+        self._epoch = 0
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. Requests after this raise Unavailable."""
+        self._closed = True
+        generations = [*self._retired, *([self._generation] if self._generation else ())]
+        self._retired.clear()
+        self._generation = None
+        for generation in generations:
+            await _close(generation.api)
+
+    async def verify(self) -> None:
+        """Ask once, and tell what is definitely wrong from what may pass.
+
+        A missing right is neither: it is told later, as a gap that names it.
+
+        Raises:
+            Misconfigured: kubeconfig, credentials or CA are wrong; the text names the file.
+            Unavailable: the server does not answer now.
+        """
+        ask = Ask(
+            verb="list",
+            resource="nodes",
+            what="nodes",
+            grant="nodes",
+            path="/api/v1/nodes",
+            query=(("limit", "1"),),
+        )
+        try:
+            await self.get(ask)
+        except (failures.Unauthorized, failures.Untrusted) as failure:
+            generation = self._generation
+            origin = generation.access.origin if generation is not None else "the kubeconfig"
+            raise errors.Misconfigured(
+                f"cluster {self.options.name} ({origin}): {failure}"
+            ) from failure
+        except failures.Failure as failure:
+            if failure.status != 403:
+                raise
+            if failures.is_anonymous(failure):
+                raise errors.Misconfigured(f"cluster {self.options.name}: {failure}") from failure
+
+    async def get(self, ask: Ask) -> bytes:
+        """Return the body of a 200 answer.
+
+        Raises:
+            Failure: for anything else.
+            Misconfigured: if the credentials' files are wrong.
+        """
+        limits = aiohttp.ClientTimeout(
+            total=self.options.request_timeout, sock_connect=self.options.connect_timeout
+        )
+        async with self._slots, self._answer(ask, limits=limits) as response:
+            return await response.read()
+
+    @contextlib.asynccontextmanager
+    async def stream(self, ask: Ask, *, total: float) -> AsyncIterator[aiohttp.StreamReader]:
+        """Open an endless answer and give its bytes; it ends silently after `total` seconds.
+
+        Raises:
+            Failure: if it does not open, or breaks while it is read.
+            Misconfigured: if the credentials' files are wrong.
+        """
+        limits = aiohttp.ClientTimeout(total=total, sock_connect=self.options.connect_timeout)
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._slots:
+                response = await stack.enter_async_context(self._answer(ask, limits=limits))
+            # Over without a word of the server: the same to the caller as an end it asked for.
+            with contextlib.suppress(TimeoutError):
+                yield response.content
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, ask: Ask, *, limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Give a 200 answer, after one attempt more where stale credentials may be the reason."""
+        generation, response = await self._open(ask, limits=limits)
+        try:
+            yield response
+        except _BROKEN as exc:
+            raise failures.from_exception(exc, server=generation.access.server) from exc
+        finally:
+            # Not released: an answer that was not read to its end leaves a connection that
+            # cannot be used again, and one that was read has given it back already.
+            response.close()
+            await self._leave(generation)
+
+    async def _open(
+        self, ask: Ask, *, limits: aiohttp.ClientTimeout
+    ) -> tuple[_Generation, aiohttp.ClientResponse]:
+        epoch = self._epoch
+        try:
+            return await self._send(ask, limits=limits)
+        except (failures.Unauthorized, failures.Untrusted):
+            if not await self._reload(epoch):
+                raise
+        return await self._send(ask, limits=limits)
+
+    async def _send(
+        self, ask: Ask, *, limits: aiohttp.ClientTimeout
+    ) -> tuple[_Generation, aiohttp.ClientResponse]:
+        generation = await self._current()
+        generation.users += 1
+        code = "none"
+        response: aiohttp.ClientResponse | None = None
+        try:
+            headers = {"Accept": "application/json"}
+            if not self.options.compress:
+                headers["Accept-Encoding"] = "identity"
+            if generation.access.impersonate:
+                headers["Impersonate-User"] = generation.access.impersonate
+            request = await generation.api.param_serialize(
+                "GET",
+                ask.path,
+                query_params=list(ask.query),
+                header_params=headers,
+                auth_settings=["BearerToken"],
+            )
+            try:
+                answer = await generation.api.call_api(*request, _request_limits=limits)
+                response = answer.response
+                assert response is not None
+                code = str(response.status)
+                if response.status != 200:
+                    raise failures.from_answer(
+                        response.status,
+                        response.headers,
+                        await _error_body(response),
+                        verb=ask.verb,
+                        what=ask.what,
+                        grant=ask.grant,
+                    )
+            except _UNOPENED as exc:
+                raise failures.from_exception(exc, server=generation.access.server) from exc
+        except BaseException:
+            if response is not None:
+                response.close()
+            await self._leave(generation)
+            raise
+        finally:
+            self._telemetry.count(
+                "kube_requests_total",
+                cluster=self.options.name,
+                verb=ask.verb,
+                resource=ask.resource,
+                code=code,
+            )
+        return generation, response
+
+    async def _current(self) -> _Generation:
+        """Return the client to use now, a new one if files it was made of have changed."""
+        if self._closed:
+            raise failures.Failure("the bot is stopping")
+        async with self._building:
+            generation = self._generation
+            now = self._clock.monotonic()
+            if generation is None:
+                generation = await self._build(kubeconfig.load(self.options))
+                self._generation = generation
+            elif now - generation.checked >= self.options.credentials_interval:
+                generation.checked = now
+                if (
+                    generation.credentials.certificate_expires_soon
+                    or _fingerprint(generation.access.files) != generation.fingerprint
+                ):
+                    generation = await self._replace(generation)
+            return generation
+
+    async def _reload(self, epoch: int) -> bool:
+        """Read the credentials again, unless another request just did; True if it may help."""
+        async with self._building:
+            if self._epoch != epoch:
+                return True
+            generation = self._generation
+            now = self._clock.monotonic()
+            if generation is None or (
+                self._reloaded is not None and now - self._reloaded < _RELOAD_PAUSE
+            ):
+                return False
+            self._reloaded = now
+            self._epoch += 1
+            generation.credentials.forget()
+            if _fingerprint(generation.access.files) != generation.fingerprint:
+                await self._replace(generation)
+                return True
+            return generation.credentials.refreshable
+
+    async def _replace(self, old: _Generation) -> _Generation:
+        try:
+            new = await self._build(kubeconfig.load(self.options))
+        except errors.BotError as exc:
+            # A file that is being written is wrong for a moment: go on with what worked.
+            _log.warning("credentials_not_reloaded", cluster=self.options.name, error=str(exc))
+            return old
+        _log.info("credentials_reloaded", cluster=self.options.name)
+        self._generation = new
+        old.retired = True
+        self._retired.add(old)
+        await self._close_if_unused(old)
+        return new
+
+    async def _leave(self, generation: _Generation) -> None:
+        generation.users -= 1
+        await self._close_if_unused(generation)
+
+    async def _close_if_unused(self, generation: _Generation) -> None:
+        if generation.retired and generation.users == 0 and generation in self._retired:
+            self._retired.discard(generation)
+            await _close(generation.api)
+
+    async def _build(self, access: kubeconfig.Access) -> _Generation:
+        fingerprint = _fingerprint(access.files)
+        source = credentials.Credentials(access, self.options, clock=self._clock)
+        return _Generation(
+            api=_api(access, await source.certificate(), source, self.options),
+            access=access,
+            credentials=source,
+            fingerprint=fingerprint,
+            checked=self._clock.monotonic(),
+        )
+
+
+def _api(
+    access: kubeconfig.Access,
+    certificate: credentials.Certificate | None,
+    source: credentials.Credentials,
+    options: Options,
+) -> "ApiClient":
+    # Deferred: importing the library takes a second, which `--help` and tests need not pay.
+    from kubernetes.aio.client import ApiClient, Configuration
+
+    async def refresh(configuration: Configuration) -> None:
+        configuration.api_key["BearerToken"] = await source.authorization()
+
+    settings = Configuration(
+        host=access.server,
+        ca_cert_data=access.ca or None,
+        verify_ssl=access.verify,
+        tls_server_name=access.server_name or None,
+        proxy=options.proxy or access.proxy or None,
+        client_session_kwargs={"trust_env": False},
+    )
+    settings.disable_strict_ssl_verification = not options.strict_tls
+    if source.gives_header:
+        # The library asks the hook only for keys that exist.
+        settings.api_key["BearerToken"] = ""
+        settings.refresh_api_key_hook = refresh  # type: ignore[assignment]
+    try:
+        with tempfile.TemporaryDirectory(prefix="flannel-bot-") as directory:
+            if certificate is not None:
+                # OpenSSL loads keys from files only; they are gone before the first request.
+                settings.cert_file = str(_private(Path(directory, "crt"), certificate.certificate))
+                settings.key_file = str(_private(Path(directory, "key"), certificate.key))
+            api = ApiClient(settings)
+    except (ssl.SSLError, ValueError, OSError) as exc:
+        raise errors.Misconfigured(
+            f"{access.origin}: the CA, client certificate or client key cannot be used: "
+            f"{failures.short(str(exc))}"
+        ) from exc
+    settings.cert_file = settings.key_file = None
+    api.user_agent = options.user_agent
+    return api
+
+
+def _private(path: Path, content: bytes) -> Path:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+    return path
+
+
+def _fingerprint(files: tuple[Path, ...]) -> tuple[object, ...]:
+    marks: list[object] = []
+    for file in files:
+        try:
+            told = file.stat()
+        except OSError:
+            marks.append(None)
+        else:
+            marks.append((told.st_mtime_ns, told.st_size, told.st_ino))
+    return tuple(marks)
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.content.readexactly(_LONGEST_ERROR)
+    except asyncio.IncompleteReadError as exc:
+        return exc.partial
+
+
+async def _close(api: "ApiClient") -> None:
+    await api.close()  # type: ignore[no-untyped-call]

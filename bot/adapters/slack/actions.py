@@ -1,0 +1,64 @@
+"""What a click is answered with. No click is ever silent, whatever button of whatever age."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.adapters.slack import answers_view, prose, replies, wording
+
+OBSERVE_ONLY = {
+    "propose_fix": "propose a fix",
+    "approve_plan": "carry out a plan",
+    "reject_plan": "reject a plan",
+    "ack_incident": "acknowledge an incident",
+    "silence_incident": "silence an incident",
+    "cancel_run": "cancel a run",
+    "undo_run": "undo a run",
+}
+"""Buttons that cards of other versions of the bot may carry, and what they would do."""
+
+
+def answer(body: Mapping[str, Any]) -> prose.Page:
+    """Say what a click did: here, that it did nothing and why."""
+    what = OBSERVE_ONLY.get(str(action(body).get("action_id", "")))
+    text = wording.cannot_act(what) if what else wording.OLD_BUTTON
+    return answers_view.problem(text)
+
+
+def action(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the element that was used."""
+    used = body.get("actions")
+    first = used[0] if isinstance(used, list) and used else None
+    return first if isinstance(first, Mapping) else {}
+
+
+def asked(body: Mapping[str, Any]) -> replies.Asked:
+    """Return where the click came from."""
+    container, channel = _part(body, "container"), _part(body, "channel")
+    return replies.Asked(
+        user=str(_part(body, "user").get("id", "")),
+        channel=str(channel.get("id") or container.get("channel_id") or ""),
+        response_url=str(body.get("response_url") or ""),
+        thread_ts=str(container.get("thread_ts") or ""),
+    )
+
+
+def key(body: Mapping[str, Any]) -> str:
+    """Name one click, so that its repetition is known; empty where it cannot be told."""
+    used = action(body)
+    if not used.get("action_ts"):
+        return ""
+    user, message = _part(body, "user"), _part(body, "container")
+    return ":".join(
+        str(part)
+        for part in (
+            used.get("action_id"),
+            message.get("message_ts") or message.get("view_id"),
+            user.get("id"),
+            used["action_ts"],
+        )
+    )
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,272 @@
+"""The outbox in SQL: what is due, who takes it, how it ends.
+
+A row is due when it is pending, its time has come, and nothing that must be told before it is
+still on its way:
+
+- a DETAIL waits for its incident's card, and for every detail of that incident before it;
+- a CARD waits while an earlier card of that incident is claimed or a digest that names it is on
+  its way. Both may end up as the first message about it, and then there would be two.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.adapters.store import engine, refusals, rows, tables
+from bot.domain import notice
+from bot.flow import ports
+
+box = tables.outbox
+PENDING = notice.Delivery.PENDING.value
+CLAIMED = notice.Delivery.CLAIMED.value
+SENT = notice.Delivery.SENT.value
+FAILED = notice.Delivery.FAILED.value
+CARD = notice.Kind.CARD.value
+DETAIL = notice.Kind.DETAIL.value
+UNSETTLED = (PENDING, CLAIMED)
+
+OLDEST_FIRST = (box.c.created_at, box.c.seq)
+CLAIM_ORDER = (box.c.priority, *OLDEST_FIRST)
+
+
+def _shown() -> sa.ColumnElement[bool]:
+    posted = tables.posted
+    return sa.exists().where(posted.c.incident == box.c.incident, posted.c.channel == box.c.channel)
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    other = box.alias("other")
+    sibling = (other.c.incident == box.c.incident, other.c.channel == box.c.channel)
+    claimed_card = sa.exists().where(*sibling, other.c.kind == CARD, other.c.delivery == CLAIMED)
+    earlier_detail = sa.exists().where(
+        *sibling, other.c.kind == DETAIL, other.c.delivery.in_(UNSETTLED), other.c.seq < box.c.seq
+    )
+    digest = box.alias("digest")
+    in_digest = sa.exists().where(
+        tables.digests.c.incident == box.c.incident,
+        digest.c.seq == tables.digests.c.seq,
+        digest.c.channel == box.c.channel,
+        digest.c.delivery.in_(UNSETTLED),
+    )
+    return sa.and_(
+        box.c.delivery == PENDING,
+        sa.or_(box.c.not_before.is_(None), box.c.not_before <= now),
+        sa.case(
+            (box.c.kind == CARD, sa.and_(~claimed_card, ~in_digest)),
+            (box.c.kind == DETAIL, sa.and_(_shown(), ~earlier_detail)),
+            else_=sa.true(),
+        ),
+    )
+
+
+def _first_card() -> sa.ColumnElement[bool]:
+    return sa.and_(box.c.kind == CARD, ~_shown())
+
+
+def claimed() -> sa.Select[*tuple[Any, ...]]:
+    """Select rows that a sender took and did not settle."""
+    return sa.select(box).where(box.c.delivery == CLAIMED).order_by(box.c.claimed_at, box.c.seq)
+
+
+def due_cards(channel: str, *, now: datetime) -> sa.Select[*tuple[Any, ...]]:
+    """Select due first cards of a channel, oldest first."""
+    return (
+        sa.select(box)
+        .where(box.c.channel == channel, _first_card(), _due(now))
+        .order_by(*OLDEST_FIRST)
+    )
+
+
+def due_channels(*, now: datetime) -> sa.Select[*tuple[Any, ...]]:
+    """Select (channel, number of due first cards) of channels with anything due."""
+    first_cards = sa.func.sum(sa.case((_first_card(), 1), else_=0))
+    return sa.select(box.c.channel, first_cards).where(_due(now)).group_by(box.c.channel)
+
+
+def depth() -> sa.Select[*tuple[Any, ...]]:
+    """Select (delivery, number, oldest) of what is not sent."""
+    return (
+        sa.select(box.c.delivery, sa.func.count(), sa.func.min(box.c.created_at))
+        .where(box.c.delivery.in_((*UNSETTLED, FAILED)))
+        .group_by(box.c.delivery)
+    )
+
+
+def to_state(found: Sequence[sa.Row[*tuple[Any, ...]]]) -> ports.OutboxState:
+    """Sum the rows of `depth`. What is claimed still waits to be told for certain."""
+    waiting = [row for row in found if row[0] in UNSETTLED]
+    return ports.OutboxState(
+        pending=sum(row[1] for row in waiting),
+        oldest=min((row[2] for row in waiting), default=None),
+        failed=sum(row[1] for row in found if row[0] == FAILED),
+    )
+
+
+async def enqueue(session: engine.Session, row: notice.Outgoing) -> None:
+    """Add a row, or let a pending card speak for it too."""
+    refusals.checked(row)
+    if row.kind is notice.Kind.CARD and await _fold(session, row, error=None):
+        return
+    await _require_incidents(session, row)
+    if (await session.run(sa.select(box.c.seq).where(box.c.id == row.id))).first() is not None:
+        raise refusals.duplicate(row.id)
+    result = await session.run(sa.insert(box).values(**rows.outgoing_values(row)))
+    if row.incidents:
+        seq = engine.given_number(result)
+        members = [{"incident": number, "seq": seq} for number in dict.fromkeys(row.incidents)]
+        await session.run(sa.insert(tables.digests), members)
+
+
+async def _require_incidents(session: engine.Session, row: notice.Outgoing) -> None:
+    named = {*row.incidents, *([] if row.incident is None else [row.incident])}
+    if not named:
+        return
+    known = tables.incidents.c.id
+    found = (await session.run(sa.select(known).where(known.in_(named)))).scalars().all()
+    for number in sorted(named.difference(found)):
+        raise refusals.unknown_incident(number)
+
+
+async def _fold(
+    session: engine.Session,
+    row: notice.Outgoing,
+    *,
+    error: str | None,
+    not_before: datetime | None = None,
+) -> bool:
+    """Let the pending card of that incident and channel, if there is another, stand for this one.
+
+    It takes over the better priority. From a card that was tried (`error` is not None) it also
+    takes over its place in the line, its tries and its wait: what made that one wait, a limit of
+    the channel or an outage, is no better for the newer.
+    """
+    better = sa.case((box.c.priority > row.priority, row.priority), else_=box.c.priority)
+    values: dict[str, Any] = {"priority": better}
+    if error is not None:
+        values |= {
+            "created_at": sa.case(
+                (box.c.created_at > row.created_at, row.created_at), else_=box.c.created_at
+            ),
+            "attempts": sa.case(
+                (box.c.attempts < row.attempts, row.attempts), else_=box.c.attempts
+            ),
+            "not_before": not_before,
+            "error": rows.text(error),
+        }
+    result = await session.run(
+        sa.update(box)
+        .where(
+            box.c.kind == CARD,
+            box.c.delivery == PENDING,
+            box.c.incident == row.incident,
+            box.c.channel == row.channel,
+            box.c.id != row.id,
+        )
+        .values(**values)
+    )
+    return result.rowcount > 0
+
+
+async def claim(
+    session: engine.Session, *, now: datetime, channel: str | None
+) -> notice.Outgoing | None:
+    """Take the next due row."""
+    due = sa.select(box.c.seq).where(_due(now)).order_by(*CLAIM_ORDER).limit(1)
+    if channel is not None:
+        due = due.where(box.c.channel == channel)
+    while True:
+        seq = (await session.run(due.with_for_update(skip_locked=True, of=box))).scalar()
+        if seq is None:
+            return None
+        taken = await session.run(
+            sa.update(box)
+            .where(box.c.seq == seq, box.c.delivery == PENDING)
+            .values(delivery=CLAIMED, claimed_at=now, attempts=box.c.attempts + 1)
+        )
+        if taken.rowcount == 1:
+            row = (await session.run(sa.select(box).where(box.c.seq == seq))).one()
+            return rows.to_outgoing(row)
+
+
+async def collapse(
+    session: engine.Session, cards: Sequence[notice.Outgoing], digest: notice.Outgoing
+) -> None:
+    """Replace cards that are still pending by one digest of their incidents."""
+    found = await session.run(
+        sa.select(box.c.seq, box.c.incident).where(
+            box.c.id.in_([card.id for card in cards]),
+            box.c.kind == CARD,
+            box.c.delivery == PENDING,
+        )
+    )
+    pending = {row.incident: row.seq for row in found}
+    members = tuple(number for number in dict.fromkeys(digest.incidents) if number in pending)
+    if not members:
+        return
+    await session.run(sa.delete(box).where(box.c.seq.in_([pending[n] for n in members])))
+    await enqueue(session, dataclasses.replace(digest, incidents=members))
+
+
+async def delivered(
+    session: engine.Session,
+    sent: Sequence[notice.Outgoing],
+    *,
+    at: datetime,
+    posted: Sequence[notice.Posted],
+) -> None:
+    """Mark rows as sent and remember where incidents are shown."""
+    if sent:
+        await session.run(
+            sa.update(box)
+            .where(box.c.id.in_([row.id for row in sent]), box.c.delivery.in_(UNSETTLED))
+            .values(delivery=SENT, sent_at=at, error="")
+        )
+    if posted:
+        place = session.upsert(tables.posted, ("ts", "posted_at", "edited_at", "digest"))
+        await session.run(place, [rows.posted_values(value) for value in posted])
+
+
+async def postpone(
+    session: engine.Session,
+    row: notice.Outgoing,
+    *,
+    not_before: datetime,
+    error: str,
+    forget_posted: bool,
+) -> None:
+    """Give a row back, or drop it in favour of a newer card."""
+    if forget_posted and row.incident is not None:
+        posted = tables.posted
+        await session.run(
+            sa.delete(posted).where(
+                posted.c.incident == row.incident, posted.c.channel == row.channel
+            )
+        )
+    mine = sa.and_(box.c.id == row.id, box.c.delivery.in_(UNSETTLED))
+    if row.kind is notice.Kind.CARD:
+        present = (await session.run(sa.select(box).where(mine))).first()
+        if present is None:
+            return
+        stored = rows.to_outgoing(present)
+        if await _fold(session, stored, error=error, not_before=not_before):
+            await session.run(sa.delete(box).where(mine))
+            return
+    await session.run(
+        sa.update(box)
+        .where(mine)
+        .values(delivery=PENDING, not_before=not_before, claimed_at=None, error=rows.text(error))
+    )
+
+
+async def failed(
+    session: engine.Session, row: notice.Outgoing, *, at: datetime, error: str
+) -> None:
+    """Mark a row as refused for good."""
+    await session.run(
+        sa.update(box)
+        .where(box.c.id == row.id, box.c.delivery.in_(UNSETTLED))
+        .values(delivery=FAILED, failed_at=at, error=rows.text(error))
+    )

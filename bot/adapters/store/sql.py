@@ -1,0 +1,267 @@
+"""The store over SQL: `bot.flow.ports.Store` for SQLite and PostgreSQL."""
+
+import dataclasses
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.adapters.store import engine, options, outbox, refusals, revision, rows, tables
+from bot.adapters.store import location as locations
+from bot.domain import errors, ledger, notice
+from bot.domain.incident import Incident
+from bot.domain.incident import State as IncidentState
+from bot.flow import ports
+
+PROBE = "store.probe"
+"""The mark that `check_writable` writes."""
+
+
+def _unresolved() -> sa.ColumnElement[bool]:
+    return tables.incidents.c.state.in_(
+        [IncidentState.OPEN.value, IncidentState.ACKNOWLEDGED.value]
+    )
+
+
+def _posted(number: int) -> sa.Select[*tuple[Any, ...]]:
+    posted = tables.posted
+    return sa.select(posted).where(posted.c.incident == number).order_by(posted.c.channel)
+
+
+def _incident(number: int) -> sa.Select[int, str]:
+    table = tables.incidents
+    return sa.select(table.c.id, table.c.document).where(table.c.id == number)
+
+
+class SqlUnit:
+    """One open transaction. Implements `ports.Unit`."""
+
+    def __init__(self, session: engine.Session) -> None:
+        self._session = session
+
+    async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
+        """Return the cluster's incidents not resolved, or resolved after that moment."""
+        table = tables.incidents
+        lately = sa.and_(
+            table.c.state == IncidentState.RESOLVED.value, table.c.resolved_at > resolved_after
+        )
+        found = await self._session.run(
+            sa.select(table.c.id, table.c.document)
+            .where(table.c.cluster == cluster, sa.or_(_unresolved(), lately))
+            .order_by(table.c.id)
+        )
+        return [rows.to_incident(row) for row in found]
+
+    async def incident(self, number: int) -> Incident | None:
+        """Return one incident by its number."""
+        row = (await self._session.run(_incident(number))).first()
+        return None if row is None else rows.to_incident(row)
+
+    async def save_incident(self, value: Incident) -> Incident:
+        """Insert (id 0) or replace; return it with its id. Raises Conflict for an unknown id."""
+        table = tables.incidents
+        values = rows.incident_values(value)
+        if value.id == 0:
+            result = await self._session.run(sa.insert(table).values(**values))
+            return dataclasses.replace(value, id=engine.given_number(result))
+        result = await self._session.run(
+            sa.update(table).where(table.c.id == value.id).values(**values)
+        )
+        if result.rowcount == 0:
+            raise refusals.unknown_incident(value.id)
+        return value
+
+    async def save_records(self, cluster: str, records: Sequence[ledger.Record]) -> None:
+        """Insert or replace ledger records by (pod uid, container)."""
+        if records:
+            statement = self._session.upsert(tables.ledger, ("document",))
+            await self._session.run(
+                statement, [rows.record_values(cluster, record) for record in records]
+            )
+
+    async def forget_records(self, cluster: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Delete ledger records by (pod uid, container)."""
+        if keys:
+            table = tables.ledger
+            statement = sa.delete(table).where(
+                table.c.cluster == cluster,
+                table.c.uid == sa.bindparam("of_uid"),
+                table.c.container == sa.bindparam("of_container"),
+            )
+            await self._session.run(
+                statement, [{"of_uid": uid, "of_container": name} for uid, name in keys]
+            )
+
+    async def enqueue(self, row: notice.Outgoing) -> None:
+        """Add a row; a pending CARD of the same incident and channel is kept instead."""
+        await outbox.enqueue(self._session, row)
+
+    async def posted(self, number: int) -> list[notice.Posted]:
+        """Return where that incident is shown."""
+        return [rows.to_posted(row) for row in await self._session.run(_posted(number))]
+
+    async def set_mark(self, key: str, value: str) -> None:
+        """Remember a small fact."""
+        statement = self._session.upsert(tables.marks, ("value",))
+        await self._session.run(statement, [{"key": key, "value": rows.text(value)}])
+
+    async def add_timeline(self, *, at: datetime, subject: str, kind: str, text: str) -> None:
+        """Append to the story of a subject."""
+        await self._session.run(
+            sa.insert(tables.timeline).values(
+                at=at, subject=subject, kind=kind, text=rows.text(text)
+            )
+        )
+
+
+class SqlStore:
+    """An open database at the code's revision. Implements `ports.Store`."""
+
+    def __init__(self, database: engine.Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[ports.Unit]:
+        """Open a transaction; it commits at a clean exit and rolls back otherwise."""
+        async with self._database.writing() as session:
+            yield SqlUnit(session)
+
+    async def records(self, cluster: str) -> list[ledger.Record]:
+        """Return the whole ledger of a cluster."""
+        table = tables.ledger
+        found = await self._database.read(
+            sa.select(table.c.uid, table.c.document)
+            .where(table.c.cluster == cluster)
+            .order_by(table.c.uid, table.c.container)
+        )
+        return [rows.to_record(row) for row in found]
+
+    async def mark(self, key: str) -> str | None:
+        """Return a remembered fact."""
+        table = tables.marks
+        found = await self._database.read(sa.select(table.c.value).where(table.c.key == key))
+        return str(found[0].value) if found else None
+
+    async def incident(self, number: int) -> Incident | None:
+        """Return one incident by its number."""
+        found = await self._database.read(_incident(number))
+        return rows.to_incident(found[0]) if found else None
+
+    async def incidents(
+        self, *, cluster: str | None = None, unresolved: bool = True, limit: int = 50
+    ) -> list[Incident]:
+        """Return incidents, newest first; with `unresolved` False the resolved ones too."""
+        table = tables.incidents
+        statement = sa.select(table.c.id, table.c.document).order_by(table.c.id.desc()).limit(limit)
+        if cluster is not None:
+            statement = statement.where(table.c.cluster == cluster)
+        if unresolved:
+            statement = statement.where(_unresolved())
+        return [rows.to_incident(row) for row in await self._database.read(statement)]
+
+    async def timeline(self, subject: str, *, limit: int = 50) -> list[ports.TimelineEntry]:
+        """Return a subject's story, oldest first; of a long one, its last `limit` lines."""
+        table = tables.timeline
+        newest_first = await self._database.read(
+            sa.select(table)
+            .where(table.c.subject == subject)
+            .order_by(table.c.id.desc())
+            .limit(limit)
+        )
+        return [rows.to_entry(row) for row in reversed(newest_first)]
+
+    async def claim(self, *, now: datetime, channel: str | None = None) -> notice.Outgoing | None:
+        """Take the next row that is due and mark it CLAIMED; its `attempts` count this one."""
+        async with self._database.writing() as session:
+            return await outbox.claim(session, now=now, channel=channel)
+
+    async def claimed(self) -> list[notice.Outgoing]:
+        """Return rows found CLAIMED."""
+        return [rows.to_outgoing(row) for row in await self._database.read(outbox.claimed())]
+
+    async def due_channels(self, *, now: datetime) -> dict[str, int]:
+        """Return channels with due rows and how many first cards wait in each."""
+        found = await self._database.read(outbox.due_channels(now=now))
+        return {channel: int(first_cards) for channel, first_cards in found}
+
+    async def due_cards(self, channel: str, *, now: datetime) -> list[notice.Outgoing]:
+        """Return pending CARD rows of incidents not yet shown in that channel, oldest first."""
+        found = await self._database.read(outbox.due_cards(channel, now=now))
+        return [rows.to_outgoing(row) for row in found]
+
+    async def collapse(self, rows: Sequence[notice.Outgoing], digest: notice.Outgoing) -> None:
+        """Replace those pending CARD rows by one pending DIGEST row, in one transaction."""
+        async with self._database.writing() as session:
+            await outbox.collapse(session, rows, digest)
+
+    async def delivered(
+        self, rows: Sequence[notice.Outgoing], *, at: datetime, posted: Sequence[notice.Posted] = ()
+    ) -> None:
+        """Mark rows SENT and remember where incidents are shown, in one transaction."""
+        async with self._database.writing() as session:
+            await outbox.delivered(session, rows, at=at, posted=posted)
+
+    async def postpone(
+        self, row: notice.Outgoing, *, not_before: datetime, error: str, forget_posted: bool = False
+    ) -> None:
+        """Give a row back, to be tried from `not_before` on; a newer pending card replaces it."""
+        async with self._database.writing() as session:
+            await outbox.postpone(
+                session, row, not_before=not_before, error=error, forget_posted=forget_posted
+            )
+
+    async def failed(self, row: notice.Outgoing, *, at: datetime, error: str) -> None:
+        """Mark a row FAILED for good."""
+        async with self._database.writing() as session:
+            await outbox.failed(session, row, at=at, error=error)
+
+    async def posted(self, number: int) -> list[notice.Posted]:
+        """Return where that incident is shown."""
+        return [rows.to_posted(row) for row in await self._database.read(_posted(number))]
+
+    async def shown_at(self, channel: str, ts: str) -> list[int]:
+        """Return the incidents that one message shows."""
+        table = tables.posted
+        found = await self._database.read(
+            sa.select(table.c.incident)
+            .where(table.c.channel == channel, table.c.ts == ts)
+            .order_by(table.c.incident)
+        )
+        return [row.incident for row in found]
+
+    async def outbox(self) -> ports.OutboxState:
+        """Return how much waits."""
+        return outbox.to_state(await self._database.read(outbox.depth()))
+
+    async def check_writable(self) -> None:
+        """Write something and commit it. Raises Unavailable if that is not possible now."""
+        async with self.unit() as unit:
+            # A new value each time: SQLite leaves a page alone that would not change.
+            await unit.set_mark(PROBE, secrets.token_hex(8))
+
+
+@asynccontextmanager
+async def opened(options: options.Options) -> AsyncIterator[SqlStore]:
+    """Open the store, and close it at the end.
+
+    Raises Misconfigured where only a person can help: the file cannot be there, is damaged or
+    not a database, has not been upgraded, or was written by a newer version. Raises Unavailable
+    where the database does not answer now.
+    """
+    location = locations.parse(options.url)
+    locations.prepare(location, options)
+    if await revision.state(options) is not revision.State.CURRENT:
+        raise errors.Misconfigured(
+            f"database.url: {location.name} is older than this version of the bot; run "
+            "`flannel-bot db upgrade`"
+        )
+    database = engine.Database(location, options)
+    try:
+        async with database.writing(starting=True) as session:
+            await session.check_integrity()
+        yield SqlStore(database)
+    finally:
+        await database.close()

@@ -1,0 +1,247 @@
+"""The command line. Exit codes: 0 done, 1 failed or findings, 2 usage, configuration, blindness."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import click
+import typer
+
+import bot
+from bot.domain import errors
+
+_NO_ARGUMENTS_IS_HELP = {"no_args_is_help": True, "pretty_exceptions_enable": False}
+
+cli = typer.Typer(
+    name="flannel-bot",
+    help="A Slack bot that keeps a cluster's flannel and kube-system healthy.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+sim = typer.Typer(help="Run one part of the pretend outside by itself.", no_args_is_help=True)
+db = typer.Typer(help="Look after the database.", no_args_is_help=True)
+config = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
+cli.add_typer(sim, name="sim")
+cli.add_typer(db, name="db")
+cli.add_typer(config, name="config")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML file; default: config/flannel-bot.yaml if it exists."),
+]
+LogFormat = Annotated[
+    Literal["json", "console"] | None, typer.Option("--log-format", help="How log lines look.")
+]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit code. Faults meant for people are one line each."""
+    try:
+        result = cli(args=list(arguments), standalone_mode=False, prog_name="flannel-bot")
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except errors.Misconfigured as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"error: {line}\n")
+        return 2
+    except errors.BotError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"flannel-bot {bot.__version__}\n")
+        raise typer.Exit
+
+
+@cli.callback()
+def _root(
+    *,
+    version: Annotated[  # acted upon by its callback
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Keep a cluster's flannel and kube-system healthy, from Slack."""
+
+
+@cli.command()
+def run(config_file: Config = None, log_format: LogFormat = None) -> None:
+    """Run the bot: watch, judge, tell, answer."""
+    from bot import app  # each command imports its own world, so that --help is quick
+
+    asyncio.run(app.run(app.load(config_file, log_format)))
+
+
+@cli.command()
+def check(
+    config_file: Config = None,
+    log_format: LogFormat = None,
+    *,
+    output: Annotated[
+        Literal["table", "json"], typer.Option("--output", "-o", help="How the result looks.")
+    ] = "table",
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", help="Which of several configured clusters.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", help="Check the cluster of this file instead.")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option("--context", help="A context of that file.")
+    ] = None,
+) -> int:
+    """Look at a cluster once, read-only, without Slack.
+
+    Exit code 0: healthy. 1: findings. 2: something could not be seen.
+    """
+    from bot import checking
+
+    return asyncio.run(
+        checking.run(
+            config_file,
+            log_format=log_format,
+            output=output,
+            cluster=cluster,
+            kubeconfig=kubeconfig,
+            context=context,
+        )
+    )
+
+
+@cli.command()
+def demo(
+    *,
+    nodes: Annotated[int, typer.Option(min=1, max=5000, help="Nodes in the cluster.")] = 120,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same cluster.")] = 1,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=100, help="How much faster than real time runs.")
+    ] = 10,
+    scenario: Annotated[
+        Literal["story", "bad-plan", "guard", "healthy"], typer.Option(help="What happens.")
+    ] = "story",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    page_port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port.")] = 8765,
+    api_port: Annotated[int, typer.Option(min=0, max=65535, help="The API server's port.")] = 6443,
+    health_port: Annotated[int, typer.Option(min=0, max=65535, help="The bot's port.")] = 8080,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep database, logs and kubeconfig here.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write addresses as JSON here when ready.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser if there is one.")] = True,
+) -> None:
+    """See the bot at work in a browser: a pretend cluster, a pretend Slack, the real bot."""
+    from bot import demo as pretend
+
+    asyncio.run(
+        pretend.Demo(
+            pretend.Options(
+                nodes=nodes,
+                seed=seed,
+                speed=speed,
+                scenario=scenario,
+                host=host,
+                page_port=page_port,
+                api_port=api_port,
+                health_port=health_port,
+                data_dir=data_dir,
+                ready_file=ready_file,
+                browser=browser,
+            )
+        ).run()
+    )
+
+
+@sim.command("cluster")
+def sim_cluster(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks one.")] = 6443,
+    control_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of /_sim/*, on loopback.")
+    ] = 0,
+    nodes: Annotated[int, typer.Option(min=1, max=5000, help="Nodes.")] = 120,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same cluster.")] = 1,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="Times real time.")] = 10,
+    scenario: Annotated[
+        Literal["story", "bad-plan", "guard", "healthy"], typer.Option(help="What happens.")
+    ] = "story",
+    write_kubeconfig: Annotated[Path | None, typer.Option(help="Write a kubeconfig.")] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Write addresses when ready.")] = None,
+) -> None:
+    """Run the simulated Kubernetes cluster."""
+    from bot.sim.cluster import serve
+
+    _serve(
+        serve.run(
+            serve.ClusterOptions(
+                host=host,
+                port=port,
+                control_port=control_port,
+                nodes=nodes,
+                seed=seed,
+                speed=speed,
+                scenario=scenario,
+                write_kubeconfig=write_kubeconfig,
+                ready_file=ready_file,
+            )
+        )
+    )
+
+
+@sim.command("slack")
+def sim_slack(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks one.")] = 8765,
+    mode: Annotated[Literal["socket", "http"], typer.Option(help="How it calls the bot.")] = (
+        "socket"
+    ),
+    events_url: Annotated[str | None, typer.Option(help="Where it calls, in mode http.")] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Write addresses when ready.")] = None,
+) -> None:
+    """Run the simulated Slack with its page."""
+    from bot.sim.slack import serve
+
+    _serve(
+        serve.run(
+            serve.SlackOptions(
+                host=host, port=port, mode=mode, events_url=events_url, ready_file=ready_file
+            )
+        )
+    )
+
+
+@db.command("upgrade")
+def db_upgrade(config_file: Config = None) -> None:
+    """Bring the database to the version of this program."""
+    from bot import app
+
+    loaded = app.load(config_file, "console")
+    sys.stdout.write(asyncio.run(app.upgrade(loaded)) + "\n")
+
+
+@config.command("show")
+def config_show(config_file: Config = None) -> None:
+    """Print the settings in force, secrets hidden."""
+    from bot import app
+
+    sys.stdout.write(app.shown(app.load(config_file, None, quiet=True)))
+
+
+def _serve(running: object) -> None:
+    try:
+        asyncio.run(running)  # type: ignore[arg-type]
+    except OSError as error:
+        raise errors.Misconfigured(f"--port: {error}") from None

@@ -1,0 +1,121 @@
+"""What every test shares: real parts, skips that are told, and no task left behind."""
+
+import asyncio
+import glob
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+ROOT = Path(__file__).parent.parent
+REQUIRED = os.environ.get("REQUIRE_REAL") == "1"
+ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
+
+
+def _version(*command: str) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0][:80] if done.returncode == 0 and lines else ""
+
+
+def _chromium() -> str:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+
+def _postgresql() -> str:
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    return found[-1] if found else shutil.which("initdb") or ""
+
+
+# name -> where it is; empty when it is not there
+REAL = {
+    "chromium": _chromium,
+    "kubectl": lambda: shutil.which("kubectl") or "",
+    "postgresql": _postgresql,
+    "promtool": lambda: shutil.which("promtool") or "",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    found = {name: look() for name, look in REAL.items()}
+    for item in items:
+        for mark in item.iter_markers("real"):
+            name = mark.args[0]
+            if found[name] or REQUIRED:
+                continue
+            item.add_marker(pytest.mark.skip(reason=f"{name} is not installed"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("real"):
+        if not REAL[mark.args[0]]():
+            pytest.fail(f"{mark.args[0]} is missing, and REQUIRE_REAL=1 asks for it", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config) -> None:
+    terminalreporter.section("real parts")
+    marked: dict[str, list[str]] = {name: [] for name in REAL}
+    for outcome in ("passed", "failed", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name in REAL:
+                if f"real_{name}" in getattr(report, "keywords", {}):
+                    marked[name].append(outcome)
+    for name, look in REAL.items():
+        where = look()
+        state = f"found ({where}), used" if where else "not found, its tests were skipped"
+        terminalreporter.write_line(f"{name}: {state}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Under REQUIRE_REAL a skip that nobody has agreed to fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not REQUIRED or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    allowed = {
+        line.split("#")[0].strip()
+        for line in ALLOWED_SKIPS.read_text().splitlines()
+        if line.split("#")[0].strip()
+    }
+    skipped = {report.nodeid for report in reporter.stats.get("skipped", [])}
+    if unlisted := sorted(skipped - allowed):
+        reporter.write_line("skips that tests/allowed_skips.txt does not list:", red=True)
+        for nodeid in unlisted:
+            reporter.write_line(f"  {nodeid}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("FLANNEL_BOT_", "SLACK_", "KUBERNETES_SERVICE_", "KUBECONFIG")):
+            monkeypatch.delenv(name)
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _no_task_left_behind() -> AsyncIterator[None]:
+    """A test that leaves a task running fails: production would leak it too."""
+    before = asyncio.all_tasks()
+    yield
+    # Tasks that were cancelled need a turn to end.
+    for _ in range(20):
+        left = [task for task in asyncio.all_tasks() - before if not task.done()]
+        if not left:
+            return
+        await asyncio.sleep(0.01)
+    names = ", ".join(task.get_name() + " " + str(task.get_coro()) for task in left)
+    pytest.fail(f"left behind: {names}", pytrace=False)

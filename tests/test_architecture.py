@@ -1,0 +1,110 @@
+"""The shape of the code is a promise too: purity, sizes, seams."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BOT = ROOT / "bot"
+PURE = ["domain", "flannel", "checks", "runbooks"]
+CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter", "sleep"}
+SEAMS = {
+    "bot/flow/judge.py": 1,
+    "bot/flow/sender.py": 1,
+    "bot/adapters/schedule.py": 1,
+}
+
+
+def modules(*parts: str) -> list[Path]:
+    return sorted(path for part in parts for path in (BOT / part).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def id_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", modules(*PURE), ids=id_of)
+def test_pure_rooms_use_the_standard_library_only(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    foreign = {
+        name
+        for name in imported(tree)
+        if name.split(".")[0] not in sys.stdlib_module_names and name.split(".")[0] != "bot"
+    }
+    if path.name == "regex.py" and path.parent.name == "flannel":
+        foreign -= {"re2"}
+    assert not foreign
+
+
+@pytest.mark.parametrize("path", modules(*PURE), ids=id_of)
+def test_pure_rooms_have_no_clock_no_environment_no_log_and_no_async(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert not imported(tree) & {"time", "logging", "asyncio", "os", "socket", "random", "uuid"}
+    for node in ast.walk(tree):
+        assert not isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            holder = ast.unparse(node.func.value)
+            clock = node.func.attr in CLOCKS and holder.split(".")[-1] in {
+                "datetime",
+                "date",
+                "time",
+            }
+            assert not clock, f"{ast.unparse(node)} reads a clock"
+
+
+@pytest.mark.parametrize("path", modules("."), ids=id_of)
+def test_no_file_outgrows_its_ceiling(path: Path) -> None:
+    if "migrations" in path.parts:
+        return
+    ceiling = 300 if "adapters/slack" in str(path) else 500
+    assert len(path.read_text().splitlines()) <= ceiling
+
+
+@pytest.mark.parametrize("path", modules("."), ids=id_of)
+def test_importing_does_nothing(path: Path) -> None:
+    """No call that acts stands at module level; definitions, constants and registries do."""
+    allowed_prefixes = ("log = ", "_log = ")
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            text = ast.unparse(node)
+            assert text.startswith((*allowed_prefixes, "cli.", "sim.", "db.", "config.")) or (
+                "migrations" in path.parts
+            ), text
+
+
+def test_every_package_opens_with_its_charter() -> None:
+    for path in BOT.rglob("__init__.py"):
+        if "migrations" in path.parts:
+            continue
+        doc = ast.get_docstring(ast.parse(path.read_text()))
+        assert doc, path
+        assert len(doc) > 60, f"{path} says too little"
+
+
+def test_nothing_is_left_behind() -> None:
+    marks = ("TO" + "DO", "FIX" + "ME", "X" + "XX", "NotImplemented" + "Error")
+    for path in [*BOT.rglob("*.py"), *BOT.rglob("*.js"), ROOT / "Makefile"]:
+        words = set(path.read_text().replace("(", " ").replace(":", " ").split())
+        assert not words & set(marks), path
+
+
+def test_the_import_contracts_hold() -> None:
+    linter = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run(
+        [linter, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
