@@ -19,17 +19,24 @@ def duration(value: object) -> object:
         return value
     text = str(value).strip().lower()
     try:
-        seconds = float(text)
+        number_of_seconds = float(text)
     except ValueError:
         parts = _PART.findall(text)
         if not parts or "".join(number + unit for number, unit in parts) != text:
             raise ValueError(
                 f"{value!r} is no duration: write seconds or 90s, 5m, 1h30m, 2d"
             ) from None
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if not 0 <= seconds <= 366 * 86400:
+        number_of_seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 <= number_of_seconds <= 366 * 86400:
         raise ValueError(f"{value!r} is out of range: a duration is between 0 and a year")
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=number_of_seconds)
+
+
+def seconds(text: str) -> float:
+    """Return a duration's text in seconds. Raises ValueError."""
+    value = duration(text)
+    assert isinstance(value, timedelta)
+    return value.total_seconds()
 
 
 def trigger(value: object) -> object:
@@ -46,13 +53,13 @@ def trigger(value: object) -> object:
             raise ValueError(f"{text!r} is no cron expression: {error}") from None
         return text
     try:
-        seconds = duration(text)
+        value = seconds(text)
     except ValueError:
         raise ValueError(
             f"{text!r} is neither a duration (30s, 10m) nor five cron fields (0 9 * * mon-fri) "
             "nor `off`"
         ) from None
-    if isinstance(seconds, timedelta) and seconds <= timedelta(0):
+    if value <= 0:
         raise ValueError(f"{text!r} would run without pause: write `off` to switch it off")
     return text
 

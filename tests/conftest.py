@@ -1,12 +1,12 @@
 """What every test shares: real parts, skips that are told, and no task left behind."""
 
 import asyncio
-import glob
+import inspect
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,28 +16,12 @@ REQUIRED = os.environ.get("REQUIRE_REAL") == "1"
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 
 
-def _version(*command: str) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0][:80] if done.returncode == 0 and lines else ""
-
-
 def _chromium() -> str:
     return shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 
 def _postgresql() -> str:
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    found = sorted(str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1] if found else shutil.which("initdb") or ""
 
 
@@ -62,21 +46,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("real"):
+        item.user_properties.append(("real", mark.args[0]))
         if not REAL[mark.args[0]]():
             pytest.fail(f"{mark.args[0]} is missing, and REQUIRE_REAL=1 asks for it", pytrace=False)
 
 
-def pytest_terminal_summary(terminalreporter, exitstatus, config) -> None:
-    terminalreporter.section("real parts")
-    marked: dict[str, list[str]] = {name: [] for name in REAL}
-    for outcome in ("passed", "failed", "skipped"):
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which real parts were found and used, and which were not."""
+    used: dict[str, int] = dict.fromkeys(REAL, 0)
+    for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
-            for name in REAL:
-                if f"real_{name}" in getattr(report, "keywords", {}):
-                    marked[name].append(outcome)
+            for name, value in report.user_properties:
+                if name == "real":
+                    used[value] += 1
+    terminalreporter.section("real parts")
     for name, look in REAL.items():
         where = look()
-        state = f"found ({where}), used" if where else "not found, its tests were skipped"
+        if not where:
+            state = "not found: its tests were skipped"
+        elif used[name]:
+            state = f"found at {where}, used by {used[name]} tests"
+        else:
+            state = f"found at {where}, not used by the tests chosen"
         terminalreporter.write_line(f"{name}: {state}")
 
 
@@ -106,16 +97,23 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest_asyncio.fixture(autouse=True)
-async def _no_task_left_behind() -> AsyncIterator[None]:
+@pytest.fixture(autouse=True)
+def _no_task_left_behind(request: pytest.FixtureRequest) -> None:
     """A test that leaves a task running fails: production would leak it too."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("_tasks_watched")
+
+
+@pytest_asyncio.fixture
+async def _tasks_watched() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
+    before |= {asyncio.current_task()}
     # Tasks that were cancelled need a turn to end.
     for _ in range(20):
         left = [task for task in asyncio.all_tasks() - before if not task.done()]
         if not left:
             return
         await asyncio.sleep(0.01)
-    names = ", ".join(task.get_name() + " " + str(task.get_coro()) for task in left)
+    names = ", ".join(f"{task.get_name()} {task.get_coro()}" for task in left)
     pytest.fail(f"left behind: {names}", pytrace=False)

@@ -7,7 +7,7 @@ become states that `/flannel schedule`, the log and the metrics show.
 import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.domain import errors
 from bot.flow import ports
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ class Job:
     """Something to be run: `seconds` apart, or by five `cron` fields in `timezone`."""
 
     name: str
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[None]] = field(compare=False)
     seconds: float | None = None
     cron: str = ""
     timezone: str = "UTC"
@@ -112,6 +113,9 @@ class JobScheduler:
         result, failures = "succeeded", 0
         try:
             await job.run()
+        except errors.BotError as error:
+            log.warning("job_failed", job=job.name, error=str(error))
+            result, failures = f"failed: {error}", 1
         except Exception as error:  # the seam of one job: told, and run again at its next time
             log.exception("job_failed", job=job.name)
             result, failures = f"failed: {type(error).__name__}: {error}", 1

@@ -17,12 +17,14 @@ from datetime import datetime
 
 from bot.domain import placement, rollout, story, workload
 from bot.domain.snapshot import DaemonSet, Deployment, Pod, Snapshot
-from bot.domain.story import Policy as Policy  # the ledger's policy, named as its users know it
 
 Key = tuple[str, str]
 """(pod uid, container), (workload uid, "") or (_WATCHED + namespace, "")."""
 
 _WATCHED = "namespace/"
+
+Policy = story.Policy
+"""What counts as a loop, as news, and as over; here because the ledger's users ask for it here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,10 +149,8 @@ class Cycle:
         if self._ledger is None:
             records = await self._store.records(self.cluster)
             mark = await self._store.mark(self._mark_key)
-            self._ledger = ledger.Ledger(
-                records={(record.uid, record.container): record for record in records},
-                seen_until=datetime.fromisoformat(mark) if mark else None,
-            )
+            seen_until = datetime.fromisoformat(mark) if mark else None
+            self._ledger = ledger.Ledger.of(records, seen_until=seen_until)
         return self._ledger
 
     @property

@@ -144,9 +144,7 @@ class Desk:
         return answers.ScheduleView(jobs=tuple(self._schedule.jobs()), now=self._clock.now())
 
 
-def health_of(
-    findings: Sequence[finding.Finding], gaps: Sequence[snapshot.Gap]
-) -> health.Health:
+def health_of(findings: Sequence[finding.Finding], gaps: Sequence[snapshot.Gap]) -> health.Health:
     """Any warning or worse is unhealthy; else any gap is unknown; else healthy."""
     if any(found.severity is not finding.Severity.INFO for found in findings):
         return health.Health.UNHEALTHY

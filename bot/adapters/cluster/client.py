@@ -209,7 +209,7 @@ class Client:
                 auth_settings=["BearerToken"],
             )
             try:
-                answer = await generation.api.call_api(*request, _request_limits=limits)
+                answer = await generation.api.call_api(*request, _request_timeout=limits)
                 response = answer.response
                 assert response is not None
                 code = str(response.status)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.adapters.slack import cards, grammar, limits, prose, wording
+from bot.adapters.slack import cards, grammar, limits, measures, prose, wording
 from bot.domain import finding, health, notice, snapshot
 from bot.flow import answers, ports
 
@@ -48,7 +48,7 @@ def status(value: answers.Status, *, now: datetime) -> prose.Page:
     parts = [prose.paragraph(*_cluster(cluster)) for cluster in value.clusters]
     outbox = [wording.outbox(value.outbox.pending, value.outbox.failed)]
     if value.outbox.pending and value.outbox.oldest is not None:
-        outbox.append(wording.duration((now - value.outbox.oldest).total_seconds()))
+        outbox.append(measures.duration((now - value.outbox.oldest).total_seconds()))
     slack = wording.SLACK_UP if value.slack_connected else wording.SLACK_DOWN
     mode = wording.REMEDIATES if value.remediation_enabled else wording.OBSERVE_ONLY
     parts.append(
@@ -204,7 +204,7 @@ def schedule(value: answers.ScheduleView) -> prose.Page:
         last = wording.NEVER if job.last_run is None else prose.Moment(job.last_run)
         pieces += [wording.LAST_RUN, last]
         if job.last_run is not None and job.last_seconds is not None:
-            pieces += [wording.TOOK, wording.duration(job.last_seconds)]
+            pieces += [wording.TOOK, measures.duration(job.last_seconds)]
         following = wording.NEVER if job.next_run is None else prose.Moment(job.next_run)
         pieces += [wording.NEXT_RUN, following]
         lines.append(prose.line(*pieces))

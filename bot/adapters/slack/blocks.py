@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.adapters.slack import limits, prose, wording
+from bot.adapters.slack import limits, measures, prose, wording
 
 Json = dict[str, Any]
 
@@ -165,7 +165,7 @@ def _element(piece: prose.Piece) -> Json:
                 "type": "date",
                 "timestamp": int(at.timestamp()),
                 "format": "{date_short_pretty} {time_secs}",
-                "fallback": wording.utc(at),
+                "fallback": measures.utc(at),
             }
         case prose.Link(url=url, text=text):
             return {"type": "link", "url": url, "text": text}
@@ -185,7 +185,7 @@ def _plain_lines(lines: Sequence[prose.Line]) -> str:
 def _plain_piece(piece: prose.Piece) -> str:
     match piece:
         case prose.Moment(at=at):
-            return wording.utc(at)
+            return measures.utc(at)
         case prose.Link(url=url, text=text):
             return f"{text} ({url})"
         case prose.Run(text=text):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.adapters.slack import limits, prose, wording
+from bot.adapters.slack import limits, measures, prose, wording
 from bot.domain import incident, notice
 
 _NAMED = 12
@@ -142,7 +142,7 @@ def _since(view: notice.CardView) -> prose.Line:
         lasted = (value.resolved_at - began).total_seconds()
         return prose.labelled(
             wording.LASTED,
-            f"{wording.duration(lasted)}: ",
+            f"{measures.duration(lasted)}: ",
             prose.Moment(began),
             wording.FROM_TO,
             prose.Moment(value.resolved_at),

@@ -58,6 +58,7 @@ class Notifier:
             return self._web.sdk.chat_update(channel=channel, ts=ts, **_content(rendered))
 
         await self._send("chat.update", page_of(message), send, posts=False)
+        log.debug("slack_edited", channel=channel, ts=ts, row=row.id)
 
     async def find(
         self, channel: str, outbox_id: str, *, since: datetime, thread_ts: str = ""

@@ -6,39 +6,9 @@ core of the bot says (summaries, evidence, cures, refusals) arrives as it is.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from bot.adapters.slack.measures import count, duration
 from bot.domain import finding, health, incident
-
-# Durations and moments
-
-
-def utc(at: datetime) -> str:
-    """A moment for those whose client cannot show their own zone."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def duration(seconds: float) -> str:
-    """A length of time with as much precision as a person uses."""
-    seconds = max(seconds, 0.0)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 119.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
-
-
-def count(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many}"
-
 
 # What does not fit
 
@@ -164,7 +134,6 @@ NO_FINDINGS = "Nothing found wrong."
 NO_JOBS = "Nothing is scheduled."
 STORY = "What happened"
 OPEN_CARD = "Open its card in Slack"
-NOW = "Now"
 FLANNEL = "flannel"
 NO_FLANNEL = "no flannel DaemonSet found"
 CANNOT_SEE = "Cannot see"
@@ -176,7 +145,6 @@ OBSERVE_ONLY = "observes only"
 REMEDIATES = "repairs after approval"
 NEVER = "never"
 JUDGED_AT = "judged at "
-CURE = "Cure"
 
 
 def nodes_ready(ready: int, nodes: int) -> str:
@@ -288,7 +256,6 @@ UNKNOWN_CALLER = (
 )
 NOT_READY = "The bot is still starting and cannot answer yet. Please try again in a minute."
 TIMED_OUT = "That took too long and was given up. Please try again."
-OTHER_COMMAND = "This bot answers to another command."
 NO_FORMS = "This bot has no such form; nothing was done."
 
 

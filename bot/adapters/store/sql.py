@@ -36,6 +36,44 @@ def _incident(number: int) -> sa.Select[int, str]:
     return sa.select(table.c.id, table.c.document).where(table.c.id == number)
 
 
+def _of_cycle(cluster: str, resolved_after: datetime) -> sa.Select[int, str]:
+    table = tables.incidents
+    lately = sa.and_(
+        table.c.state == IncidentState.RESOLVED.value, table.c.resolved_at > resolved_after
+    )
+    return (
+        sa.select(table.c.id, table.c.document)
+        .where(table.c.cluster == cluster, sa.or_(_unresolved(), lately))
+        .order_by(table.c.id)
+    )
+
+
+def _incidents(*, cluster: str | None, unresolved: bool, limit: int) -> sa.Select[int, str]:
+    table = tables.incidents
+    statement = sa.select(table.c.id, table.c.document).order_by(table.c.id.desc()).limit(limit)
+    if cluster is not None:
+        statement = statement.where(table.c.cluster == cluster)
+    if unresolved:
+        statement = statement.where(_unresolved())
+    return statement
+
+
+def _timeline(subject: str, limit: int) -> sa.Select[*tuple[Any, ...]]:
+    table = tables.timeline
+    return (
+        sa.select(table).where(table.c.subject == subject).order_by(table.c.id.desc()).limit(limit)
+    )
+
+
+def _shown_at(channel: str, ts: str) -> sa.Select[int]:
+    table = tables.posted
+    return (
+        sa.select(table.c.incident)
+        .where(table.c.channel == channel, table.c.ts == ts)
+        .order_by(table.c.incident)
+    )
+
+
 class SqlUnit:
     """One open transaction. Implements `ports.Unit`."""
 
@@ -44,15 +82,7 @@ class SqlUnit:
 
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
-        table = tables.incidents
-        lately = sa.and_(
-            table.c.state == IncidentState.RESOLVED.value, table.c.resolved_at > resolved_after
-        )
-        found = await self._session.run(
-            sa.select(table.c.id, table.c.document)
-            .where(table.c.cluster == cluster, sa.or_(_unresolved(), lately))
-            .order_by(table.c.id)
-        )
+        found = await self._session.run(_of_cycle(cluster, resolved_after))
         return [rows.to_incident(row) for row in found]
 
     async def incident(self, number: int) -> Incident | None:
@@ -154,23 +184,12 @@ class SqlStore:
         self, *, cluster: str | None = None, unresolved: bool = True, limit: int = 50
     ) -> list[Incident]:
         """Return incidents, newest first; with `unresolved` False the resolved ones too."""
-        table = tables.incidents
-        statement = sa.select(table.c.id, table.c.document).order_by(table.c.id.desc()).limit(limit)
-        if cluster is not None:
-            statement = statement.where(table.c.cluster == cluster)
-        if unresolved:
-            statement = statement.where(_unresolved())
+        statement = _incidents(cluster=cluster, unresolved=unresolved, limit=limit)
         return [rows.to_incident(row) for row in await self._database.read(statement)]
 
     async def timeline(self, subject: str, *, limit: int = 50) -> list[ports.TimelineEntry]:
         """Return a subject's story, oldest first; of a long one, its last `limit` lines."""
-        table = tables.timeline
-        newest_first = await self._database.read(
-            sa.select(table)
-            .where(table.c.subject == subject)
-            .order_by(table.c.id.desc())
-            .limit(limit)
-        )
+        newest_first = await self._database.read(_timeline(subject, limit))
         return [rows.to_entry(row) for row in reversed(newest_first)]
 
     async def claim(self, *, now: datetime, channel: str | None = None) -> notice.Outgoing | None:
@@ -224,12 +243,7 @@ class SqlStore:
 
     async def shown_at(self, channel: str, ts: str) -> list[int]:
         """Return the incidents that one message shows."""
-        table = tables.posted
-        found = await self._database.read(
-            sa.select(table.c.incident)
-            .where(table.c.channel == channel, table.c.ts == ts)
-            .order_by(table.c.incident)
-        )
+        found = await self._database.read(_shown_at(channel, ts))
         return [row.incident for row in found]
 
     async def outbox(self) -> ports.OutboxState:

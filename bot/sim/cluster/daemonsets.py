@@ -73,14 +73,12 @@ class DaemonSets:
                 if not podstate.terminating(pod):
                     self._ctx.api.delete("pods", namespace, pod["metadata"]["name"])
             for revision in self._revisions(namespace, uid):
-                self._ctx.api.delete(
-                    "controllerrevisions", namespace, revision["metadata"]["name"]
-                )
+                self._ctx.api.delete("controllerrevisions", namespace, revision["metadata"]["name"])
 
         self._ctx.clock.after(0.5, collect, what=f"orphans of {daemonset['metadata']['name']}")
 
     def _sync(self, key: Hashable) -> None:
-        assert isinstance(key, tuple)  # noqa: S101 - only such keys are asked for
+        assert isinstance(key, tuple)
         daemonset = self._ctx.api.store.get("daemonsets", *key)
         if daemonset is None or podstate.terminating(daemonset):
             return
@@ -107,7 +105,7 @@ class DaemonSets:
         return {node["metadata"]["name"]: fits(spec, node) for node in nodes}
 
     def _patience(self, daemonset: Object) -> float:
-        """minReadySeconds in real seconds, since it is compared with stamps."""
+        """MinReadySeconds in real seconds, since it is compared with stamps."""
         return self._ctx.clock.real(daemonset["spec"].get("minReadySeconds", 0))
 
     def _pods_by_node(self, daemonset: Object) -> dict[str, list[Object]]:
@@ -150,9 +148,7 @@ class DaemonSets:
             created = self._ctx.api.create(
                 "pods", namespace, new_pod(daemonset, node=name, digest=digest)
             )
-            self._tell(
-                daemonset, "SuccessfulCreate", f"Created pod: {created['metadata']['name']}"
-            )
+            self._tell(daemonset, "SuccessfulCreate", f"Created pod: {created['metadata']['name']}")
         return bool(missing or excess)
 
     def _roll(self, daemonset: Object, places: Places, digest: str) -> None:

@@ -51,14 +51,12 @@ class Deployments:
         uid = deployment["metadata"]["uid"]
         return [
             one
-            for one in self._ctx.api.store.list(
-                "replicasets", deployment["metadata"]["namespace"]
-            )
+            for one in self._ctx.api.store.list("replicasets", deployment["metadata"]["namespace"])
             if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
         ]
 
     def _sync(self, key: Hashable) -> None:
-        assert isinstance(key, tuple)  # noqa: S101 - only such keys are asked for
+        assert isinstance(key, tuple)
         deployment = self._ctx.api.store.get("deployments", *key)
         if deployment is None:
             return
@@ -249,9 +247,7 @@ def summary(
     else:
         progress = ("True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.')
     conditions.append(_condition(deployment, "Progressing", *progress, now=now))
-    return {field: value for field, value in numbers.items() if value} | {
-        "conditions": conditions
-    }
+    return {field: value for field, value in numbers.items() if value} | {"conditions": conditions}
 
 
 def _timed_out(before: Object, *, now: datetime, deadline: timedelta) -> bool:

@@ -54,7 +54,7 @@ def version_info(version: str) -> Object:
         "gitTreeState": "",
         "buildDate": "2026-01-01T00:00:00Z",
         "goVersion": "none",
-        "compiler": "none",
+        "compiler": "gc",
         "platform": "linux/amd64",
     }
 

@@ -19,9 +19,7 @@ _SWEEP = 300.0
 class Recorder:
     """Writes Events through the registry and lets old ones go."""
 
-    def __init__(
-        self, *, api: registry.Registry, clock: timing.Timing, rng: random.Random
-    ) -> None:
+    def __init__(self, *, api: registry.Registry, clock: timing.Timing, rng: random.Random) -> None:
         self._api = api
         self._clock = clock
         self._rng = rng

@@ -107,7 +107,9 @@ class Flanneld:
         link = next(one for one in self._host.links.values() if one.name == self._host.private_nic)
         self.choice = selection.Outcome(link, address, address)
         self._began = self._ctx.clock.elapsed() - self._rng.random() * memory.CHILD_PERIOD
-        self._say("I", "main.go:531", f"Using interface with name {link.name} and address {address}")
+        self._say(
+            "I", "main.go:531", f"Using interface with name {link.name} and address {address}"
+        )
         self._say(
             "I", "main.go:548", f"Defaulting external address to interface address ({address})"
         )
@@ -135,7 +137,7 @@ class Flanneld:
         if self._burst is not None and self._burst.over(now):
             self._burst = None
         bound = self.ballast + memory.steady_bound(
-            self._host.iptables_mib, nodes=self._burden.nodes, rules=self._burden.rules
+            self._host.iptables_mib, nodes=self._burden.nodes, rules=self._host.rules
         )
         if self._burst is None and not memory.killed(bound, self._limit):
             return
@@ -143,6 +145,10 @@ class Flanneld:
         self._check = self._env.after(
             period - (now - self._began) % period or period, self._iptables
         )
+
+    def weigh(self) -> None:
+        """Let the kernel look at what it weighs now."""
+        self._weigh(self.usage())
 
     def usage(self) -> float:
         """MiB of the daemon alone, now."""
@@ -155,7 +161,7 @@ class Flanneld:
         child = memory.child(
             self._host.iptables_mib,
             nodes=self._burden.nodes,
-            rules=self._burden.rules,
+            rules=self._host.rules,
             jitter=self._rng.uniform(-1.0, 1.0),
         )
         self._weigh(self.usage() + child)
@@ -217,7 +223,7 @@ class Flanneld:
                 why = f'node "{self._host.name}" pod cidr not assigned'
             self._fail(1, f"Error registering network: failed to acquire lease: {why}")
             return
-        assert self.choice is not None  # noqa: S101 - the steps come in this order
+        assert self.choice is not None
         now = timing.stamp(self._ctx.clock.now())
         body: Object = {
             "metadata": {

@@ -82,9 +82,9 @@ def _system(rng: random.Random, kind: hosts.Kind) -> hosts.System:
     if kind == hosts.MANY_NICS:
         # Bought years ago and never reinstalled.
         return rng.choice([system for _, system in SYSTEMS[:3]])
-    return rng.choices(
-        [system for _, system in SYSTEMS], weights=[share for share, _ in SYSTEMS]
-    )[0]
+    return rng.choices([system for _, system in SYSTEMS], weights=[share for share, _ in SYSTEMS])[
+        0
+    ]
 
 
 def _cable(host: hosts.Host, rng: random.Random, *, odd_bond: bool) -> None:
@@ -122,7 +122,7 @@ def _cable_physical(
         return
     if host.kind == hosts.MANY_NICS:
         # The second port registers after all virtual functions of the first one.
-        for function in range(rng.randrange(40, 150)):
+        for function in range(rng.randrange(60, 170)):
             host.add_link(f"ens2f0v{function}", up=rng.random() < 0.7)
         for vlan in range(rng.randrange(4, 16)):
             host.add_link(f"eth0.{2000 + vlan}")

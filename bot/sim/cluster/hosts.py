@@ -59,6 +59,8 @@ class Host:
     public_ip: str = ""
     iptables_mib: float = 2.0
     """What one iptables child weighs here at the reference size, see `memory.host_children`."""
+    rules: float = 1.0
+    """How many times the ordinary number of kube-proxy rules this host has."""
     links: dict[int, selection.Link] = field(default_factory=dict)
     slaves: dict[str, str] = field(default_factory=dict)
     """Link name to the bond that enslaves it."""
@@ -144,7 +146,9 @@ class Host:
             for one in link.addresses:
                 if one.prefix < 32:
                     found.append(
-                        selection.Route(network(one.address, one.prefix), link.name, "", one.address)
+                        selection.Route(
+                            network(one.address, one.prefix), link.name, "", one.address
+                        )
                     )
         return tuple(found)
 
@@ -157,9 +161,7 @@ def kernel_hashes(kernel: str) -> bool:
     return (int(found.group(1)), int(found.group(2))) < (6, 9)
 
 
-def dump_order(
-    links: Iterable[selection.Link], *, hashes: bool
-) -> tuple[selection.Link, ...]:
+def dump_order(links: Iterable[selection.Link], *, hashes: bool) -> tuple[selection.Link, ...]:
     """Order links as an RTM_GETLINK dump does: by bucket and newest first in one, or by number."""
     if hashes:
         return tuple(sorted(links, key=lambda link: (link.ifindex & 255, -link.ifindex)))

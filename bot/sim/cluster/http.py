@@ -146,7 +146,8 @@ class ApiServer:
     @property
     def url(self) -> str:
         """Where it listens."""
-        host = "127.0.0.1" if self._host in {"", "0.0.0.0", "::"} else self._host
+        # An address that means every interface is none to call.
+        host = self._host if self._host.strip("0.:") else "127.0.0.1"
         return f"https://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property

@@ -75,10 +75,12 @@ def _body(obj: Object) -> bytes:
 
 
 def _metadata(obj: Object) -> bytes:
+    """An object's metadata alone; unlike whole objects, these say what they are in lists, too."""
     kept = obj.encoded if isinstance(obj, objects.Stored) else {}
     found = kept.get("metadata")
     if found is None:
-        found = kept["metadata"] = encode({"metadata": obj["metadata"]})
+        body = encode({"metadata": obj["metadata"]})
+        found = kept["metadata"] = _typed("PartialObjectMetadata", METADATA_VERSION, body)
     return found
 
 
@@ -92,7 +94,7 @@ def one(row: resources.Resource, obj: Object, wanted: Wanted, *, columns: bool =
         version = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         return encode(_table(row, [obj], version, wanted, columns=columns))
     if wanted.form == "metadata":
-        return _typed("PartialObjectMetadata", METADATA_VERSION, _metadata(obj))
+        return _metadata(obj)
     if "kind" not in obj:
         return encode(obj)
     return _typed(obj["kind"], obj["apiVersion"], _body(obj))

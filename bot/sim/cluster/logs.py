@@ -129,7 +129,7 @@ class Source:
         namespace: str,
         pod: str,
         container: str,
-        previous: bool,  # noqa: FBT001 - the API server's protocol
+        previous: bool,
     ) -> list[Line] | errors.StatusError:
         """All lines of the present or the previous run, or the kubelet's refusal."""
         lines = self._book.lines((namespace, pod, container), previous=previous)

@@ -144,9 +144,7 @@ class NodeLifecycle:
 
     def _write_taints(self, node: Object, wanted: list[tuple[str, str]]) -> None:
         name = node["metadata"]["name"]
-        present = {
-            (one["key"], one["effect"]): one for one in node["spec"].get("taints") or ()
-        }
+        present = {(one["key"], one["effect"]): one for one in node["spec"].get("taints") or ()}
         now = timing.stamp(self._ctx.clock.now())
         taints = [one for place, one in present.items() if place[0] not in _OURS]
         for place in wanted:

@@ -31,7 +31,10 @@ def images(count: int) -> list[Object]:
     rng = names.stream(0, "images")
     references = [
         *SYSTEM_IMAGES,
-        *(f"registry.example/shop/service-{number}:v{number % 7}.{number % 5}" for number in range(60)),
+        *(
+            f"registry.example/shop/service-{number}:v{number % 7}.{number % 5}"
+            for number in range(60)
+        ),
     ]
     return [
         {

@@ -166,7 +166,8 @@ def json_patched(document: Json, operations: Json) -> Json:
     """RFC 6902 but for `replace` of an absent key, which adds it, as the real server does."""
     if not isinstance(operations, list):
         raise errors.bad_request(
-            f"json: cannot unmarshal {go_type(operations)} into Go value of type jsonpatch.Patch"
+            f"error decoding patch: json: cannot unmarshal {go_type(operations)} into Go value of "
+            "type []handlers.jsonPatchOp"
         )
     result = objects.copied(document)
     for operation in operations:

@@ -90,7 +90,9 @@ class Conditions:
     def __init__(self, known: Sequence[Object] = ()) -> None:
         self._known: dict[str, Object] = {item["type"]: item for item in known}
 
-    def rewrite(self, wanted: Sequence[Object], *, present: Sequence[Object], now: str) -> list[Object]:
+    def rewrite(
+        self, wanted: Sequence[Object], *, present: Sequence[Object], now: str
+    ) -> list[Object]:
         """The list to write: the wanted ones, then those of others, times kept where unchanged.
 
         Args:
@@ -114,7 +116,12 @@ class Conditions:
 
 
 def conditions(
-    containers: Sequence[Container], *, phase: str, initialized: bool, sandbox: bool, generation: int
+    containers: Sequence[Container],
+    *,
+    phase: str,
+    initialized: bool,
+    sandbox: bool,
+    generation: int,
 ) -> list[Object]:
     """What a kubelet says of a pod: sandbox, initialised, ready, containers ready."""
     unready = [one.name for one in containers if not one.ready]

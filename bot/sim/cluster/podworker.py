@@ -308,9 +308,7 @@ class Worker:
         if self.kubelet.ailing.find("pull", self.kubelet.host.name, self.pod) is not None:
             self._pull_failed(container, image)
             return
-        self._event(
-            container, "Pulled", f'Container image "{image}" already present on machine'
-        )
+        self._event(container, "Pulled", f'Container image "{image}" already present on machine')
         container.id = names.container_id(self._rng)
         container.launched_at = self.kubelet.ctx.clock.elapsed()
         container.state = {"running": {"startedAt": timing.stamp(self.kubelet.ctx.clock.now())}}

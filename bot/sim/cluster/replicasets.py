@@ -42,7 +42,7 @@ class ReplicaSets:
         self._ctx.clock.after(0.5, collect, what=f"orphans of {replicaset['metadata']['name']}")
 
     def _sync(self, key: Hashable) -> None:
-        assert isinstance(key, tuple)  # noqa: S101 - only such keys are asked for
+        assert isinstance(key, tuple)
         replicaset = self._ctx.api.store.get("replicasets", *key)
         if replicaset is None:
             return

@@ -46,7 +46,7 @@ class Scheduler:
             self._queue.add(key)
 
     def _schedule(self, key: object) -> None:
-        assert isinstance(key, tuple)  # noqa: S101 - only such keys are asked for
+        assert isinstance(key, tuple)
         pod = self._ctx.api.store.get("pods", *key)
         if pod is None or pod["spec"].get("nodeName") or podstate.terminating(pod):
             self._waiting.pop(key, None)
@@ -81,9 +81,7 @@ class Scheduler:
             return ["node(s) were unschedulable"]
         taint = placement.repelled(spec, node, effects=("NoSchedule", "NoExecute"))
         if taint is not None:
-            return [
-                f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
-            ]
+            return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
         if not placement.selected(spec, node):
             return ["node(s) didn't match Pod's node affinity/selector"]
         return placement.lacking(spec, node, self._ctx.index.on_node(node["metadata"]["name"]))
@@ -122,9 +120,7 @@ class Scheduler:
             "message": message,
         }
         others = [
-            item
-            for item in pod["status"].get("conditions") or ()
-            if item["type"] != "PodScheduled"
+            item for item in pod["status"].get("conditions") or () if item["type"] != "PodScheduled"
         ]
         metadata = pod["metadata"]
         try:

@@ -178,7 +178,8 @@ def _check_time(reading: _Reading, kind: str, value: str) -> None:
 
 def _mismatch(value: Json, place: _Place, kind: str, shown: str | None = None) -> str:
     given = shown or patches.go_type(value)
-    return f"json: cannot unmarshal {given} into Go struct field {place.owner}.{place.plain} of type {kind}"
+    where = f"{place.owner}.{place.plain}"
+    return f"json: cannot unmarshal {given} into Go struct field {where} of type {kind}"
 
 
 class _Pairs(dict[str, Any]):

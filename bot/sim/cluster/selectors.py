@@ -151,11 +151,7 @@ def fields(text: str, row: resources.Resource) -> tuple[Term, ...]:
         field, operator, value = match.groups()
         known = ("metadata.name", *(["metadata.namespace"] if row.namespaced else []), *row.fields)
         if field not in known:
-            group_version = row.api_version
-            raise errors.bad_request(
-                f'Unable to find "{group_version}, Resource={row.plural}" that match label '
-                f'selector "", field selector "{text}": {_unknown(row, field)}'
-            )
+            raise errors.bad_request(_unknown(row, field))
         found.append(Term(field, value.replace("\\,", ","), operator != "!="))
     return tuple(found)
 

@@ -120,14 +120,11 @@ def _update_strategy(strategy: Object) -> Iterator[Cause]:
         yield "FieldValueNotSupported", message, "spec.updateStrategy.type"
     rolling = strategy.get("rollingUpdate") or {}
     zero = (0, "0", "0%")
-    if kind == "RollingUpdate" and rolling.get("maxUnavailable") in zero:
-        if rolling.get("maxSurge", 0) in zero:
-            message = "Required value: cannot be 0 when `maxSurge` is 0"
-            yield (
-                "FieldValueRequired",
-                message,
-                "spec.updateStrategy.rollingUpdate.maxUnavailable",
-            )
+    none = rolling.get("maxUnavailable") in zero and rolling.get("maxSurge", 0) in zero
+    if kind == "RollingUpdate" and none:
+        message = "Required value: cannot be 0 when `maxSurge` is 0"
+        field = "spec.updateStrategy.rollingUpdate.maxUnavailable"
+        yield "FieldValueRequired", message, field
 
 
 def _pod_spec(spec: Object, path: str) -> Iterator[Cause]:
@@ -202,7 +199,7 @@ def _config_map(obj: Object) -> Iterator[Cause]:
 def _event(obj: Object) -> Iterator[Cause]:
     about = (obj.get("involvedObject") or {}).get("namespace") or ""
     own = obj["metadata"].get("namespace")
-    if about and about != own or not about and own != "default":
+    if (about or "default") != own:
         message = f'Invalid value: "{about}": does not match event.namespace'
         yield "FieldValueInvalid", message, "involvedObject.namespace"
 

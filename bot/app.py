@@ -1,0 +1,389 @@
+"""The composition root: the only place where everything meets.
+
+`run` builds the bot from settings, owns every task, and stops all in reverse order.
+"""
+
+import asyncio
+import contextlib
+import signal
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+import yaml
+
+import bot
+from bot import options, settings, settings_sources
+from bot.adapters import clock as clocks
+from bot.adapters import health, schedule, telemetry
+from bot.adapters.cluster import client as cluster_client
+from bot.adapters.cluster import mirror, reader
+from bot.adapters.slack import app as slack_app
+from bot.adapters.slack import client as slack_client
+from bot.adapters.slack import notifier
+from bot.adapters.store import migrate, sql
+from bot.domain import errors, snapshot
+from bot.flannel import discovery
+from bot.flow import cycle, deliver, desk, explain, sender, summary
+
+log = structlog.get_logger(__name__)
+
+_STORE_RETRY = 2.0
+_HEARTBEAT = 1.0
+_HEARTBEAT_LATE = 10.0
+
+
+def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> settings.Settings:
+    """Read the settings and begin to log as they say. Raises Misconfigured."""
+    given = settings_sources.load(file)
+    secrets = (given.slack.bot_token, given.slack.app_token, given.slack.signing_secret)
+    telemetry.configure_logging(
+        level="error" if quiet else given.log.level,
+        style=log_format or given.log.format,
+        secrets=tuple(secret.get_secret_value() for secret in secrets),
+    )
+    return given
+
+
+def shown(given: settings.Settings) -> str:
+    """Return the settings in force as YAML, secrets hidden."""
+    values = given.model_dump(mode="json")
+    for key in ("bot_token", "app_token", "signing_secret"):
+        values["slack"][key] = "(set)" if values["slack"][key] else "(not set)"
+    values["database"]["url"] = _without_password(given)
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _without_password(given: settings.Settings) -> str:
+    from bot.adapters.store import location
+
+    parsed = location.parse(given.database.url)
+    return parsed.url.render_as_string(hide_password=True)
+
+
+async def upgrade(given: settings.Settings) -> str:
+    """Bring the database to this version and say what was done."""
+    done = await migrate.ensure(options.store(given))
+    if done.before == done.after:
+        return f"the database is at revision {done.after} already"
+    return f"the database went from revision {done.before or 'none'} to {done.after}"
+
+
+def is_flannel(daemonset: snapshot.DaemonSet) -> bool:
+    """Whether a DaemonSet runs flannel; handed to the mirror, which knows no flannel."""
+    return discovery.container_of(daemonset) is not None
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One cluster's parts."""
+
+    api: cluster_client.Client
+    mirror: mirror.Mirror
+    cycle: cycle.Cycle
+
+
+class Bot:
+    """The running bot. Everything is built by `run`, nothing before."""
+
+    def __init__(self, given: settings.Settings) -> None:
+        self._settings = given
+        self._clock = clocks.SystemClock()
+        self._telemetry = telemetry.PrometheusTelemetry(bot.__version__)
+        self._stopping = asyncio.Event()
+        self._beat = self._clock.monotonic()
+        self._store: sql.SqlStore | None = None
+        self._store_reason = "not opened yet"
+        self._slack: slack_app.SlackApp | None = None
+        self._desk: desk.Desk | None = None
+        self._sending: sender.Sender | None = None
+        self._watched: list[_Watched] = []
+        self._writable: tuple[float, health.Part] = (float("-inf"), health.Part(ok=False))
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            errors.Misconfigured: something is definitely wrong; the text names the setting.
+            errors.Unavailable: Slack could not be reached for so long that a new process is due.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        self._refuse_incomplete()
+        async with contextlib.AsyncExitStack() as stack:
+            server = health.HealthServer(
+                options.http(self._settings),
+                alive=self._alive,
+                parts=self._parts,
+                metrics=self._telemetry.text,
+            )
+            stack.push_async_callback(server.stop)
+            port = await server.start()
+            log.info("listening", host=self._settings.http.host, port=port)
+            await self._until_stopped(partial(self._serve, stack))
+        log.info("stopped")
+
+    async def _until_stopped(self, work: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.ensure_future(work())
+        stop = asyncio.create_task(self._stopping.wait(), name="stop signal")
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (task, stop):
+            each.cancel()
+        result, _ = await asyncio.gather(task, stop, return_exceptions=True)
+        while isinstance(result, BaseExceptionGroup):
+            result = result.exceptions[0]
+        if isinstance(result, Exception):
+            raise result
+
+    def _refuse_incomplete(self) -> None:
+        """Name everything that is missing at once, not one at a start."""
+        given, lacking = self._settings, []
+        for key, variable in (("bot_token", "SLACK_BOT_TOKEN"), ("app_token", "SLACK_APP_TOKEN")):
+            if not getattr(given.slack, key).get_secret_value():
+                lacking.append(f"slack.{key}: is not set; set {variable} or a secret file")
+        for one in options.clusters(given):
+            if not options.channel(given, one):
+                lacking.append(
+                    "slack.channel: is not set, and cluster "
+                    f"{one.name!r} names no channel of its own; give the channel id (C...)"
+                )
+                break
+        if lacking:
+            raise errors.Misconfigured("\n".join(lacking))
+
+    async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
+        store = await self._open_store(stack)
+        web = await stack.enter_async_context(
+            slack_client.opened(options.slack(self._settings), telemetry=self._telemetry)
+        )
+        apis = [
+            await stack.enter_async_context(
+                cluster_client.Client(
+                    options.cluster(self._settings, one),
+                    clock=self._clock,
+                    telemetry=self._telemetry,
+                )
+            )
+            for one in options.clusters(self._settings)
+        ]
+        await _verify([web.verify, *(api.verify for api in apis)])
+        sending = self._sender(store, web, apis)
+        jobs = schedule.JobScheduler(self._jobs(), telemetry=self._telemetry)
+        self._desk = desk.Desk(
+            {each.cycle.cluster: each.cycle for each in self._watched},
+            store,
+            clock=self._clock,
+            about=desk.About(
+                version=bot.__version__,
+                started_at=self._clock.now(),
+                remediation_enabled=self._settings.remediation.enabled,
+            ),
+            schedule=jobs,
+            connected=lambda: self._slack is not None and self._slack.connected,
+        )
+        self._slack = slack_app.SlackApp(
+            web,
+            options=options.slack(self._settings),
+            desk=self._desk,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+        self._telemetry.before_scrape(self._measure)
+        jobs.start()
+        stack.callback(jobs.stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._heart(), name="heart")
+            group.create_task(self._slack.run(), name="slack")
+            group.create_task(self._give_up(), name="slack watchdog")
+            group.create_task(sending.run(), name="sender")
+            for each in self._watched:
+                group.create_task(each.mirror.run(), name=f"mirror {each.cycle.cluster}")
+                group.create_task(each.cycle.run(), name=f"cycle {each.cycle.cluster}")
+
+    async def _open_store(self, stack: contextlib.AsyncExitStack) -> sql.SqlStore:
+        """Upgrade and open the database, waiting for one that does not answer."""
+        where = options.store(self._settings)
+        while True:
+            try:
+                await migrate.ensure(where)
+                store = await stack.enter_async_context(sql.opened(where))
+            except errors.Unavailable as error:
+                if str(error) != self._store_reason:
+                    log.warning("store_unavailable", error=str(error))
+                self._store_reason = str(error)
+                await self._clock.sleep(_STORE_RETRY)
+            else:
+                self._store = store
+                return store
+
+    def _sender(
+        self, store: sql.SqlStore, web: slack_client.Web, apis: Sequence[cluster_client.Client]
+    ) -> sender.Sender:
+        messenger = notifier.Notifier(web)
+        pace = options.telling(self._settings)
+        mirrors = [
+            mirror.Mirror(api, clock=self._clock, telemetry=self._telemetry, is_flannel=is_flannel)
+            for api in apis
+        ]
+        explainer = explain.Explainer(
+            {api.options.name: reader.Logs(api) for api in apis},
+            {each.cluster: each for each in mirrors},
+            options=options.particulars(self._settings),
+        )
+
+        def courier(channel: str) -> deliver.Courier:
+            return deliver.Courier(
+                channel,
+                store,
+                messenger,
+                clock=self._clock,
+                telemetry=self._telemetry,
+                compose=explainer.compose,
+                options=pace,
+            )
+
+        sending = sender.Sender(
+            store,
+            courier,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            poll_seconds=pace.poll.total_seconds(),
+        )
+        for one, api, each in zip(options.clusters(self._settings), apis, mirrors, strict=True):
+            judged = cycle.Cycle(
+                each,
+                store,
+                clock=self._clock,
+                telemetry=self._telemetry,
+                options=options.judging(self._settings, one),
+                told=sending.wake,
+            )
+            self._watched.append(_Watched(api=api, mirror=each, cycle=judged))
+        self._sending = sending
+        return sending
+
+    def _jobs(self) -> list[schedule.Job]:
+        given = self._settings
+        made = [options.job(given, "daily summary", given.schedule.digest, self._summarise)]
+        for each in self._watched:
+            name = each.cycle.cluster
+            made.append(
+                options.job(
+                    given, f"cycle {name}", given.schedule.cycle, partial(_once, each.cycle)
+                )
+            )
+            made.append(
+                options.job(given, f"relist {name}", given.schedule.relist, each.mirror.relist)
+            )
+        return [job for job in made if job is not None]
+
+    async def _summarise(self) -> None:
+        assert self._store is not None
+        assert self._desk is not None
+        assert self._sending is not None
+        now = self._clock.now()
+        status = await self._desk.status(None)
+        channels = {each.cycle.cluster: each.cycle.channel for each in self._watched}
+        async with self._store.unit() as unit:
+            for one in status.clusters:
+                await unit.enqueue(
+                    summary.row(one, channels[one.cluster], now=now, new_id=uuid.uuid4().hex)
+                )
+        self._sending.wake()
+
+    async def _heart(self) -> None:
+        while True:
+            self._beat = self._clock.monotonic()
+            await self._clock.sleep(_HEARTBEAT)
+
+    async def _give_up(self) -> None:
+        while True:
+            await self._clock.sleep(_HEARTBEAT)
+            if self._slack is not None and self._slack.dead:
+                raise errors.Unavailable(
+                    f"Slack could not be reached for too long: {self._slack.trouble}; ending, so "
+                    "that a new process begins afresh"
+                )
+
+    def _alive(self) -> health.Part:
+        late = self._clock.monotonic() - self._beat
+        if self._store is not None and late > _HEARTBEAT_LATE:
+            return health.Part(ok=False, reason=f"the loop has not turned for {late:.0f} s")
+        return health.Part(ok=True)
+
+    async def _parts(self) -> dict[str, health.Part]:
+        parts = {"slack": self._slack_part(), "store": await self._store_part()}
+        if not self._watched:
+            for one in options.clusters(self._settings):
+                parts[f"mirror/{one.name}"] = health.Part(ok=False, reason="not started yet")
+        for each in self._watched:
+            parts[f"mirror/{each.cycle.cluster}"] = _mirror_part(each.mirror)
+        return parts
+
+    def _slack_part(self) -> health.Part:
+        if self._slack is None:
+            return health.Part(ok=False, reason="not started yet")
+        if self._slack.connected:
+            return health.Part(ok=True)
+        return health.Part(ok=False, reason=self._slack.trouble or "not connected yet")
+
+    async def _store_part(self) -> health.Part:
+        if self._store is None:
+            return health.Part(ok=False, reason=self._store_reason)
+        asked, part = self._writable
+        now = self._clock.monotonic()
+        if now - asked > _HEARTBEAT:  # probes must not become a load of writes
+            try:
+                await self._store.check_writable()
+                part = health.Part(ok=True)
+            except errors.BotError as error:
+                part = health.Part(ok=False, reason=str(error))
+            self._writable = (now, part)
+        return part
+
+    def _measure(self) -> None:
+        for each in self._watched:
+            totals: dict[str, tuple[int, float]] = {}
+            for age in each.mirror.ages():
+                objects, oldest = totals.get(age.resource, (0, 0.0))
+                seconds = float("inf") if age.age_seconds is None else age.age_seconds
+                totals[age.resource] = (objects + age.objects, max(oldest, seconds))
+            for resource, (objects, oldest) in totals.items():
+                labels = {"cluster": each.cycle.cluster, "resource": resource}
+                self._telemetry.gauge("mirror_objects", objects, **labels)
+                self._telemetry.gauge("mirror_age_seconds", oldest, **labels)
+
+
+def _mirror_part(mirrored: mirror.Mirror) -> health.Part:
+    """Fresh while no whole resource is unseen; single odd objects are told otherwise."""
+    blind = [gap for gap in mirrored.snapshot().gaps if not gap.name]
+    if not blind:
+        return health.Part(ok=True)
+    return health.Part(ok=False, reason=f"{blind[0].what}: {blind[0].reason}")
+
+
+async def _once(judged: cycle.Cycle) -> None:
+    await judged.once()
+
+
+async def _verify(checks: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    """Ask every outside once: what is definitely wrong ends the start, the rest may come later."""
+    results = await asyncio.gather(*(check() for check in checks), return_exceptions=True)
+    wrong = [str(result) for result in results if isinstance(result, errors.Misconfigured)]
+    if wrong:
+        raise errors.Misconfigured("\n".join(wrong))
+    for result in results:
+        if isinstance(result, errors.BotError):
+            log.warning("not_reachable_yet", error=str(result))
+        elif isinstance(result, BaseException):
+            raise result
+
+
+async def run(given: settings.Settings) -> None:
+    """Run the bot until it is told to stop."""
+    await Bot(given).run()

@@ -1,0 +1,105 @@
+"""A container dies again and again.
+
+Says so when the restart count rose by two within `Policy.window`, or when CrashLoopBackOff is
+seen at three restarts or more. It judges counters, not the moment: between two tries the
+container runs and looks well. It is over only when the container has run and been ready for
+`Policy.stable`, or twice the longest back-off seen. A flapping pod is thus one lasting finding;
+a rolling update is none, since new pods begin at zero, and neither is a single restart.
+
+Severity: critical for flannel and for what the cluster cannot do without (control plane, DNS,
+kube-proxy), else warning.
+
+Source: the kubelet's back-off doubles to a ceiling that is configurable since Kubernetes 1.32
+(KEP-5593), so no delay is taken for granted.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from bot.checks import deaths, remedies, standing
+from bot.checks.context import Context
+from bot.domain import snapshot, story, units
+from bot.domain.finding import Finding
+from bot.domain.ledger import Record
+
+NAME = "crash_loop"
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """Return one finding for each pod with a container that loops."""
+    groups: dict[tuple[str, str], list[tuple[Record, story.Story, story.Loop]]] = {}
+    for record, told in context.ledger.containers():
+        if told.loop is None or record.gone_at is not None:
+            continue
+        place = (record.namespace, record.name)
+        pod = context.snapshot.pods.get(place)
+        if pod is None or pod.uid != record.uid or pod.deleting_since is not None:
+            continue
+        if context.snapshot.sees("Pod", *place):
+            groups.setdefault(place, []).append((record, told, told.loop))
+    for place, group in groups.items():
+        yield _finding(context, context.snapshot.pods[place], group)
+
+
+def _finding(
+    context: Context,
+    pod: snapshot.Pod,
+    group: list[tuple[Record, story.Story, story.Loop]],
+) -> Finding:
+    group = sorted(group, key=lambda one: (-_restarts(one[1], one[2]), one[0].container))
+    record, told, loop = group[0]
+    owner = context.owner(pod)
+    flannel = context.flannel(owner)
+    where = f" on {pod.node}" if pod.node else ""
+    since = min(one.since for _, _, one in group)
+    began = "since before I watched" if loop.longer else f"since {units.stamp(loop.since)}"
+    times = units.count(_restarts(told, loop), "restart")
+    exit_ = _exit(told)
+    mine = flannel is not None and flannel.container == record.container
+    return Finding(
+        check=NAME,
+        severity=standing.when_broken(owner, context),
+        target=context.place(pod),
+        workload=owner,
+        summary=f"{record.container} is crash-looping{where}: {times} {began}{exit_}",
+        evidence=tuple(line for one in group for line in _evidence(*one, alone=len(group) == 1)),
+        cure=remedies.end_loop(owner, record.container, told, flannel if mine else None),
+        since=since,
+        happened_at=_newest(told),
+        occurrences=sum(_restarts(one, its) for _, one, its in group),
+        container=record.container,
+    )
+
+
+def _restarts(told: story.Story, loop: story.Loop) -> int:
+    return max(1, told.restarts - loop.restarts_before)
+
+
+def _exit(told: story.Story) -> str:
+    death = told.last_death
+    if death is None:
+        return ""
+    return f", last exit code {death.exit_code} ({death.reason or 'no reason'})"
+
+
+def _newest(told: story.Story) -> datetime | None:
+    death = told.last_death
+    return None if death is None else death.finished_at or death.noticed_at
+
+
+def _evidence(record: Record, told: story.Story, loop: story.Loop, *, alone: bool) -> Iterator[str]:
+    if not alone:
+        yield f"container {record.container}, {units.count(_restarts(told, loop), 'restart')}:"
+    if told.last_death is not None:
+        yield deaths.fields(told.last_death)
+        if deaths.clarified(told.last_death):
+            yield deaths.clarified(told.last_death)
+    yield from deaths.counted(
+        told,
+        restarts=told.base,
+        observed=units.count(told.observed, "end"),
+        unseen=told.unseen,
+    )
+    if told.longest_backoff:
+        longest = units.duration(timedelta(seconds=told.longest_backoff))
+        yield f"longest back-off seen {longest}"

@@ -1,0 +1,129 @@
+"""A DaemonSet has fewer available pods than nodes want, and no other finding says why.
+
+Says so when it has been short for `Limits.daemonset_grace`. It leaves out pods that crash-loop or
+are not ready, nodes that are NotReady, nodes without a flannel pod, and a DaemonSet whose rollout
+is under way: `rollout_stuck` says when that does not move. What remains are nodes on which the
+DaemonSet has no pod at all, and counters that no pod explains.
+
+Severity: warning.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.checks import pod_not_ready
+from bot.checks.context import Context
+from bot.domain import rollout, snapshot, units
+from bot.domain.finding import Finding, Severity
+from bot.domain.target import Target
+
+NAME = "daemonset_short"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortage:
+    """How many pods lack without an explanation, and the nodes that have none."""
+
+    lacking: int
+    bare: tuple[str, ...]
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """Return one finding for each DaemonSet that is short without another finding's reason."""
+    for place, daemonset in context.snapshot.daemonsets.items():
+        if daemonset.available >= daemonset.desired or rollout.rolling(daemonset):
+            continue
+        if not context.snapshot.sees("DaemonSet", *place):
+            continue
+        progress = context.progress(daemonset.uid) or rollout.Progress()
+        if not context.remembered(progress.short_since, context.limits.daemonset_grace):
+            continue
+        blind = context.blind_since("Pod", daemonset.namespace)
+        if blind is None:
+            blind = context.blind_since("Node", "")
+        if blind is not None and not _stood(progress, context, blind):
+            continue
+        shortage = _unexplained(context, daemonset, progress)
+        if shortage.lacking > 0:
+            yield _finding(context, daemonset, progress, shortage)
+
+
+def _stood(progress: rollout.Progress, context: Context, blind: datetime) -> bool:
+    """Whether it was short for long enough already when sight of pods or nodes was lost."""
+    since = progress.short_since
+    return since is not None and since + context.limits.daemonset_grace <= blind
+
+
+def _unexplained(
+    context: Context, daemonset: snapshot.DaemonSet, progress: rollout.Progress
+) -> _Shortage:
+    pods = context.pods_of.get(daemonset.uid, ())
+    down = context.nodes_down
+    flannel = context.flannel_of.get(("DaemonSet", daemonset.namespace, daemonset.name))
+    bare = sorted(name for name in progress.missing if name not in down)
+    explained = sum(1 for name in progress.missing if name in down)
+    if flannel is not None:
+        # Ready nodes without a flannel pod are `flannel_missing`'s, at once or after its grace.
+        explained += len(bare)
+        bare = []
+    for pod in pods:
+        if not _available(pod) and _told(pod, context):
+            explained += 1
+    lacking = daemonset.desired - daemonset.available - explained
+    return _Shortage(lacking=lacking, bare=tuple(bare))
+
+
+def _available(pod: snapshot.Pod) -> bool:
+    return pod.ready and pod.deleting_since is None and pod.phase != "Failed"
+
+
+def _told(pod: snapshot.Pod, context: Context) -> bool:
+    """Whether another check speaks of this pod, now or after its grace."""
+    if pod.uid in context.looping or pod.node in context.nodes_down:
+        return True
+    return pod_not_ready.troubled(pod, context)
+
+
+def _finding(
+    context: Context,
+    daemonset: snapshot.DaemonSet,
+    progress: rollout.Progress,
+    shortage: _Shortage,
+) -> Finding:
+    whose = Target(
+        cluster=context.cluster,
+        kind="DaemonSet",
+        namespace=daemonset.namespace,
+        name=daemonset.name,
+    )
+    return Finding(
+        check=NAME,
+        severity=Severity.WARNING,
+        target=whose,
+        workload=whose,
+        summary=(
+            f"{daemonset.name} has {daemonset.available} of "
+            f"{units.count(daemonset.desired, 'pod')} available"
+        ),
+        evidence=tuple(_evidence(daemonset, progress, shortage)),
+        cure=(
+            "See why the controller makes no pod there: "
+            f"`kubectl -n {daemonset.namespace} describe daemonset {daemonset.name}`."
+        ),
+        since=progress.short_since,
+    )
+
+
+def _evidence(
+    daemonset: snapshot.DaemonSet, progress: rollout.Progress, shortage: _Shortage
+) -> Iterator[str]:
+    yield (
+        f"desiredNumberScheduled={daemonset.desired} currentNumberScheduled={daemonset.current} "
+        f"numberReady={daemonset.ready} numberAvailable={daemonset.available}"
+    )
+    yield f"{units.count(shortage.lacking, 'pod')} of them for no reason told elsewhere"
+    if shortage.bare:
+        yield f"no pod on {units.listing(list(shortage.bare))}"
+    if progress.short_since is not None:
+        yield f"short since {units.stamp(progress.short_since)} at the latest"

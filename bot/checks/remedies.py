@@ -1,0 +1,66 @@
+"""What to do next, in a sentence or two, as specific as flannel's own flags allow."""
+
+from bot.domain import story, target, units
+from bot.flannel import discovery, veth
+
+_LEAST = 256 * 2**20
+"""The memory that ended the reported OOM kills of flannel where 100Mi did not (flannel #963)."""
+
+
+def more_memory(
+    whose: target.Target, container: str, told: story.Story, flannel: discovery.Flannel | None
+) -> str:
+    """Return what to do about OOM kills."""
+    if told.memory_limit is None:
+        return (
+            f"Container {container} of {whose} has no memory limit of its own: the node ran out. "
+            "Look at the node's memory."
+        )
+    now = f" (now {units.memory(told.memory_limit)})"
+    if flannel is None:
+        return f"Raise the memory limit of container {container} in {whose}{now}, or find its leak."
+    wish = max(_LEAST, 2 * told.memory_limit)
+    hazard = nic_hazard(flannel)
+    before = (
+        f"in the same change {hazard}"
+        if hazard
+        else "check first that every node's NIC choice is safe"
+    )
+    return (
+        f"Raise the memory limit of container {container} in {whose}{now} to {units.memory(wish)} "
+        f"or more. That restarts every flanneld, which then chooses its NIC anew: {before}."
+    )
+
+
+def nic_hazard(flannel: discovery.Flannel) -> str:
+    """Return what to do about patterns that also match pods' NICs; nothing where none does."""
+    prone = veth.prone(flannel.flags.iface_regex)
+    if not prone:
+        return ""
+    pattern, name = prone[0]
+    return (
+        f"anchor `--iface-regex={pattern}`, which also matches pods' NICs such as {name}, to "
+        f"`--iface-regex=^(?:{pattern})$`"
+    )
+
+
+def end_loop(
+    whose: target.Target, container: str, told: story.Story, flannel: discovery.Flannel | None
+) -> str:
+    """Return what to do about a crash loop."""
+    death = told.last_death
+    if death is not None and death.verdict is story.Verdict.OOM:
+        return more_memory(whose, container, told, flannel)
+    if flannel is None:
+        return f"Read the last log lines of container {container}: its exit says why."
+    hazard = nic_hazard(flannel)
+    if hazard:
+        return (
+            "Read the last log lines. If they say `failed to find IPv4 address for interface "
+            f"veth…`, flannel took a pod's NIC for the node's: {hazard}. Moving the pods off the "
+            "node lets flannel start meanwhile."
+        )
+    return (
+        "Read the last log lines: flannel says there which NIC or API call failed. Until it "
+        "runs again, this node learns of no new or removed node."
+    )

@@ -1,0 +1,126 @@
+"""Settings translated into what each room understands. Nothing is decided here."""
+
+from collections.abc import Awaitable, Callable
+
+from bot import checks, settings, settings_text
+from bot.adapters import health, schedule
+from bot.adapters.cluster import options as cluster_options
+from bot.adapters.slack import options as slack_options
+from bot.adapters.store import options as store_options
+from bot.domain import ledger, tracking
+from bot.flow import cycle, deliver, explain
+
+
+def store(given: settings.Settings) -> store_options.Options:
+    """Return where state lives; only the default's directory is made by the bot."""
+    url = given.database.url
+    default = settings.Database.model_fields["url"].default
+    return store_options.Options(url=url, create_directory=url == default)
+
+
+def cluster(given: settings.Settings, one: settings.Cluster) -> cluster_options.Options:
+    """Return how one cluster is reached and read."""
+    mirror = given.mirror
+    longest = mirror.watch_timeout.total_seconds()
+    return cluster_options.Options(
+        name=one.name,
+        kubeconfig=one.kubeconfig,
+        context=one.context,
+        namespaces=one.namespaces,
+        page_size=mirror.page_size,
+        request_timeout=mirror.request_timeout.total_seconds(),
+        watch_timeout=(longest * 0.8, longest),
+        silence_after=mirror.silence_after.total_seconds(),
+        backoff=(mirror.backoff_first.total_seconds(), mirror.backoff_most.total_seconds()),
+        gap_after=mirror.gap_after.total_seconds(),
+    )
+
+
+def clusters(given: settings.Settings) -> tuple[settings.Cluster, ...]:
+    """Return the clusters; none configured means the one that the bot finds itself in."""
+    return given.clusters or (settings.Cluster(),)
+
+
+def slack(given: settings.Settings) -> slack_options.Options:
+    """Return how Slack is reached."""
+    return slack_options.Options(
+        bot_token=given.slack.bot_token.get_secret_value(),
+        app_token=given.slack.app_token.get_secret_value(),
+        signing_secret=given.slack.signing_secret.get_secret_value(),
+        api_url=given.slack.api_url,
+        mode=given.slack.mode,
+        watchdog_after=given.slack.watchdog_after.total_seconds(),
+        give_up_after=given.slack.give_up_after.total_seconds(),
+    )
+
+
+def channel(given: settings.Settings, one: settings.Cluster) -> str:
+    """Return where a cluster is told."""
+    return one.channel or given.slack.channel
+
+
+def limits(given: settings.Settings, *, one_pass: bool = False) -> checks.Limits:
+    """Return the checks' thresholds."""
+    return checks.Limits(
+        pod_grace=given.checks.pod_grace,
+        daemonset_grace=given.checks.daemonset_grace,
+        rollout_stuck=given.checks.rollout_stuck,
+        deployment_grace=given.checks.deployment_grace,
+        node_grace=given.checks.node_grace,
+        flannel_missing_grace=given.checks.flannel_missing_grace,
+        blind_after=given.checks.blind_after,
+        one_pass=one_pass,
+    )
+
+
+def memory(given: settings.Settings) -> ledger.Policy:
+    """Return what the ledger counts as a loop, as news and as over."""
+    return ledger.Policy(
+        window=given.checks.restart_window,
+        stable=given.checks.stable_after,
+        oom_quiet=given.checks.oom_quiet,
+        lookback=given.checks.lookback,
+    )
+
+
+def judging(given: settings.Settings, one: settings.Cluster) -> cycle.Options:
+    """Return how one cluster is judged and where it is told."""
+    return cycle.Options(
+        channel=channel(given, one),
+        limits=limits(given),
+        ledger=memory(given),
+        tracking=tracking.Policy(
+            resolve_after=given.incidents.resolve_after,
+            reopen_within=given.incidents.reopen_within,
+        ),
+    )
+
+
+def telling(given: settings.Settings) -> deliver.Options:
+    """Return the pace of telling."""
+    return deliver.Options(
+        post_interval=given.telling.post_interval,
+        edit_interval=given.telling.edit_interval,
+        digest_over=given.telling.digest_over,
+    )
+
+
+def particulars(given: settings.Settings) -> explain.Options:
+    """Return what goes into threads."""
+    return explain.Options(log_lines=given.telling.log_lines)
+
+
+def http(given: settings.Settings) -> health.Options:
+    """Return where probes and scrapes are answered."""
+    return health.Options(host=given.http.host, port=given.http.port)
+
+
+def job(
+    given: settings.Settings, name: str, trigger: str, run: Callable[[], Awaitable[None]]
+) -> schedule.Job | None:
+    """Return a job for a trigger; None for one that is switched off."""
+    if trigger == "off":
+        return None
+    if len(trigger.split()) > 1:
+        return schedule.Job(name=name, run=run, cron=trigger, timezone=given.schedule.timezone)
+    return schedule.Job(name=name, run=run, seconds=settings_text.seconds(trigger))

@@ -1,0 +1,186 @@
+"""The moving half of a simulated cluster: everything behind its API server.
+
+Built from a scenario, on one event loop. The parts know each other only through the API's store,
+as in a real cluster; the world merely makes them and passes changes on.
+"""
+
+from __future__ import annotations
+
+from bot.sim.cluster import (
+    ailments,
+    bootstrap,
+    context,
+    daemonsets,
+    deployments,
+    events,
+    fleet,
+    hosts,
+    index,
+    kubelet,
+    load,
+    logs,
+    nodelifecycle,
+    ordinary,
+    registry,
+    replicasets,
+    scheduling,
+    store,
+    timing,
+)
+from bot.sim.scenarios import scenario
+
+
+class World:
+    """A cluster's machines, kubelets, controllers and flannels.
+
+    Args:
+        api: the API server's registry, empty but for its namespaces.
+        clock: of the simulation.
+        plan: what sort of cluster it is and what befalls it.
+        nodes: how many machines.
+        seed: decides everything that is drawn.
+    """
+
+    def __init__(
+        self,
+        api: registry.Registry,
+        clock: timing.Timing,
+        *,
+        plan: scenario.Scenario,
+        nodes: int,
+        seed: int,
+    ) -> None:
+        self.api = api
+        self.clock = clock
+        self.plan = plan
+        self.seed = seed
+        self.hosts: list[hosts.Host] = fleet.build(nodes=nodes, seed=seed, odd_bonds=plan.odd_bonds)
+        self.book = logs.LogBook()
+        self.ailing = ailments.Ailments()
+        self.burden = load.Load(nodes=nodes)
+        self._furnish(nodes)
+        self._index = index.Index(api.store)
+        self.ctx = context.Context(
+            api=api,
+            clock=clock,
+            events=events.Recorder(api=api, clock=clock, rng=context.names.stream(seed, "events")),
+            index=self._index,
+            seed=seed,
+        )
+        self.kubelets = {
+            host.name: kubelet.Kubelet(
+                ctx=self.ctx,
+                host=host,
+                book=self.book,
+                ailing=self.ailing,
+                burden=self.burden,
+            )
+            for host in self.hosts
+        }
+        self._lifecycle = nodelifecycle.NodeLifecycle(
+            self.ctx,
+            kubelets=self.kubelets,
+            burden=self.burden,
+            pod_network=fleet.pod_network(nodes),
+        )
+        self._observers = (
+            self._lifecycle,
+            daemonsets.DaemonSets(self.ctx),
+            replicasets.ReplicaSets(self.ctx),
+            deployments.Deployments(self.ctx),
+            scheduling.Scheduler(self.ctx),
+        )
+        self._ordinary = ordinary.Churn(self.ctx, self.hosts)
+        self._unsubscribe = self._index.unsubscribe
+        self._bursts = context.names.stream(seed, "bursts")
+
+    def start(self) -> None:
+        """Let it live: take over the running pods, begin all that repeats."""
+        for pod in self.api.store.list("pods"):
+            host = self.kubelets.get(pod["spec"].get("nodeName", ""))
+            if host is not None:
+                host.adopt(pod)
+        stop_index, stop_changes = self._unsubscribe, self.api.store.subscribe(self._changed)
+
+        def unsubscribe() -> None:
+            stop_index()
+            stop_changes()
+
+        self._unsubscribe = unsubscribe
+        self.ailing.listen(self._ailments_changed)
+        self.burden.listen(self._burden_changed)
+        self.ctx.events.start()
+        self._lifecycle.start()
+        self._ordinary.start()
+        for one in self.kubelets.values():
+            one.start()
+        if self.plan.first_burst is not None:
+            low, high = self.plan.first_burst
+            self.clock.after(
+                self._bursts.uniform(low, high), self._burst_again, what="relist burst"
+            )
+
+    def stop(self) -> None:
+        """End everything; the objects stay as they are."""
+        self.clock.close()
+        self._unsubscribe()
+
+    def relist(self, nodes: frozenset[str] = frozenset()) -> None:
+        """The API server closes its watches: flannels list all nodes again, within two seconds.
+
+        Args:
+            nodes: only there; everywhere if empty.
+        """
+        for name, one in self.kubelets.items():
+            if (not nodes or name in nodes) and not one.silent:
+                self.clock.after(
+                    self._bursts.random() * 2.0, lambda one=one: _relist(one), what="relist"
+                )
+
+    def host(self, name: str) -> hosts.Host:
+        """A machine by name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.kubelets[name].host
+
+    def _furnish(self, nodes: int) -> None:
+        first = bootstrap.Bootstrap(self.api, seed=self.seed, now=self.clock.now())
+        first.config(fleet.pod_network(nodes))
+        found = first.nodes(self.hosts)
+        first.flannel(self.hosts, memory=self.plan.memory_limit(nodes), args=self.plan.flannel_args)
+        first.workloads(self.hosts, found)
+        if self.plan.strict_budget:
+            first.budget()
+
+    def _burst_again(self) -> None:
+        self.relist()
+        wait = 60.0 + self._bursts.expovariate(1.0 / self.plan.mean_between_bursts)
+        self.clock.after(wait, self._burst_again, what="relist burst")
+
+    def _changed(self, change: store.Change) -> None:
+        if change.resource == "events":
+            return
+        for observer in self._observers:
+            observer.observe(change)
+        if change.resource == "pods":
+            one = self.kubelets.get(change.object["spec"].get("nodeName", ""))
+            if one is not None:
+                one.observe(change)
+
+    def _ailments_changed(self) -> None:
+        for one in self.kubelets.values():
+            one.recheck()
+
+    def _burden_changed(self) -> None:
+        for one in self.kubelets.values():
+            running = one.flanneld()
+            if running is not None:
+                running.reconsider()
+
+
+def _relist(one: kubelet.Kubelet) -> None:
+    running = one.flanneld()
+    if running is not None and not one.silent:
+        running.relist()

@@ -1,0 +1,160 @@
+"""Small honest stand-ins for the flow's ports: a clock that is moved, a Slack that can fail."""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from bot.domain import errors, notice
+from bot.flow import ports
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class ManualClock:
+    """Time that only tests move; sleepers wake in order."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self.elapsed + seconds, self._count, future))
+        await future
+
+    async def advance(self, seconds: float) -> None:
+        """Move time, waking everybody whose moment comes, in order."""
+        until = self.elapsed + seconds
+        await settle()
+        while self._sleepers and self._sleepers[0][0] <= until:
+            moment, _, future = heapq.heappop(self._sleepers)
+            self.elapsed = max(self.elapsed, moment)
+            if not future.done():
+                future.set_result(None)
+            await settle()
+        self.elapsed = until
+        await settle()
+
+
+async def settle() -> None:
+    """Let every task that can go on go on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+class NoTelemetry:
+    def count(self, name: str, value: float = 1, **labels: str) -> None: ...
+
+    def observe(self, name: str, value: float, **labels: str) -> None: ...
+
+    def gauge(self, name: str, value: float, **labels: str) -> None: ...
+
+
+@dataclass
+class Shown:
+    ts: str
+    channel: str
+    outbox_id: str
+    message: ports.Message
+    thread_ts: str = ""
+    edits: int = 0
+    at: float = 0.0
+
+
+@dataclass
+class FakeSlack:
+    """Keeps messages as Slack would. `faults` are consumed, one for each call.
+
+    A fault is a function that is given a `store` callback and raises; it may store first, which
+    is how a message is posted whose answer is lost.
+    """
+
+    clock: ManualClock
+    messages: list[Shown] = field(default_factory=list)
+    faults: list[Callable[[Callable[[], None]], None]] = field(default_factory=list)
+    find_faults: list[errors.BotError] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    hang: asyncio.Event | None = None
+    crash_after_store: bool = False
+
+    async def post(
+        self, channel: str, message: ports.Message, *, row: notice.Outgoing, thread_ts: str = ""
+    ) -> str:
+        self.calls.append("post")
+        shown = Shown(
+            ts=f"{len(self.messages) + 1}.0",
+            channel=channel,
+            outbox_id=row.id,
+            message=message,
+            thread_ts=thread_ts,
+            at=self.clock.elapsed,
+        )
+        if self.faults:
+            self.faults.pop(0)(lambda: self.messages.append(shown))
+        self.messages.append(shown)
+        if self.hang is not None:
+            await self.hang.wait()
+        return shown.ts
+
+    async def update(
+        self, channel: str, ts: str, message: ports.Message, *, row: notice.Outgoing
+    ) -> None:
+        self.calls.append("update")
+        if self.faults:
+            self.faults.pop(0)(lambda: None)
+        shown = next((m for m in self.messages if (m.channel, m.ts) == (channel, ts)), None)
+        if shown is None:
+            raise ports.MessageGone("message_not_found")
+        shown.message = message
+        shown.edits += 1
+        shown.at = self.clock.elapsed
+
+    async def find(
+        self, channel: str, outbox_id: str, *, since: datetime, thread_ts: str = ""
+    ) -> str | None:
+        self.calls.append("find")
+        if self.find_faults:
+            raise self.find_faults.pop(0)
+        found = [
+            m
+            for m in self.messages
+            if (m.channel, m.outbox_id, m.thread_ts) == (channel, outbox_id, thread_ts)
+        ]
+        return found[0].ts if found else None
+
+    def cards(self, channel: str) -> list[Shown]:
+        return [m for m in self.messages if m.channel == channel and not m.thread_ts]
+
+
+def unreachable(_store: Callable[[], None]) -> None:
+    raise errors.Unavailable("connection refused")
+
+
+def answer_lost(store: Callable[[], None]) -> None:
+    store()
+    raise ports.Ambiguous("the connection was dropped after sending")
+
+
+def lost_unsent(_store: Callable[[], None]) -> None:
+    raise ports.Ambiguous("the connection was dropped, nobody knows when")
+
+
+def limited(seconds: float) -> Callable[[Callable[[], None]], None]:
+    def fault(_store: Callable[[], None]) -> None:
+        raise ports.RateLimited(seconds)
+
+    return fault
+
+
+def refused(_store: Callable[[], None]) -> None:
+    raise errors.Refused("invalid_blocks")

@@ -1,0 +1,421 @@
+"""The outbox into Slack: in order, paced, never lost, never twice knowingly."""
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.adapters.store import memory
+from bot.domain import errors, incident, notice
+from bot.domain.finding import Severity
+from bot.domain.target import Target
+from bot.flow import deliver, sender, tell
+from tests.flow import fakes
+
+CHANNEL = "C1"
+
+
+def trouble(name: str = "flannel", severity: Severity = Severity.CRITICAL) -> incident.Incident:
+    return incident.Incident(
+        id=0,
+        fingerprint=f"oom_killed:{name}",
+        check="oom_killed",
+        cluster="c",
+        workload=Target("c", "DaemonSet", "kube-system", name),
+        state=incident.State.OPEN,
+        severity=severity,
+        summary="OOM-killed",
+        cure="",
+        opened_at=fakes.START,
+        changed_at=fakes.START,
+    )
+
+
+class Post:
+    """A sender over a store and a Slack that both live on when the sender dies."""
+
+    def __init__(self, **options: object) -> None:
+        self.clock = fakes.ManualClock()
+        self.slack = fakes.FakeSlack(self.clock)
+        self.store = memory.MemoryStore()
+        self.options = replace(deliver.Options(), **options)  # type: ignore[arg-type]
+        self.explained: list[int] = []
+
+    async def compose(self, value: incident.Incident) -> Sequence[notice.Detail]:
+        self.explained.append(value.id)
+        return [notice.Detail(title=f"particulars of {value.name}")]
+
+    def sender(self) -> sender.Sender:
+        def courier(channel: str) -> deliver.Courier:
+            return deliver.Courier(
+                channel,
+                self.store,
+                self.slack,
+                clock=self.clock,
+                telemetry=fakes.NoTelemetry(),
+                compose=self.compose,
+                options=self.options,
+            )
+
+        return sender.Sender(
+            self.store,
+            courier,
+            clock=self.clock,
+            telemetry=fakes.NoTelemetry(),
+            poll_seconds=0.001,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[sender.Sender]:
+        value = self.sender()
+        task = asyncio.create_task(value.run(), name="sender")
+        try:
+            yield value
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def tell(
+        self,
+        value: incident.Incident,
+        reason: notice.Reason = notice.Reason.OPENED,
+        *,
+        calls: bool = True,
+    ) -> incident.Incident:
+        async with self.store.unit() as unit:
+            stored = await unit.save_incident(value)
+            told = notice.Notice(incident=stored, reason=reason, text="because", calls=calls)
+            for row in tell.rows(
+                told, CHANNEL, now=self.clock.now(), new_id=lambda: uuid.uuid4().hex
+            ):
+                await unit.enqueue(row)
+        return stored
+
+    async def pass_time(self, seconds: float) -> None:
+        # The memory store takes turns of the loop, so time moves in small steps.
+        for _ in range(max(1, round(seconds / 0.5))):
+            await self.clock.advance(min(seconds, 0.5))
+            await asyncio.sleep(0.002)
+
+
+async def test_a_card_is_posted_at_once_and_its_particulars_follow_in_its_thread() -> None:
+    post = Post()
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(0.5)
+        assert [m.thread_ts for m in post.slack.messages] == [""]
+        await post.pass_time(2)
+    card, reply = post.slack.messages
+    assert reply.thread_ts == card.ts
+    assert post.explained == [told.id]
+
+
+async def test_messages_of_one_channel_keep_a_second_between_them() -> None:
+    post = Post()
+    async with post.running():
+        for number in range(4):
+            await post.tell(trouble(str(number)))
+        await post.pass_time(12)
+    times = sorted(m.at for m in post.slack.messages)
+    assert len(times) == 8
+    assert all(b - a >= 1.0 for a, b in itertools.pairwise(times))
+
+
+async def test_edits_coalesce_and_keep_three_seconds() -> None:
+    post = Post()
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(3)
+        for number in range(20):
+            told = replace(told, summary=f"version {number}")
+            await post.tell(told, notice.Reason.CHANGED, calls=False)
+        await post.pass_time(12)
+    (card,) = post.slack.cards(CHANNEL)
+    assert card.edits <= 2
+    assert isinstance(card.message, notice.CardView)
+    assert card.message.incident.summary == "version 19"
+
+
+async def test_first_cards_of_critical_incidents_go_before_everything_else() -> None:
+    post = Post()
+    for number in range(3):
+        await post.tell(trouble(f"mild {number}", Severity.WARNING))
+    await post.tell(trouble("grave", Severity.CRITICAL))
+    async with post.running():
+        await post.pass_time(10)
+    first = post.slack.cards(CHANNEL)[0].message
+    assert isinstance(first, notice.CardView)
+    assert first.incident.workload.name == "grave"
+
+
+async def test_nothing_is_lost_while_slack_is_dead_for_ten_minutes() -> None:
+    post = Post()
+    post.slack.faults = [fakes.unreachable] * 16
+    async with post.running():
+        await post.tell(trouble())
+        await post.pass_time(900)
+    assert len(post.slack.cards(CHANNEL)) == 1
+    card = post.slack.cards(CHANNEL)[0].message
+    assert isinstance(card, notice.CardView)
+    assert card.delayed_seconds > 300, "a late card says how late"
+
+
+async def test_a_request_to_wait_is_obeyed() -> None:
+    post = Post()
+    post.slack.faults = [fakes.limited(30)]
+    async with post.running():
+        await post.tell(trouble())
+        await post.pass_time(29)
+        assert post.slack.messages == []
+        await post.pass_time(5)
+    assert len(post.slack.cards(CHANNEL)) == 1
+
+
+async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated() -> None:
+    post = Post()
+    post.slack.faults = [fakes.answer_lost]
+    async with post.running():
+        await post.tell(trouble())
+        await post.pass_time(20)
+    assert len(post.slack.cards(CHANNEL)) == 1
+    assert "find" in post.slack.calls
+
+
+async def test_a_post_that_was_lost_unsent_is_sent_again() -> None:
+    post = Post()
+    post.slack.faults = [fakes.lost_unsent]
+    async with post.running():
+        await post.tell(trouble())
+        await post.pass_time(20)
+    assert len(post.slack.cards(CHANNEL)) == 1
+
+
+async def test_while_history_cannot_be_read_nothing_is_repeated() -> None:
+    post = Post()
+    post.slack.faults = [fakes.answer_lost]
+    post.slack.find_faults = [errors.Unavailable("still down")] * 5
+    async with post.running():
+        await post.tell(trouble())
+        await post.pass_time(120)
+    assert len(post.slack.cards(CHANNEL)) == 1
+
+
+async def test_without_the_right_to_read_history_a_duplicate_is_preferred_to_a_loss() -> None:
+    post = Post()
+    post.slack.faults = [fakes.answer_lost]
+    post.slack.find_faults = [errors.Refused("missing_scope")]
+    async with post.running():
+        await post.tell(trouble())
+        await post.pass_time(20)
+    assert len(post.slack.cards(CHANNEL)) == 2
+
+
+async def test_a_refused_message_is_kept_as_failed_and_stops_nothing_else() -> None:
+    post = Post()
+    post.slack.faults = [fakes.refused]
+    async with post.running():
+        await post.tell(trouble("one"))
+        await post.pass_time(5)
+        await post.tell(trouble("two"))
+        await post.pass_time(5)
+        assert (await post.store.outbox()).failed == 1
+    assert any(m.outbox_id for m in post.slack.cards(CHANNEL))
+
+
+async def test_a_deleted_card_is_posted_anew_at_its_next_edit() -> None:
+    post = Post()
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(4)
+        post.slack.messages.clear()
+        await post.tell(replace(told, summary="more"), notice.Reason.CHANGED, calls=False)
+        await post.pass_time(10)
+    assert len(post.slack.cards(CHANNEL)) == 1
+
+
+async def test_a_long_backlog_becomes_digests_and_drops_nothing() -> None:
+    post = Post(digest_over=5, digest_size=25)
+    for number in range(60):
+        await post.tell(trouble(f"mild {number:02}", Severity.WARNING))
+    await post.tell(trouble("grave", Severity.CRITICAL))
+    async with post.running():
+        await post.pass_time(8)
+        shown = [m.message for m in post.slack.cards(CHANNEL)]
+        assert isinstance(shown[0], notice.CardView)
+        digests = [m for m in shown if isinstance(m, notice.DigestView)]
+        names = {each.workload.name for digest in digests for each in digest.incidents}
+        assert names == {f"mild {number:02}" for number in range(60)}
+        assert len(shown) == 4
+        told = await post.store.incident(1)
+        assert told is not None
+        await post.tell(
+            replace(told, state=incident.State.RESOLVED), notice.Reason.RESOLVED, calls=False
+        )
+        await post.pass_time(200)
+    edited = [m for m in post.slack.cards(CHANNEL) if m.edits]
+    assert len(edited) == 1
+    assert isinstance(edited[0].message, notice.DigestView)
+
+
+async def test_a_digest_whose_answer_was_lost_is_not_repeated() -> None:
+    post = Post(digest_over=3)
+    for number in range(8):
+        await post.tell(trouble(f"mild {number}", Severity.WARNING))
+    post.slack.faults = [fakes.answer_lost]
+    async with post.running():
+        await post.pass_time(30)
+    assert len(post.slack.cards(CHANNEL)) == 1
+
+
+async def test_channels_do_not_wait_for_each_other() -> None:
+    post = Post()
+    other = replace(trouble("other"), fingerprint="other")
+    await post.tell(trouble())
+    async with post.store.unit() as unit:
+        stored = await unit.save_incident(other)
+        await unit.enqueue(
+            notice.Outgoing(
+                id="x",
+                kind=notice.Kind.CARD,
+                channel="C2",
+                created_at=post.clock.now(),
+                incident=stored.id,
+            )
+        )
+    async with post.running():
+        await post.pass_time(0.5)
+        assert {m.channel for m in post.slack.messages} == {"C1", "C2"}
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+MOMENTS = ["claim", "before post", "after post", "before delivered", "after delivered"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("kind", ["card", "detail", "edit"])
+async def test_killed_at_any_moment_the_next_sender_neither_loses_nor_repeats(
+    moment: str, kind: str
+) -> None:
+    post = Post()
+    told = await post.tell(trouble())
+    if kind != "card":
+        async with post.running():
+            await post.pass_time(0.5 if kind == "detail" else 4)
+        if kind == "edit":
+            told = replace(told, summary="newer")
+            await post.tell(told, notice.Reason.CHANGED, calls=False)
+            await post.clock.advance(5)
+    await kill_at(post, moment)
+    async with post.running():
+        await post.pass_time(30)
+    cards = post.slack.cards(CHANNEL)
+    replies = [m for m in post.slack.messages if m.thread_ts]
+    assert len(cards) == 1
+    assert len(replies) == 1
+    assert isinstance(cards[0].message, notice.CardView)
+    assert cards[0].message.incident.summary == told.summary
+    state = await post.store.outbox()
+    assert (state.pending, state.failed) == (0, 0)
+    assert await post.store.claimed() == []
+
+
+async def kill_at(post: Post, moment: str) -> None:
+    """Run one courier over the same store and Slack until it reaches that moment, then stop."""
+
+    class Mortal:
+        def __init__(self, inner: object) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.inner, name)
+
+    class Store(Mortal):
+        async def claim(self, **given: object) -> notice.Outgoing | None:
+            row = await post.store.claim(**given)  # type: ignore[arg-type]
+            if moment == "claim" and row is not None:
+                raise Killed
+            return row
+
+        async def delivered(self, *args: object, **given: object) -> None:
+            if moment == "before delivered":
+                raise Killed
+            await post.store.delivered(*args, **given)  # type: ignore[arg-type]
+            raise Killed
+
+    class Slack(Mortal):
+        async def post(self, *args: object, **given: object) -> str:
+            if moment == "before post":
+                raise Killed
+            ts = await post.slack.post(*args, **given)  # type: ignore[arg-type]
+            if moment == "after post":
+                raise Killed
+            return ts
+
+        async def update(self, *args: object, **given: object) -> None:
+            if moment == "before post":
+                raise Killed
+            await post.slack.update(*args, **given)  # type: ignore[arg-type]
+            if moment == "after post":
+                raise Killed
+
+    courier = deliver.Courier(
+        CHANNEL,
+        Store(post.store),  # type: ignore[arg-type]
+        Slack(post.slack),  # type: ignore[arg-type]
+        clock=post.clock,
+        telemetry=fakes.NoTelemetry(),
+        compose=post.compose,
+        options=post.options,
+    )
+    with pytest.raises(Killed):
+        await courier.work()
+
+
+FAULTS = {
+    "ok": None,
+    "unreachable": fakes.unreachable,
+    "answer_lost": fakes.answer_lost,
+    "lost_unsent": fakes.lost_unsent,
+    "limited": fakes.limited(3),
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    faults=st.lists(st.sampled_from(sorted(FAULTS)), max_size=8),
+    incidents=st.integers(1, 4),
+    deaths=st.lists(st.sampled_from(MOMENTS), max_size=3),
+)
+def test_any_mixture_of_faults_and_deaths_tells_every_incident_exactly_once(
+    faults: list[str], incidents: int, deaths: list[str]
+) -> None:
+    async def story() -> Post:
+        post = Post(backoff_most=timedelta(seconds=4))
+        for number in range(incidents):
+            await post.tell(trouble(str(number)))
+        post.slack.faults = [FAULTS[name] for name in faults if FAULTS[name]]
+        for moment in deaths:
+            with pytest.raises(BaseException):  # noqa: B017  # it may end before the moment comes
+                async with asyncio.timeout(0.05):
+                    await kill_at(post, moment)
+            await post.pass_time(3)
+        async with post.running():
+            await post.pass_time(90)
+        return post
+
+    post = asyncio.run(story())
+    cards = [m.message for m in post.slack.cards(CHANNEL)]
+    names = sorted(m.incident.workload.name for m in cards if isinstance(m, notice.CardView))
+    assert names == [str(number) for number in range(incidents)]
+    replies = [m for m in post.slack.messages if m.thread_ts]
+    assert len(replies) == incidents
