@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format bench mutants lock screenshots clean
+.PHONY: help demo run test lint format bench mutants lock reference screenshots clean
 
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ lock: $(VENV)/.dev ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --no-emit-find-links pyproject.toml --group test --group lint --group build \
 		-o requirements-dev.lock $(ARGS)
+
+reference: $(VENV)/.dev ## Renew the documentation that is made from the code
+	@$(BIN)/python -m tests.reference
 
 screenshots: $(VENV)/.dev ## Make the README's pictures from a live demo
 	@$(BIN)/python -m tests.browser.screenshots docs/images

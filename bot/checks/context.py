@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from bot.domain import ledger as memory
-from bot.domain import rollout, snapshot, target, workload
+from bot.domain import rollout, target, workload
 from bot.domain.finding import Finding
+from bot.domain.health import Health
+from bot.domain.snapshot import RESOURCE_OF_KIND, Pod, Snapshot
 from bot.flannel import discovery
 
 
@@ -46,10 +48,10 @@ class Limits:
 class Context:
     """One snapshot, what is remembered of before, and the limits. `now` is the snapshot's time."""
 
-    snapshot: snapshot.Snapshot
+    snapshot: Snapshot
     ledger: memory.Ledger = field(default_factory=memory.Ledger)
-    limits: Limits = Limits()
-    policy: memory.Policy = memory.Policy()
+    limits: Limits = field(default_factory=Limits)
+    policy: memory.Policy = field(default_factory=memory.Policy)
 
     @property
     def now(self) -> datetime:
@@ -72,9 +74,9 @@ class Context:
         return {("DaemonSet", one.namespace, one.daemonset): one for one in self.flannels}
 
     @cached_property
-    def pods_of(self) -> Mapping[str, tuple[snapshot.Pod, ...]]:
+    def pods_of(self) -> Mapping[str, tuple[Pod, ...]]:
         """Pods by the uid of the DaemonSet that owns them."""
-        owned: dict[str, list[snapshot.Pod]] = {}
+        owned: dict[str, list[Pod]] = {}
         for pod in self.snapshot.pods.values():
             owner = pod.owner
             if owner is not None and owner.kind == "DaemonSet":
@@ -94,7 +96,7 @@ class Context:
     def nodes_down(self) -> frozenset[str]:
         """The names of nodes whose Ready condition is not True."""
         return frozenset(
-            node.name for node in self.snapshot.nodes.values() if node.health.value != "healthy"
+            node.name for node in self.snapshot.nodes.values() if node.health is not Health.HEALTHY
         )
 
     def progress(self, uid: str) -> rollout.Progress | None:
@@ -117,15 +119,15 @@ class Context:
 
     def blind_since(self, kind: str, namespace: str, name: str = "") -> datetime | None:
         """Since when objects of that kind are not seen there; None while they are."""
-        resource = snapshot.RESOURCE_OF_KIND[kind]
+        resource = RESOURCE_OF_KIND[kind]
         hiding = [one.since for one in self.snapshot.gaps if one.covers(resource, namespace, name)]
         return min(hiding, default=None)
 
-    def owner(self, pod: snapshot.Pod) -> target.Target:
+    def owner(self, pod: Pod) -> target.Target:
         """The workload of a pod."""
         return workload.of(pod, cluster=self.cluster)
 
-    def place(self, pod: snapshot.Pod) -> target.Target:
+    def place(self, pod: Pod) -> target.Target:
         """The pod as a target."""
         return workload.place(pod, cluster=self.cluster)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.checks import pod_not_ready
+from bot.checks import pod_not_ready, shortage
 from bot.checks.context import Context
 from bot.domain import rollout, snapshot, units
 from bot.domain.finding import Finding, Severity
@@ -44,9 +44,9 @@ def check(context: Context) -> Iterable[Finding]:
             blind = context.blind_since("Node", "")
         if blind is not None and not _stood(progress, context, blind):
             continue
-        shortage = _unexplained(context, daemonset, progress)
-        if shortage.lacking > 0:
-            yield _finding(context, daemonset, progress, shortage)
+        lack = _unexplained(context, daemonset, progress)
+        if lack.lacking > 0:
+            yield _finding(context, daemonset, progress, lack)
 
 
 def _stood(progress: rollout.Progress, context: Context, blind: datetime) -> bool:
@@ -59,19 +59,23 @@ def _unexplained(
     context: Context, daemonset: snapshot.DaemonSet, progress: rollout.Progress
 ) -> _Shortage:
     pods = context.pods_of.get(daemonset.uid, ())
-    down = context.nodes_down
-    flannel = context.flannel_of.get(("DaemonSet", daemonset.namespace, daemonset.name))
-    bare = sorted(name for name in progress.missing if name not in down)
-    explained = sum(1 for name in progress.missing if name in down)
-    if flannel is not None:
+    told = [one for one in pods if not _available(one) and _told(one, context)]
+    unscheduled = sum(1 for one in told if not one.node)
+    explained = {one.node for one in told if one.node}
+    explained.update(name for name in progress.missing if name in context.nodes_down)
+    bare = {name: since for name, since in progress.missing.items() if name not in explained}
+    if (daemonset.namespace, daemonset.name) in {
+        (one.namespace, one.daemonset) for one in context.flannels
+    }:
         # Ready nodes without a flannel pod are `flannel_missing`'s, at once or after its grace.
-        explained += len(bare)
-        bare = []
-    for pod in pods:
-        if not _available(pod) and _told(pod, context):
-            explained += 1
-    lacking = daemonset.desired - daemonset.available - explained
-    return _Shortage(lacking=lacking, bare=tuple(bare))
+        explained.update(bare)
+        bare = {}
+    rest = daemonset.desired - daemonset.available - len(explained) - unscheduled - len(bare)
+    if not shortage.settled(pods, context, context.limits.daemonset_grace):
+        rest = 0
+    grace = context.limits.daemonset_grace
+    lasting = sorted(name for name, since in bare.items() if context.remembered(since, grace))
+    return _Shortage(lacking=max(0, rest) + len(lasting), bare=tuple(lasting))
 
 
 def _available(pod: snapshot.Pod) -> bool:
@@ -89,7 +93,7 @@ def _finding(
     context: Context,
     daemonset: snapshot.DaemonSet,
     progress: rollout.Progress,
-    shortage: _Shortage,
+    lack: _Shortage,
 ) -> Finding:
     whose = Target(
         cluster=context.cluster,
@@ -106,7 +110,7 @@ def _finding(
             f"{daemonset.name} has {daemonset.available} of "
             f"{units.count(daemonset.desired, 'pod')} available"
         ),
-        evidence=tuple(_evidence(daemonset, progress, shortage)),
+        evidence=tuple(_evidence(daemonset, progress, lack)),
         cure=(
             "See why the controller makes no pod there: "
             f"`kubectl -n {daemonset.namespace} describe daemonset {daemonset.name}`."
@@ -116,14 +120,14 @@ def _finding(
 
 
 def _evidence(
-    daemonset: snapshot.DaemonSet, progress: rollout.Progress, shortage: _Shortage
+    daemonset: snapshot.DaemonSet, progress: rollout.Progress, lack: _Shortage
 ) -> Iterator[str]:
     yield (
         f"desiredNumberScheduled={daemonset.desired} currentNumberScheduled={daemonset.current} "
         f"numberReady={daemonset.ready} numberAvailable={daemonset.available}"
     )
-    yield f"{units.count(shortage.lacking, 'pod')} of them for no reason told elsewhere"
-    if shortage.bare:
-        yield f"no pod on {units.listing(list(shortage.bare))}"
+    yield f"{units.count(lack.lacking, 'pod')} of them for no reason told elsewhere"
+    if lack.bare:
+        yield f"no pod on {units.listing(list(lack.bare))}"
     if progress.short_since is not None:
         yield f"short since {units.stamp(progress.short_since)} at the latest"

@@ -12,7 +12,7 @@ Severity: warning; critical for the cluster's DNS with no replica available.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from bot.checks import pod_not_ready, standing
+from bot.checks import pod_not_ready, shortage, standing
 from bot.checks.context import Context
 from bot.domain import snapshot, units
 from bot.domain.finding import Finding, Severity
@@ -70,20 +70,22 @@ def _unexplained(deployment: snapshot.Deployment, context: Context) -> bool:
         grace = context.limits.deployment_grace
         since = progress.short_since if progress else None
         return since is not None and since + grace <= blind
-    explained = sum(
-        1
+    pods = [
+        pod
         for pod in context.snapshot.pods.values()
-        if pod.namespace == deployment.namespace
-        and not pod.ready
-        and _explains(pod, deployment, context)
-    )
-    return deployment.replicas - deployment.available > explained
+        if pod.namespace == deployment.namespace and _owns(deployment, pod, context)
+    ]
+    explained = sum(1 for pod in pods if not pod.ready and _told(pod, context))
+    lacking = deployment.replicas - deployment.available - explained
+    return lacking > 0 and shortage.settled(pods, context, context.limits.deployment_grace)
 
 
-def _explains(pod: snapshot.Pod, deployment: snapshot.Deployment, context: Context) -> bool:
+def _owns(deployment: snapshot.Deployment, pod: snapshot.Pod, context: Context) -> bool:
     owner = context.owner(pod)
-    if (owner.kind, owner.name) != ("Deployment", deployment.name):
-        return False
+    return (owner.kind, owner.name) == ("Deployment", deployment.name)
+
+
+def _told(pod: snapshot.Pod, context: Context) -> bool:
     if pod.uid in context.looping or pod.node in context.nodes_down:
         return True
     return pod_not_ready.troubled(pod, context)

@@ -42,13 +42,16 @@ def _bare(
 ) -> list[tuple[snapshot.Node, datetime]]:
     progress = context.progress(daemonset.uid)
     missing = progress.missing if progress else {}
+    if not missing:
+        return []
+    told = _told_elsewhere(context, daemonset)
     blind = context.blind_since("Pod", flannel.namespace)
     found = []
     for name, since in sorted(missing.items()):
         node = context.snapshot.nodes.get(name)
         if node is None or node.os != "linux" or name in context.nodes_down:
             continue
-        if not context.snapshot.sees("Node", "", name) or name in _served(context, daemonset):
+        if not context.snapshot.sees("Node", "", name) or name in told:
             continue
         if _over(context, daemonset, node, since, blind):
             found.append((node, since))
@@ -75,15 +78,15 @@ def _over(
     return context.remembered(since, grace)
 
 
-def _served(context: Context, but: snapshot.DaemonSet) -> set[str]:
-    """Nodes with a pod of another flannel DaemonSet."""
-    return {
-        pod.node
-        for flannel in context.flannels
-        if flannel.uid != but.uid
-        for pod in context.pods_of.get(flannel.uid, ())
-        if pod.phase != "Failed" and pod.deleting_since is None
-    }
+def _told_elsewhere(context: Context, daemonset: snapshot.DaemonSet) -> set[str]:
+    """Nodes served by another flannel DaemonSet, or whose pod failed: `pod_not_ready`'s."""
+    nodes = set()
+    for flannel in context.flannels:
+        mine = flannel.uid == daemonset.uid
+        for pod in context.pods_of.get(flannel.uid, ()):
+            if mine == (pod.phase == "Failed") and pod.deleting_since is None:
+                nodes.add(pod.node)
+    return nodes
 
 
 def _waiting(context: Context, flannel: discovery.Flannel) -> int:

@@ -1,11 +1,11 @@
-"""A pod does not become ready, or stopped being it: Pending, an image that cannot be pulled, a
-failing readiness probe.
+"""A pod does not become ready, or stopped being it.
 
-Says so after `Limits.pod_grace`, counted from when the Ready condition became False, or from the
-pod's creation. It leaves out what has another cause or is no trouble: pods that crash-loop, pods
-on a node that is NotReady, pods being deleted, completed ones. A failed pod (evicted by the
-kubelet, say) counts only where its controller has put no other in its place: a DaemonSet's or a
-static one; a ReplicaSet's is replaced and stays behind as litter.
+Pending, an image that cannot be pulled, a failing readiness probe: told after
+`Limits.pod_grace`, counted from when the Ready condition became False, or from the pod's
+creation. It leaves out what has another cause or is no trouble: pods that crash-loop, pods on a
+node that is NotReady, pods being deleted, completed ones. A failed pod (evicted by the kubelet,
+say) counts only where its controller has put no other in its place: a DaemonSet's or a static
+one; a ReplicaSet's is replaced and stays behind as litter.
 
 Severity: critical for flannel and the control plane, else warning; what a Deployment lacks is
 weighed by `deployment_unavailable`.
@@ -100,6 +100,9 @@ def _why(pod: snapshot.Pod) -> tuple[str, str]:
         if state is None or (container.init and state.exit_code == 0):
             continue
         if state.phase is not snapshot.Phase.RUNNING:
+            # Both reasons alternate while an image is tried: one trouble, one text.
+            if state.reason in {"ErrImagePull", "ImagePullBackOff"}:
+                return "image cannot be pulled", container.name
             return state.reason or state.phase.value, container.name
     for container in pod.containers:
         if not container.ready and not container.init:
@@ -130,7 +133,7 @@ def _evidence(pod: snapshot.Pod) -> Iterator[str]:
 
 
 def _cure(pod: snapshot.Pod, why: str) -> str:
-    if "Image" in why or "ErrImage" in why:
+    if "image" in why.lower():
         return "See that the image exists and the node can reach and log in to its registry."
     if why == "Unschedulable":
         return "The scheduler's message says what no node offers: free a node or relax the request."

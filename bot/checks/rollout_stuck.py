@@ -29,6 +29,8 @@ def check(context: Context) -> Iterable[Finding]:
         if not rollout.rolling(daemonset) or not context.snapshot.sees("DaemonSet", *place):
             continue
         moved = _moved_at(context, daemonset)
+        if _only_dead_nodes(context, daemonset):
+            continue
         if moved is not None and context.lasted(moved, context.limits.rollout_stuck):
             yield _finding(context, daemonset, moved)
 
@@ -41,8 +43,24 @@ def _moved_at(context: Context, daemonset: snapshot.DaemonSet) -> datetime | Non
     return _by_objects(context, daemonset)
 
 
+def _only_dead_nodes(context: Context, daemonset: snapshot.DaemonSet) -> bool:
+    """Whether all that is left to replace sits on nodes that are NotReady."""
+    if daemonset.observed_generation < daemonset.generation:
+        return False
+    newest = _revision(context, daemonset)
+    left = [
+        one
+        for one in context.pods_of.get(daemonset.uid, ())
+        if one.node in context.nodes_down and not (newest is not None and _has(one, newest))
+    ]
+    return 0 < daemonset.desired - daemonset.updated <= len(left)
+
+
 def _by_objects(context: Context, daemonset: snapshot.DaemonSet) -> datetime | None:
     newest = _revision(context, daemonset)
+    if daemonset.observed_generation < daemonset.generation:
+        # Edited just now, or a controller that is dead: one look cannot tell.
+        return None
     if newest is None or not context.snapshot.sees("Pod", daemonset.namespace, ""):
         return None
     times = [newest.created_at]

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain import placement, rollout, story, workload
+from bot.domain.rollout import Progress
 from bot.domain.snapshot import DaemonSet, Deployment, Pod, Snapshot
+from bot.domain.story import Story
 
 Key = tuple[str, str]
 """(pod uid, container), (workload uid, "") or (_WATCHED + namespace, "")."""
@@ -46,8 +48,8 @@ class Record:
     workload_name: str = ""
     since: datetime | None = None
     gone_at: datetime | None = None
-    story: story.Story | None = None
-    progress: rollout.Progress | None = None
+    story: Story | None = None
+    progress: Progress | None = None
 
     @property
     def key(self) -> Key:
@@ -85,13 +87,13 @@ class Ledger:
         marked = any(known.kind == "Namespace" for known in self.records.values())
         return None if marked else self.seen_until
 
-    def containers(self) -> Iterator[tuple[Record, story.Story]]:
+    def containers(self) -> Iterator[tuple[Record, Story]]:
         """Yield the records of containers, each with its story."""
         for record in self.records.values():
             if record.story is not None:
                 yield record, record.story
 
-    def progress(self, uid: str) -> rollout.Progress | None:
+    def progress(self, uid: str) -> Progress | None:
         """Return what is remembered of a workload."""
         record = self.records.get((uid, ""))
         return record.progress if record else None
@@ -183,7 +185,7 @@ def _sight(pod: Pod, snapshot: Snapshot, before: datetime | None) -> story.Sight
     )
 
 
-def _record(pod: Pod, container: str, told: story.Story) -> Record:
+def _record(pod: Pod, container: str, told: Story) -> Record:
     owner = workload.of(pod, cluster="")
     return Record(
         uid=pod.uid,
@@ -229,7 +231,7 @@ def _workloads(ledger: Ledger, snapshot: Snapshot) -> Iterator[tuple[Key, Record
     now = snapshot.taken_at
     present: set[str] = set()
     placed = _placed(snapshot)
-    after: rollout.Progress | None
+    after: Progress | None
     for daemonset in snapshot.daemonsets.values():
         present.add(daemonset.uid)
         if not snapshot.sees("DaemonSet", daemonset.namespace, daemonset.name):
@@ -255,7 +257,7 @@ def _workloads(ledger: Ledger, snapshot: Snapshot) -> Iterator[tuple[Key, Record
 
 
 def _workload_record(
-    kind: str, one: DaemonSet | Deployment, progress: rollout.Progress | None
+    kind: str, one: DaemonSet | Deployment, progress: Progress | None
 ) -> Record | None:
     if progress is None:
         return None
@@ -288,7 +290,7 @@ def _missing(
     daemonset: DaemonSet,
     snapshot: Snapshot,
     placed: Mapping[str, set[str]],
-    before: rollout.Progress | None,
+    before: Progress | None,
 ) -> Mapping[str, datetime]:
     known: Mapping[str, datetime] = before.missing if before else {}
     if not (snapshot.sees("Node", "", "") and snapshot.sees("Pod", daemonset.namespace, "")):

@@ -28,7 +28,7 @@ def command_page(command: grammar.Command, *, slash: str) -> prose.Page:
         title=f"{wording.HELP_TITLE} · {command.name}",
         parts=(
             prose.paragraph(
-                prose.line(wording.usage(f"{slash} {command.usage}")), prose.line(command.help)
+                prose.marked(wording.usage(f"{slash} {command.usage}")), prose.line(command.help)
             ),
         ),
     )
@@ -38,7 +38,7 @@ def problem(text: str, hint: str = "") -> prose.Page:
     """Tell why something was not done, and what would be."""
     return prose.Page(
         title=wording.REFUSED_TITLE,
-        parts=(prose.paragraph(prose.line(text), prose.line(hint)),),
+        parts=(prose.paragraph(prose.marked(text), prose.marked(hint)),),
     )
 
 
@@ -46,14 +46,13 @@ def status(value: answers.Status, *, now: datetime) -> prose.Page:
     """Everything at a glance: clusters, then the bot itself."""
     worst = health.worst(cluster.health for cluster in value.clusters)
     parts = [prose.paragraph(*_cluster(cluster)) for cluster in value.clusters]
-    outbox = [wording.outbox(value.outbox.pending, value.outbox.failed)]
-    if value.outbox.pending and value.outbox.oldest is not None:
-        outbox.append(measures.duration((now - value.outbox.oldest).total_seconds()))
+    waited = (now - value.outbox.oldest).total_seconds() if value.outbox.oldest else 0.0
+    outbox = wording.outbox(value.outbox.pending, waited, value.outbox.failed)
     slack = wording.SLACK_UP if value.slack_connected else wording.SLACK_DOWN
     mode = wording.REMEDIATES if value.remediation_enabled else wording.OBSERVE_ONLY
     parts.append(
         prose.paragraph(
-            prose.labelled(wording.SLACK, f"{slack} · {', '.join(outbox)}"),
+            prose.labelled(wording.SLACK, f"{slack} · {outbox}"),
             prose.labelled(
                 wording.BOT,
                 f"{value.version} · {mode} · ",
@@ -147,9 +146,10 @@ def story(value: answers.IncidentStory, *, now: datetime, permalink: str) -> pro
     told = value.incident
     page = cards.card(notice.CardView(incident=told, now=now))
     parts = list(page.parts)
-    listed = cards.names(told.affected or told.recovered, _MEMBERS)
-    if len(told.affected or told.recovered) > 1 and listed:
-        parts.append(prose.paragraph(prose.line(prose.strong(wording.AFFECTED)), listed))
+    listed = told.affected or told.members or told.recovered
+    if len(listed) > cards.NAMED:
+        heading = prose.line(prose.strong(wording.ALL_NAMES))
+        parts.append(prose.paragraph(heading, cards.names(listed, _MEMBERS)))
     if value.timeline:
         lines = [
             prose.line(prose.Moment(entry.at), f"  {entry.kind}: {entry.text}")

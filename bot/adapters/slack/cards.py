@@ -11,7 +11,7 @@ from datetime import timedelta
 from bot.adapters.slack import limits, measures, prose, wording
 from bot.domain import incident, notice
 
-_NAMED = 12
+NAMED = 12
 """Names on a card; the thread has the rest."""
 _WHY = 280
 """Characters of the reason; about four lines on a phone."""
@@ -75,7 +75,7 @@ def brief(value: incident.Incident) -> prose.Line:
     )
 
 
-def names(members: Sequence[incident.Member], most: int = _NAMED) -> prose.Line:
+def names(members: Sequence[incident.Member], most: int = NAMED) -> prose.Line:
     """The first names in the order people count, and how many more there are."""
     found = sorted({member.name for member in members}, key=_counted)
     pieces = prose.listed([limits.cut(limits.clean(name), limits.NAME) for name in found[:most]])
@@ -114,9 +114,14 @@ def _after_colon(pieces: prose.Line) -> prose.Line:
 def strongest(value: incident.Incident) -> incident.Member | None:
     """The member that shows best why: the worst, then the most often, then the newest."""
     members = value.affected or value.members or value.recovered
-    return max(
+    return min(
         members,
-        key=lambda m: (m.severity.rank, m.occurrences, m.happened_at or m.first_seen_at, m.name),
+        key=lambda m: (
+            -m.severity.rank,
+            -m.occurrences,
+            -(m.happened_at or m.first_seen_at).timestamp(),
+            m.name,
+        ),
         default=None,
     )
 

@@ -84,6 +84,14 @@ def code(text: str) -> Run:
     return Run(text, Style.CODE)
 
 
+def marked(text: str) -> Line:
+    """Make a line of one of our own sentences, in which backticks stand around code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return line(text)
+    return line(*(code(part) if index % 2 else part for index, part in enumerate(parts) if part))
+
+
 def labelled(label: str, *pieces: str | Piece) -> Line:
     """Make a line that begins with what it tells."""
     return line(strong(label), "  ", *pieces)

@@ -133,6 +133,7 @@ NO_INCIDENTS = "No open incidents."
 NO_FINDINGS = "Nothing found wrong."
 NO_JOBS = "Nothing is scheduled."
 STORY = "What happened"
+ALL_NAMES = "All of them"
 OPEN_CARD = "Open its card in Slack"
 FLANNEL = "flannel"
 NO_FLANNEL = "no flannel DaemonSet found"
@@ -157,12 +158,13 @@ def pods_ready(ready: int, desired: int) -> str:
     return f"{ready:,} of {count(desired, 'pod', 'pods')} ready"
 
 
-def outbox(pending: int, failed: int) -> str:
-    """What waits to be told."""
-    waiting = (
-        f"{count(pending, 'message waits', 'messages wait')}" if pending else "no message waits"
-    )
-    return f"{waiting}, {failed:,} refused by Slack for good" if failed else waiting
+def outbox(pending: int, waited: float, failed: int) -> str:
+    """What waits to be told, and since when."""
+    told = "no message waits"
+    if pending:
+        waiting = count(pending, "message waits", "messages wait")
+        told = f"{waiting}, the oldest for {duration(waited)}"
+    return f"{told}, {failed:,} refused by Slack for good" if failed else told
 
 
 def mirror_age(objects: int, seconds: float | None) -> str:

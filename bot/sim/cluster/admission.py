@@ -31,7 +31,6 @@ def on_bind(pod: Object, node: Object | None, name: str, *, now: str) -> Object:
     others = [item for item in status.get("conditions") or () if item["type"] != "PodScheduled"]
     scheduled = {
         "type": "PodScheduled",
-        "observedGeneration": pod["metadata"].get("generation", 1),
         "status": "True",
         "lastProbeTime": None,
         "lastTransitionTime": now,

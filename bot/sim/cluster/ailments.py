@@ -74,6 +74,6 @@ class Ailments:
 
 
 def app_of(pod: Object) -> str:
-    """What a pod is, by its labels: ``flannel``, ``kube-proxy``, ``kube-dns``, ``etcd``…"""
+    """What a pod is, by its labels, such as ``flannel``, ``kube-proxy``, ``kube-dns``, ``etcd``."""
     labels = pod["metadata"].get("labels") or {}
     return str(labels.get("k8s-app") or labels.get("app") or labels.get("component") or "")

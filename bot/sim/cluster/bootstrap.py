@@ -53,7 +53,7 @@ class Bootstrap:
         found: dict[str, Object] = {}
         for host in fleet:
             node = nodeobject.build(host, since=since, beat=beat)
-            node["metadata"]["annotations"] |= flannel.annotations(
+            node["metadata"]["annotations"] |= flannel.node_annotations(
                 prefix="flannel.alpha.coreos.com",
                 public_ip=host.private_ip,
                 mac=names.mac(names.stream(self._seed, "vtep", host.name)),
@@ -265,19 +265,16 @@ class Bootstrap:
             "lastProbeTime": None,
             "lastTransitionTime": began,
         }
-        status: Object = {
-            "observedGeneration": 1,
-            "phase": "Running",
-            "conditions": podstatus.Conditions().rewrite(wanted, present=[scheduled], now=began),
-            "hostIP": host.private_ip,
-            "hostIPs": [{"ip": host.private_ip}],
-            "podIP": address,
-            "podIPs": [{"ip": address}],
-            "startTime": began,
-        }
-        if inits:
-            status["initContainerStatuses"] = [one.status() for one in inits]
-        status["containerStatuses"] = [one.status() for one in containers]
+        status = podstatus.build(
+            inits,
+            containers,
+            phase="Running",
+            conditions=podstatus.Conditions().rewrite(wanted, present=[scheduled], now=began),
+            generation=1,
+            began=began,
+            host_ip=host.private_ip,
+            pod_ip=address,
+        )
         status["qosClass"] = quantities.qos_class(spec)
         return status
 

@@ -51,7 +51,9 @@ def specs(of: world.World) -> dict[str, Spec]:
     """All of them, for one world."""
     make = _Faults(of)
     return {
-        "relist": Spec("the API server closes its watches: flannels list all nodes now", make.relist),
+        "relist": Spec(
+            "the API server closes its watches: flannels list all nodes now", make.relist
+        ),
         "services": Spec(
             "kube-proxy has `factor` times as many rules: iptables children weigh as much more",
             make.services,
@@ -90,7 +92,9 @@ def specs(of: world.World) -> dict[str, Spec]:
             places=make.one_physical,
         ),
         "node_down": Spec(
-            "the machine is unreachable and its kubelet silent", make.node_down, places=make.one_worker
+            "the machine is unreachable and its kubelet silent",
+            make.node_down,
+            places=make.one_worker,
         ),
         "image_pull": Spec(
             "the image of pods labelled `app` cannot be pulled, and they are started anew",
@@ -112,7 +116,7 @@ def specs(of: world.World) -> dict[str, Spec]:
             make.unschedulable,
             by_node=False,
         ),
-    }  # fmt: skip
+    }
 
 
 class _Faults:
@@ -312,6 +316,7 @@ class _Missed:
         self._kubelet = one
         self._left = times
         self._over = False
+        self._deadline = of.clock.elapsed() + 60.0 * times
 
     def begin(self) -> None:
         """Hold reports back and start killing."""
@@ -331,8 +336,11 @@ class _Missed:
         if self._left and running is not None:
             running.ballast = BALLAST
             running.weigh()
+            running.ballast = 0.0
             self._left -= 1
-        if not self._left and self._kubelet.flanneld() is not None:
+        done = not self._left and self._kubelet.flanneld() is not None
+        # A flannel that finds no NIC any more is never there to be killed again.
+        if done or self._world.clock.elapsed() > self._deadline:
             self.end()
             return
         self._world.clock.after(

@@ -227,7 +227,7 @@ class Flanneld:
         now = timing.stamp(self._ctx.clock.now())
         body: Object = {
             "metadata": {
-                "annotations": annotations(
+                "annotations": node_annotations(
                     prefix=self.command_line.annotation_prefix,
                     public_ip=str(self.choice.external_address),
                     mac=self._mac(),
@@ -278,7 +278,7 @@ class Flanneld:
         self._env.print(logs.glog(level, self._ctx.clock.now(), source, text))
 
 
-def annotations(*, prefix: str, public_ip: str, mac: str) -> dict[str, str]:
+def node_annotations(*, prefix: str, public_ip: str, mac: str) -> dict[str, str]:
     """What a flannel of the vxlan backend writes on its node."""
     slash = "" if prefix.endswith("-") else "/"
     return {

@@ -36,6 +36,8 @@ def build(*, nodes: int, seed: int, odd_bonds: bool = False) -> list[hosts.Host]
     """Draw the machines; the same arguments give the same ones, link by link.
 
     Args:
+        nodes: how many.
+        seed: of everything drawn.
         odd_bonds: give some hosts a private address on a VLAN of the bond and slaves whose names
             an anchored regex would take (scenario ``bad-plan``).
     """

@@ -143,13 +143,11 @@ class Host:
         for link in self.links.values():
             if link.name == "lo":
                 continue
-            for one in link.addresses:
-                if one.prefix < 32:
-                    found.append(
-                        selection.Route(
-                            network(one.address, one.prefix), link.name, "", one.address
-                        )
-                    )
+            found.extend(
+                selection.Route(network(one.address, one.prefix), link.name, "", one.address)
+                for one in link.addresses
+                if one.prefix < 32
+            )
         return tuple(found)
 
 

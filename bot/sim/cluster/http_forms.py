@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bot.sim.cluster import errors, objects, resources, tables
+from bot.sim.cluster import errors, normal, objects, resources, tables
 
 Object = objects.Object
 Form = Literal["json", "metadata", "table"]
@@ -74,12 +74,12 @@ def _body(obj: Object) -> bytes:
     return found
 
 
-def _metadata(obj: Object) -> bytes:
+def _metadata(row: resources.Resource, obj: Object) -> bytes:
     """An object's metadata alone; unlike whole objects, these say what they are in lists, too."""
     kept = obj.encoded if isinstance(obj, objects.Stored) else {}
     found = kept.get("metadata")
     if found is None:
-        body = encode({"metadata": obj["metadata"]})
+        body = encode({"metadata": _shown_metadata(row, obj)})
         found = kept["metadata"] = _typed("PartialObjectMetadata", METADATA_VERSION, body)
     return found
 
@@ -94,7 +94,7 @@ def one(row: resources.Resource, obj: Object, wanted: Wanted, *, columns: bool =
         version = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         return encode(_table(row, [obj], version, wanted, columns=columns))
     if wanted.form == "metadata":
-        return _metadata(obj)
+        return _metadata(row, obj)
     if "kind" not in obj:
         return encode(obj)
     return _typed(obj["kind"], obj["apiVersion"], _body(obj))
@@ -111,7 +111,7 @@ def many(
         return encode(_table(row, found, metadata, wanted, columns=True))
     if wanted.form == "metadata":
         kind, version = "PartialObjectMetadataList", METADATA_VERSION
-        items: Iterable[bytes] = map(_metadata, found)
+        items: Iterable[bytes] = (_metadata(row, obj) for obj in found)
     else:
         kind, version = f"{row.kind}List", row.api_version
         items = map(_body, found)
@@ -138,7 +138,7 @@ def _table(
             entry["object"] = {
                 "kind": "PartialObjectMetadata",
                 "apiVersion": METADATA_VERSION,
-                "metadata": obj["metadata"],
+                "metadata": _shown_metadata(row, obj),
             }
         rows.append(entry)
     return {
@@ -148,6 +148,20 @@ def _table(
         "columnDefinitions": layout.definitions() if columns else None,
         "rows": rows,
     }
+
+
+def _shown_metadata(row: resources.Resource, obj: Object) -> Object:
+    """The metadata where it is all that is shown.
+
+    A DaemonSet's then lacks the annotation that the real server adds when it converts a whole one.
+    """
+    metadata: Object = obj["metadata"]
+    annotations = metadata.get("annotations") or {}
+    if row.kind != "DaemonSet" or normal.TEMPLATE_GENERATION not in annotations:
+        return metadata
+    kept = {key: annotations[key] for key in annotations if key != normal.TEMPLATE_GENERATION}
+    rest = {key: value for key, value in metadata.items() if key != "annotations"}
+    return rest | ({"annotations": kept} if kept else {})
 
 
 def event(kind: str, body: bytes) -> bytes:

@@ -192,9 +192,9 @@ def coredns() -> Object:
 
 STATIC = (
     ("etcd", "registry.k8s.io/etcd:3.6.5-0"),
-    ("kube-apiserver", "registry.k8s.io/kube-apiserver:v1.34.2"),
-    ("kube-controller-manager", "registry.k8s.io/kube-controller-manager:v1.34.2"),
-    ("kube-scheduler", "registry.k8s.io/kube-scheduler:v1.34.2"),
+    ("kube-apiserver", "registry.k8s.io/kube-apiserver:v1.36.2"),
+    ("kube-controller-manager", "registry.k8s.io/kube-controller-manager:v1.36.2"),
+    ("kube-scheduler", "registry.k8s.io/kube-scheduler:v1.36.2"),
 )
 """The control plane's static pods: name and image."""
 

@@ -9,17 +9,22 @@ from bot.sim.cluster import hosts, names
 
 Object = dict[str, Any]
 
-KUBELET = "v1.34.2"
+KUBELET = "v1.36.2"
 
 _HEALTH = (
-    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    (
+        "MemoryPressure",
+        "False",
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+    ),
     ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-)  # fmt: skip
+)
 
 SYSTEM_IMAGES = (
-    "registry.k8s.io/kube-proxy:v1.34.2",
+    "registry.k8s.io/kube-proxy:v1.36.2",
     "registry.k8s.io/coredns/coredns:v1.12.1",
     "registry.k8s.io/pause:3.10.1",
     "quay.io/coreos/flannel:v0.12.0-amd64",

@@ -13,6 +13,9 @@ from bot.sim.cluster import backoff, names
 
 Object = dict[str, Any]
 
+FINAL = frozenset({"Succeeded", "Failed"})
+"""Phases a pod does not leave."""
+
 
 @dataclass
 class Container:
@@ -126,7 +129,7 @@ def conditions(
     """What a kubelet says of a pod: sandbox, initialised, ready, containers ready."""
     unready = [one.name for one in containers if not one.ready]
     reason: Object = {}
-    if phase in {"Succeeded", "Failed"}:
+    if phase in FINAL:
         reason = {"reason": "PodCompleted" if phase == "Succeeded" else "PodFailed"}
     elif unready:
         reason = {
@@ -144,3 +147,40 @@ def conditions(
         entry("Ready", ready, reason),
         entry("ContainersReady", ready, reason),
     ]
+
+
+def phase(containers: Sequence[Container], *, terminating: bool) -> str:
+    """A pod's phase, from its containers; final only once it was deleted and all have ended."""
+    if terminating and not any(one.running for one in containers):
+        codes = [one.state.get("terminated", {}).get("exitCode", 1) for one in containers]
+        return "Failed" if any(codes) else "Succeeded"
+    begun = any(one.running or one.last_state or "terminated" in one.state for one in containers)
+    return "Running" if begun else "Pending"
+
+
+def build(
+    inits: Sequence[Container],
+    containers: Sequence[Container],
+    *,
+    phase: str,
+    conditions: list[Object],
+    generation: int,
+    began: str,
+    host_ip: str,
+    pod_ip: str,
+) -> Object:
+    """The whole status; without an address while there is no sandbox."""
+    status: Object = {
+        "observedGeneration": generation,
+        "phase": phase,
+        "conditions": conditions,
+        "hostIP": host_ip,
+        "hostIPs": [{"ip": host_ip}],
+        "startTime": began,
+        "containerStatuses": [one.status() for one in containers],
+    }
+    if inits:
+        status["initContainerStatuses"] = [one.status() for one in inits]
+    if pod_ip:
+        status |= {"podIP": pod_ip, "podIPs": [{"ip": pod_ip}]}
+    return status

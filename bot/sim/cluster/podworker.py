@@ -201,7 +201,7 @@ class Worker:
 
     def retry_now(self) -> None:
         """Forget all back-off and try again at once what is waiting."""
-        for container in self.containers:
+        for container in (*self.inits, *self.containers):
             container.crashes.reset()
             container.pulls.reset()
             container.failures = min(container.failures, 1)
@@ -273,6 +273,9 @@ class Worker:
             return
         self.sandbox = True
         self._plug()
+        if self.inits and self._unpullable():
+            self._pull_failed(self.inits[0], self.inits[0].spec["image"])
+            return
         now = timing.stamp(self.kubelet.ctx.clock.now())
         for container in self.inits:
             container.id = names.container_id(self._rng)
@@ -294,6 +297,9 @@ class Worker:
         """Restart a container that has ended, or try its image once more."""
         if self.terminating or container.running:
             return
+        if container.init:
+            self._launch_all()
+            return
         if not container.waiting.startswith(("ErrImage", "ImagePull")):
             container.crashes.tried(container.failed_at, self.kubelet.ctx.clock.elapsed())
             ended = container.state.get("terminated")
@@ -305,7 +311,7 @@ class Worker:
 
     def _launch(self, container: podstatus.Container, *, report: bool = True) -> None:
         image = container.spec["image"]
-        if self.kubelet.ailing.find("pull", self.kubelet.host.name, self.pod) is not None:
+        if self._unpullable():
             self._pull_failed(container, image)
             return
         self._event(container, "Pulled", f'Container image "{image}" already present on machine')
@@ -429,6 +435,9 @@ class Worker:
             "containerID": container.id,
         }
 
+    def _unpullable(self) -> bool:
+        return self.kubelet.ailing.find("pull", self.kubelet.host.name, self.pod) is not None
+
     def _healthy(self) -> bool:
         return self.kubelet.ailing.find("unready", self.kubelet.host.name, self.pod) is None
 
@@ -447,17 +456,8 @@ class Worker:
             self.kubelet.host.remove_veth(self.veth)
             self.veth = ""
 
-    def _phase(self) -> str:
-        if self.terminating and not any(one.running for one in self.containers):
-            codes = [one.state.get("terminated", {}).get("exitCode", 1) for one in self.containers]
-            return "Failed" if any(codes) else "Succeeded"
-        if any(one.running or one.restarts or one.last_state for one in self.containers):
-            return "Running"
-        return "Running" if any("terminated" in one.state for one in self.containers) else "Pending"
-
     def _status(self) -> Object:
-        phase = self._phase()
-        now = timing.stamp(self.kubelet.ctx.clock.now())
+        phase = podstatus.phase(self.containers, terminating=self.terminating)
         present = self.kubelet.ctx.api.store.get("pods", self.namespace, self.name) or self.pod
         generation = present["metadata"].get("generation", 1)
         wanted = podstatus.conditions(
@@ -468,21 +468,17 @@ class Worker:
             generation=generation,
         )
         known = (present.get("status") or {}).get("conditions") or ()
-        address = self.pod_ip if self.sandbox or phase in {"Succeeded", "Failed"} else ""
-        status: Object = {
-            "observedGeneration": generation,
-            "phase": phase,
-            "conditions": self._conditions.rewrite(wanted, present=known, now=now),
-            "hostIP": self.kubelet.host.private_ip,
-            "hostIPs": [{"ip": self.kubelet.host.private_ip}],
-            "startTime": self._began,
-            "containerStatuses": [one.status() for one in self.containers],
-        }
-        if self.inits:
-            status["initContainerStatuses"] = [one.status() for one in self.inits]
-        if address:
-            status |= {"podIP": address, "podIPs": [{"ip": address}]}
-        return status
+        now = timing.stamp(self.kubelet.ctx.clock.now())
+        return podstatus.build(
+            self.inits,
+            self.containers,
+            phase=phase,
+            conditions=self._conditions.rewrite(wanted, present=known, now=now),
+            generation=generation,
+            began=self._began,
+            host_ip=self.kubelet.host.private_ip,
+            pod_ip=self.pod_ip if self.sandbox or phase in podstatus.FINAL else "",
+        )
 
     def _event(
         self, container: podstatus.Container, reason: str, message: str, *, warning: bool = False

@@ -1,6 +1,7 @@
 """How a flanneld picks its NIC, by version, to the letter of its log.
 
-Held against 5,352 recorded outcomes of flannel v0.10.0 to v0.28.9 (``tests/recorded/flannel-selection``).
+Held against 5,352 recorded outcomes of flannel v0.10.0 to v0.28.9, see
+``tests/recorded/flannel-selection``.
 IPv4 only, like the recordings. The links come in the order in which the kernel dumps them, because
 flannel takes the first name that matches and never looks for a better one.
 """
@@ -40,7 +41,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Route:
-    """One route of the host; ``dst`` is ``default`` or a prefix; ``dev`` is empty for a multipath."""
+    """One route; ``dst`` is ``default`` or a prefix, ``dev`` is empty for a multipath one."""
 
     dst: str
     dev: str

@@ -87,6 +87,8 @@ class Timing:
         """Do something after so many seconds of the simulation.
 
         Args:
+            seconds: of the simulation.
+            action: must not block.
             what: named in the log should the action fail.
         """
         timer = Timer(self)

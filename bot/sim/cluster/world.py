@@ -6,6 +6,8 @@ as in a real cluster; the world merely makes them and passes changes on.
 
 from __future__ import annotations
 
+import functools
+
 from bot.sim.cluster import (
     ailments,
     bootstrap,
@@ -19,6 +21,7 @@ from bot.sim.cluster import (
     kubelet,
     load,
     logs,
+    names,
     nodelifecycle,
     ordinary,
     registry,
@@ -63,7 +66,7 @@ class World:
         self.ctx = context.Context(
             api=api,
             clock=clock,
-            events=events.Recorder(api=api, clock=clock, rng=context.names.stream(seed, "events")),
+            events=events.Recorder(api=api, clock=clock, rng=names.stream(seed, "events")),
             index=self._index,
             seed=seed,
         )
@@ -92,7 +95,7 @@ class World:
         )
         self._ordinary = ordinary.Churn(self.ctx, self.hosts)
         self._unsubscribe = self._index.unsubscribe
-        self._bursts = context.names.stream(seed, "bursts")
+        self._bursts = names.stream(seed, "bursts")
 
     def start(self) -> None:
         """Let it live: take over the running pods, begin all that repeats."""
@@ -133,9 +136,8 @@ class World:
         """
         for name, one in self.kubelets.items():
             if (not nodes or name in nodes) and not one.silent:
-                self.clock.after(
-                    self._bursts.random() * 2.0, lambda one=one: _relist(one), what="relist"
-                )
+                delay = self._bursts.random() * 2.0
+                self.clock.after(delay, functools.partial(_relist, one), what="relist")
 
     def host(self, name: str) -> hosts.Host:
         """A machine by name.

@@ -7,6 +7,7 @@ saying how many. `strict` leaves hardly any burst, for proofs that a sender pace
 import enum
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -44,7 +45,8 @@ class _Bucket:
 class Rates:
     """Who called what how often lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 
     def retry_after(
@@ -70,7 +72,7 @@ class Rates:
         return max(1, math.ceil(wait)) if wait > 0 else None
 
     def _wait(self, key: tuple[str, str], rate: float, burst: float) -> float:
-        now = time.monotonic()
+        now = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None or bucket.size != burst:
             bucket = self._buckets[key] = _Bucket(rate=rate, size=burst, level=burst, at=now)

@@ -63,7 +63,7 @@ def member(number: int = 1, *, name: str = "", **changes: object) -> incident.Me
     return replace(made, **changes)
 
 
-def trouble(members: int = 4, **changes: object) -> incident.Incident:
+def trouble(number: int = 4, /, **changes: object) -> incident.Incident:
     made = incident.Incident(
         id=42,
         fingerprint="container-oom:prod/DaemonSet/kube-system/kube-flannel-ds",
@@ -72,13 +72,13 @@ def trouble(members: int = 4, **changes: object) -> incident.Incident:
         workload=FLANNEL,
         state=incident.State.OPEN,
         severity=finding.Severity.CRITICAL,
-        summary=f"flannel OOM-killed on {members} of 120 nodes",
+        summary=f"flannel OOM-killed on {number} of 120 nodes",
         cure="Raise the memory limit of kube-flannel.",
         opened_at=BEGAN,
         changed_at=NOW,
-        members=tuple(member(number) for number in range(1, members + 1)),
+        members=tuple(member(one) for one in range(1, number + 1)),
         population=120,
-        peak=members,
+        peak=number,
         happened_at=BEGAN,
     )
     return replace(made, **changes)

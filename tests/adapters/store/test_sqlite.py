@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-import pwd
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from datetime import timedelta
@@ -258,9 +259,14 @@ async def test_a_file_cut_short_is_told_at_the_start(sqlite_url, opened, samples
 
 
 UNPRIVILEGED = """
-import asyncio, sys
+import asyncio, os, pwd, sys
+import sqlalchemy.dialects.sqlite.aiosqlite, aiosqlite
 from bot.adapters.store import options, sql
 from bot.domain import errors
+if os.getuid() == 0:  # who may write anything
+    nobody = pwd.getpwnam("nobody")
+    os.setresgid(*[nobody.pw_gid] * 3)
+    os.setresuid(*[nobody.pw_uid] * 3)
 async def main():
     try:
         async with sql.opened(options.Options(url=sys.argv[1])) as store:
@@ -272,30 +278,21 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("unwritable", ["file", "directory"])
-def test_a_file_or_directory_that_the_user_may_not_write_is_told(
-    unwritable, sqlite_url, tmp_path_factory
-):
-    path = path_of(sqlite_url)
-    path.chmod(0o444 if unwritable == "file" else 0o666)
-    path.parent.chmod(0o555 if unwritable == "directory" else 0o777)
-    nobody = None
-    if os.getuid() == 0:
-        nobody = pwd.getpwnam("nobody").pw_uid
-        base = path.parent
-        while base != Path("/tmp"):
-            base.chmod(base.stat().st_mode | 0o055)
-            base = base.parent
-    try:
+def test_a_file_or_directory_that_the_user_may_not_write_is_told(unwritable, migrated_file):
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        path = directory / "flannel-bot.db"
+        shutil.copy(migrated_file, path)
+        path.chmod(0o444 if unwritable == "file" else 0o666)
+        directory.chmod(0o555 if unwritable == "directory" else 0o777)
         done = subprocess.run(
-            [sys.executable, "-c", UNPRIVILEGED, sqlite_url],
+            [sys.executable, "-c", UNPRIVILEGED, f"sqlite:///{path}"],
             capture_output=True,
             text=True,
             timeout=60,
-            user=nobody,
             check=False,
         )
-    finally:
-        path.parent.chmod(0o755)
+        directory.chmod(0o755)
 
     assert done.stderr == ""
     assert "database.url" in done.stdout

@@ -117,6 +117,9 @@ stream({
 });
 
 byId("menu").addEventListener("click", () => showSide(!document.body.classList.contains("with-side")));
+byId("main").addEventListener("click", (event) => {
+  if (!byId("menu").contains(event.target)) showSide(false);
+});
 byId("newer").addEventListener("click", () => log.toEnd());
 byId("scroll").addEventListener("scroll", () => {
   if (log.atEnd) byId("newer").hidden = true;

@@ -1,0 +1,163 @@
+"""Makes the parts of the documentation that are facts of the code: `python -m tests.reference`.
+
+A test compares what is committed with what this makes.
+"""
+
+import inspect
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from bot import checks, settings
+from bot.adapters import telemetry
+from bot.adapters.slack import grammar
+
+ROOT = Path(__file__).parent.parent
+NOTE = "<!-- Made by `make reference` from the code; a test compares. -->\n"
+
+
+def value(default: object) -> str:
+    """A default as one would write it in the file."""
+    if isinstance(default, timedelta):
+        seconds = default.total_seconds()
+        for unit, size in (("h", 3600), ("m", 60)):
+            if seconds and seconds % size == 0:
+                return f"{seconds / size:g}{unit}"
+        return f"{seconds:g}s"
+    if isinstance(default, SecretStr):
+        return '""'
+    if isinstance(default, tuple):
+        return "[" + ", ".join(str(each) for each in default) + "]"
+    if isinstance(default, bool):
+        return str(default).lower()
+    if default is None:
+        return "null"
+    text = str(default)
+    return f'"{text}"' if text == "" or set(text) & set("*#:{}[]") else text
+
+
+def kind(field: FieldInfo) -> str:
+    """The sort of value, in a word or two."""
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return " \\| ".join(f"`{each}`" for each in get_args(annotation))
+    if any(meta is settings.Trigger.__metadata__[0] for meta in field.metadata):  # type: ignore[attr-defined]
+        return "trigger"
+    names = {timedelta: "duration", SecretStr: "secret", int: "number", bool: "yes or no"}
+    return names.get(annotation, "text") if isinstance(annotation, type) else "text"
+
+
+def sections() -> list[tuple[str, type[settings.Section]]]:
+    found = []
+    for name, field in settings.Settings.model_fields.items():
+        section = settings.Cluster if name == "clusters" else type(field.default)
+        found.append((name, section))
+    return found
+
+
+def settings_page() -> str:
+    lines = [
+        "# Settings\n",
+        NOTE,
+        "The environment counts more than secret files, these more than the YAML file, and that "
+        "more than the defaults.",
+        "The key `slack.channel` is the variable `FLANNEL_BOT_SLACK__CHANNEL`; the first "
+        "cluster's name is `FLANNEL_BOT_CLUSTERS__0__NAME`, or all of them are one JSON list in "
+        "`FLANNEL_BOT_CLUSTERS`.",
+        "The file is the one that `--config` or `FLANNEL_BOT_CONFIG` names, else "
+        "`config/flannel-bot.yaml` where it exists.",
+        "Secrets may be files, named as the variables are, in the directory "
+        "`FLANNEL_BOT_SECRETS_DIR`.",
+        "An unknown key, a bad value or an unreadable file ends the start with exit code 2 and "
+        "one sentence that names the key.\n",
+        "A *duration* is a number of seconds or `90s`, `5m`, `1h30m`, `2d`. A *trigger* is a "
+        "duration, five cron fields such as `0 9 * * mon-fri`, or `off`.\n",
+    ]
+    for name, section in sections():
+        title = f"clusters[] · {section.__doc__}" if name == "clusters" else section.__doc__
+        lines.append(f"## {name}\n\n{title}\n")
+        lines.append("| key | value | default | meaning |\n| --- | --- | --- | --- |")
+        for key, field in section.model_fields.items():
+            meaning = " ".join((field.description or "").split())
+            lines.append(f"| `{key}` | {kind(field)} | `{value(field.default)}` | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def example() -> str:
+    lines = [
+        "# flannel-bot's settings, each with its default. Remove a # to change one.",
+        "# What each means is told in docs/reference/settings.md. Tokens belong into the",
+        "# environment (SLACK_BOT_TOKEN, SLACK_APP_TOKEN) or into secret files, not here.",
+        "",
+    ]
+    for name, section in sections():
+        lines.append(f"# {name}:")
+        lead = "#   - " if name == "clusters" else "#   "
+        for key, field in section.model_fields.items():
+            if field.annotation is SecretStr:
+                continue
+            lines.append(f"{lead}{key}: {value(field.default)}")
+            lead = "#     " if name == "clusters" else "#   "
+        lines.append("")
+    return "\n".join(lines)
+
+
+def metrics_page() -> str:
+    lines = [
+        "# Metrics\n",
+        NOTE,
+        "Served at `/metrics`. No label carries a node or a pod, so series do not grow with the "
+        "cluster.\n",
+        "| name | type | labels | meaning |\n| --- | --- | --- | --- |",
+    ]
+    rows = [(n, "gauge", t, labels) for n, (t, labels) in telemetry.GAUGES.items()]
+    rows += [(n, "counter", t, labels) for n, (t, labels) in telemetry.COUNTERS.items()]
+    rows += [(n, "histogram", t, labels) for n, (t, labels, _) in telemetry.HISTOGRAMS.items()]
+    for name, sort, text, labels in rows:
+        listed = ", ".join(f"`{label}`" for label in labels)
+        lines.append(f"| `{telemetry.PREFIX}{name}` | {sort} | {listed} | {text} |")
+    return "\n".join(lines) + "\n"
+
+
+def checks_page() -> str:
+    lines = ["# Checks\n", NOTE, "Each is one file in `bot/checks`; the text is its own.\n"]
+    for name, check in checks.ALL_CHECKS.items():
+        module = inspect.getmodule(check)
+        assert module is not None
+        lines.append(f"## {name}\n\n{inspect.getdoc(module)}\n")
+    return "\n".join(lines)
+
+
+def commands_page() -> str:
+    lines = [
+        "# Commands\n",
+        NOTE,
+        "Typed as `/flannel ...`, or as a mention of the bot, which also works in threads.",
+        "A leading `@cluster` picks the cluster; otherwise the channel's is meant.",
+        "A typo is answered with the nearest command.\n",
+        "| command | what it answers |\n| --- | --- |",
+    ]
+    lines += [f"| `{each.usage}` | {each.help} |" for each in grammar.COMMANDS]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "docs/reference/settings.md": settings_page,
+    "docs/reference/metrics.md": metrics_page,
+    "docs/reference/checks.md": checks_page,
+    "docs/reference/commands.md": commands_page,
+    "config/flannel-bot.yaml": example,
+}
+
+
+def main() -> None:
+    for path, make in PAGES.items():
+        (ROOT / path).write_text(make())
+
+
+if __name__ == "__main__":
+    main()
