@@ -10,13 +10,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import structlog
-import yaml
 
 import bot
-from bot import options, settings, settings_sources
+from bot import options, settings
 from bot.adapters import clock as clocks
 from bot.adapters import health, schedule, telemetry
 from bot.adapters.cluster import client as cluster_client
@@ -25,8 +23,7 @@ from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
 from bot.adapters.store import migrate, sql
-from bot.domain import errors, snapshot
-from bot.flannel import discovery
+from bot.domain import errors
 from bot.flow import cycle, deliver, desk, explain, sender, summary
 
 log = structlog.get_logger(__name__)
@@ -36,46 +33,12 @@ _HEARTBEAT = 1.0
 _HEARTBEAT_LATE = 10.0
 
 
-def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> settings.Settings:
-    """Read the settings and begin to log as they say. Raises Misconfigured."""
-    given = settings_sources.load(file)
-    secrets = (given.slack.bot_token, given.slack.app_token, given.slack.signing_secret)
-    telemetry.configure_logging(
-        level="error" if quiet else given.log.level,
-        style=log_format or given.log.format,
-        secrets=tuple(secret.get_secret_value() for secret in secrets),
-    )
-    return given
-
-
-def shown(given: settings.Settings) -> str:
-    """Return the settings in force as YAML, secrets hidden."""
-    values = given.model_dump(mode="json")
-    for key in ("bot_token", "app_token", "signing_secret"):
-        values["slack"][key] = "(set)" if values["slack"][key] else "(not set)"
-    values["database"]["url"] = _without_password(given)
-    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    return text
-
-
-def _without_password(given: settings.Settings) -> str:
-    from bot.adapters.store import location
-
-    parsed = location.parse(given.database.url)
-    return parsed.url.render_as_string(hide_password=True)
-
-
 async def upgrade(given: settings.Settings) -> str:
     """Bring the database to this version and say what was done."""
     done = await migrate.ensure(options.store(given))
     if done.before == done.after:
         return f"the database is at revision {done.after} already"
     return f"the database went from revision {done.before or 'none'} to {done.after}"
-
-
-def is_flannel(daemonset: snapshot.DaemonSet) -> bool:
-    """Whether a DaemonSet runs flannel; handed to the mirror, which knows no flannel."""
-    return discovery.container_of(daemonset) is not None
 
 
 @dataclass(slots=True)
@@ -227,7 +190,9 @@ class Bot:
         messenger = notifier.Notifier(web)
         pace = options.telling(self._settings)
         mirrors = [
-            mirror.Mirror(api, clock=self._clock, telemetry=self._telemetry, is_flannel=is_flannel)
+            mirror.Mirror(
+                api, clock=self._clock, telemetry=self._telemetry, is_flannel=options.is_flannel
+            )
             for api in apis
         ]
         explainer = explain.Explainer(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot import app, options, settings
+from bot import configuration, options, settings
 from bot.adapters import clock as clocks
 from bot.adapters import telemetry
 from bot.adapters.cluster import client, reader
@@ -34,7 +34,7 @@ async def run(
 
     Raises Misconfigured; anything that passes by itself is printed as a gap.
     """
-    given = app.load(config_file, log_format or "console")
+    given = configuration.load(config_file, log_format or "console")
     one = _chosen(given, cluster, kubeconfig, context)
     clock = clocks.SystemClock()
     where = options.cluster(given, one)
@@ -47,7 +47,7 @@ async def run(
             sys.stderr.write(f"error: {error}\n")
             return _BLIND
         taken = await reader.read_once(
-            api, clock=clock, is_flannel=app.is_flannel, deadline=_DEADLINE
+            api, clock=clock, is_flannel=options.is_flannel, deadline=_DEADLINE
         )
     report = desk.one_pass(
         taken, limits=options.limits(given, one_pass=True), policy=options.memory(given)

@@ -77,9 +77,9 @@ def _root(
 @cli.command()
 def run(config_file: Config = None, log_format: LogFormat = None) -> None:
     """Run the bot: watch, judge, tell, answer."""
-    from bot import app  # each command imports its own world, so that --help is quick
+    from bot import app, configuration  # each command imports its own world: --help stays quick
 
-    asyncio.run(app.run(app.load(config_file, log_format)))
+    asyncio.run(app.run(configuration.load(config_file, log_format)))
 
 
 @cli.command()
@@ -226,18 +226,18 @@ def sim_slack(
 @db.command("upgrade")
 def db_upgrade(config_file: Config = None) -> None:
     """Bring the database to the version of this program."""
-    from bot import app
+    from bot import app, configuration
 
-    loaded = app.load(config_file, "console")
+    loaded = configuration.load(config_file, "console")
     sys.stdout.write(asyncio.run(app.upgrade(loaded)) + "\n")
 
 
 @config.command("show")
 def config_show(config_file: Config = None) -> None:
     """Print the settings in force, secrets hidden."""
-    from bot import app
+    from bot import configuration
 
-    sys.stdout.write(app.shown(app.load(config_file, None, quiet=True)))
+    sys.stdout.write(configuration.shown(configuration.load(config_file, None, quiet=True)))
 
 
 def _serve(running: object) -> None:

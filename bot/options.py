@@ -7,7 +7,8 @@ from bot.adapters import health, schedule
 from bot.adapters.cluster import options as cluster_options
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
-from bot.domain import ledger, tracking
+from bot.domain import ledger, snapshot, tracking
+from bot.flannel import discovery
 from bot.flow import cycle, deliver, explain
 
 
@@ -88,8 +89,8 @@ def judging(given: settings.Settings, one: settings.Cluster) -> cycle.Options:
     return cycle.Options(
         channel=channel(given, one),
         limits=limits(given),
-        ledger=memory(given),
-        tracking=tracking.Policy(
+        memory=memory(given),
+        matching=tracking.Policy(
             resolve_after=given.incidents.resolve_after,
             reopen_within=given.incidents.reopen_within,
         ),
@@ -124,3 +125,8 @@ def job(
     if len(trigger.split()) > 1:
         return schedule.Job(name=name, run=run, cron=trigger, timezone=given.schedule.timezone)
     return schedule.Job(name=name, run=run, seconds=settings_text.seconds(trigger))
+
+
+def is_flannel(daemonset: snapshot.DaemonSet) -> bool:
+    """Whether a DaemonSet runs flannel; handed to the mirror, which knows no flannel."""
+    return discovery.container_of(daemonset) is not None

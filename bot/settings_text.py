@@ -32,6 +32,15 @@ def duration(value: object) -> object:
     return timedelta(seconds=number_of_seconds)
 
 
+def shown(value: timedelta) -> str:
+    """Write a duration as `duration` reads it, in the largest unit that fits."""
+    number = value.total_seconds()
+    for unit in ("d", "h", "m"):
+        if number and number % _UNITS[unit] == 0:
+            return f"{number / _UNITS[unit]:.0f}{unit}"
+    return f"{number:.6f}".rstrip("0").rstrip(".") + "s"
+
+
 def seconds(text: str) -> float:
     """Return a duration's text in seconds. Raises ValueError."""
     value = duration(text)

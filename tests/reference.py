@@ -11,7 +11,7 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from bot import checks, settings
+from bot import checks, settings, settings_text
 from bot.adapters import telemetry
 from bot.adapters.slack import grammar
 
@@ -22,11 +22,7 @@ NOTE = "<!-- Made by `make reference` from the code; a test compares. -->\n"
 def value(default: object) -> str:
     """A default as one would write it in the file."""
     if isinstance(default, timedelta):
-        seconds = default.total_seconds()
-        for unit, size in (("h", 3600), ("m", 60)):
-            if seconds and seconds % size == 0:
-                return f"{seconds / size:g}{unit}"
-        return f"{seconds:g}s"
+        return settings_text.shown(default)
     if isinstance(default, SecretStr):
         return '""'
     if isinstance(default, tuple):

@@ -42,7 +42,7 @@ def test_commands_in_the_pages_exist(page: Path) -> None:
     """Every `flannel-bot X` and `make X` that a page names is there."""
     groups = {"sim": {"cluster", "slack"}, "db": {"upgrade"}, "config": {"show"}}
     known = {command.name or command.callback.__name__ for command in cli.cli.registered_commands}
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = page.read_text()
     for name, sub in re.findall(r"`flannel-bot ([a-z]+)(?: ([a-z]+))?", text):
         assert name in known | groups.keys(), name
@@ -60,7 +60,11 @@ def test_the_commands_of_the_readme_are_the_two_that_set_everything_up() -> None
 
 def test_help_of_every_command_is_quick_and_complete() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bot", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "bot", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in ("run", "check", "demo", "sim", "db", "config"):
         assert name in done.stdout

@@ -327,38 +327,30 @@ def _judge_loop(
     policy: Policy,
 ) -> Story:
     since = sight.at - policy.window
-    samples = tuple(one for one in story.samples if one.at >= since)
     rose = story.restarts > before.restarts
     if rose and sight.before is not None:
-        samples = (*samples, Sample(at=sight.before, restarts=before.restarts))
-        samples = tuple(one for one in samples if one.at >= since)
-    if samples != story.samples:
-        story = replace(story, samples=samples)
+        samples = (*story.samples, Sample(at=sight.before, restarts=before.restarts))
+        story = replace(story, samples=tuple(one for one in samples if one.at >= since))
     if story.loop is None:
-        lowest = _lowest_in_window(story, container, since, proven=(rose or first), samples=samples)
-        looping = story.restarts - lowest >= 2
-        if _backing_off(container) and story.restarts >= 3:
-            looping = True
-        if looping:
+        # A rate is judged when the count moves; judged later it could only have fallen.
+        lowest = _lowest(story, container, since) if rose or first else story.restarts
+        backing_off = _backing_off(container) and story.restarts >= 3
+        if story.restarts - lowest >= 2 or backing_off:
             story = replace(story, loop=_loop(story, lowest, since, sight))
     return settle(story, container, sight, policy=policy)
 
 
-def _lowest_in_window(
-    story: Story,
-    container: snapshot.Container,
-    since: datetime,
-    *,
-    proven: bool,
-    samples: tuple[Sample, ...],
-) -> int:
-    """The lowest restart count that is proven to have held within the window."""
-    lowest = min((one.restarts for one in samples), default=story.restarts)
+def _lowest(story: Story, container: snapshot.Container, since: datetime) -> int:
+    """The lowest restart count that is proven to have held since then."""
+    lowest = min((one.restarts for one in story.samples if one.at >= since), default=story.restarts)
+    # Every death in that time was followed by a restart, but for the one that awaits it.
+    ends = [one for one in story.deaths if one.finished_at and one.finished_at >= since]
+    lowest = min(lowest, story.restarts - len(ends) + (1 if _dead(container) else 0))
     # The life that runs now and the one before it are two restarts, if neither is the first;
     # both carry the time they began. This needs no memory, so it serves a first look.
-    if proven and story.restarts >= 2 and _began_within(container, since):
+    if story.restarts >= 2 and _began_within(container, since):
         lowest = min(lowest, story.restarts - 2)
-    return lowest
+    return max(0, lowest)
 
 
 def _began_within(container: snapshot.Container, since: datetime) -> bool:

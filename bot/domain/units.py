@@ -9,20 +9,20 @@ _CLOCK = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 def memory(size: int | None) -> str:
     """Write bytes as a Kubernetes quantity: the largest binary unit that divides them.
 
-    A size that no unit divides is rounded to a tenth of the unit below which it would be a
-    fraction, and `None` (no limit) is "none".
+    What none divides, such as the 500M of decimal manifests, is rounded to a tenth of the unit
+    (476.8Mi). `None` (no limit) is "none".
     """
     if size is None:
         return "none"
-    if size == 0:
-        return "0"
-    for unit, factor in _BINARY:
-        if size % factor == 0:
+    fitting = [(unit, factor) for unit, factor in _BINARY if abs(size) >= factor]
+    if not fitting:
+        return str(size)
+    for unit, factor in fitting:
+        # Thousands of Ki divide nearly everything and tell nobody anything.
+        if size % factor == 0 and size // factor < 10_000:
             return f"{size // factor}{unit}"
-        # 500M of the decimal manifests is shown as 476.8Mi, not as half a million Ki.
-        if abs(size) >= factor and abs(size) >= 100 * 2**10:
-            return f"{size / factor:.1f}{unit}"
-    return str(size)
+    unit, factor = fitting[0]
+    return f"{size / factor:.1f}{unit}"
 
 
 def duration(span: timedelta) -> str:

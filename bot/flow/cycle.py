@@ -26,8 +26,8 @@ class Options:
 
     channel: str
     limits: checks.Limits = field(default_factory=checks.Limits)
-    ledger: ledger.Policy = field(default_factory=ledger.Policy)
-    tracking: tracking.Policy = field(default_factory=tracking.Policy)
+    memory: ledger.Policy = field(default_factory=ledger.Policy)
+    matching: tracking.Policy = field(default_factory=tracking.Policy)
     debounce: timedelta = timedelta(milliseconds=250)
     """How long changes are gathered before a cycle. A burst is then one cycle; an alert later."""
     watermark_every: timedelta = timedelta(seconds=10)
@@ -122,13 +122,13 @@ class Cycle:
             started = self._clock.monotonic()
             remembered = await self._remembered()
             taken = self._mirror.snapshot()
-            update = ledger.observe(remembered, taken, self._options.ledger)
+            update = ledger.observe(remembered, taken, self._options.memory)
             judgement = judge.judge(
                 checks.Context(
                     snapshot=taken,
                     ledger=update.ledger,
                     limits=self._options.limits,
-                    policy=self._options.ledger,
+                    policy=self._options.memory,
                 )
             )
             notices = await self._store_all(taken, update, judgement)
@@ -161,7 +161,7 @@ class Cycle:
         self, taken: snapshot.Snapshot, update: ledger.Update, judgement: judge.Judgement
     ) -> list[notice.Notice]:
         now = taken.taken_at
-        policy = self._options.tracking
+        policy = self._options.matching
         stored: list[notice.Notice] = []
         async with self._store.unit() as unit:
             open_incidents = await unit.incidents(

@@ -25,8 +25,8 @@ class Gateway:
     """
 
     def __init__(self, *, cluster: str, slack: str) -> None:
-        self._cluster = cluster.rstrip("/")
-        self._slack = slack.rstrip("/")
+        self._cluster = cluster.rstrip("/").removesuffix("/_sim")
+        self._slack = slack.rstrip("/").removesuffix("/_sim")
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
 

@@ -1,7 +1,6 @@
 """Small honest stand-ins for the flow's ports: a clock that is moved, a Slack that can fail."""
 
 import asyncio
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,13 +11,12 @@ from bot.flow import ports
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-class ManualClock:
-    """Time that only tests move; sleepers wake in order."""
+class LoopClock:
+    """The loop's time, which looptime makes virtual: sleeping costs nothing."""
 
-    def __init__(self) -> None:
-        self.elapsed = 0.0
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._count = 0
+    @property
+    def elapsed(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.elapsed)
@@ -27,29 +25,7 @@ class ManualClock:
         return self.elapsed
 
     async def sleep(self, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._count += 1
-        heapq.heappush(self._sleepers, (self.elapsed + seconds, self._count, future))
-        await future
-
-    async def advance(self, seconds: float) -> None:
-        """Move time, waking everybody whose moment comes, in order."""
-        until = self.elapsed + seconds
-        await settle()
-        while self._sleepers and self._sleepers[0][0] <= until:
-            moment, _, future = heapq.heappop(self._sleepers)
-            self.elapsed = max(self.elapsed, moment)
-            if not future.done():
-                future.set_result(None)
-            await settle()
-        self.elapsed = until
-        await settle()
-
-
-async def settle() -> None:
-    """Let every task that can go on go on."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+        await asyncio.sleep(seconds)
 
 
 class NoTelemetry:
@@ -79,7 +55,7 @@ class FakeSlack:
     is how a message is posted whose answer is lost.
     """
 
-    clock: ManualClock
+    clock: LoopClock
     messages: list[Shown] = field(default_factory=list)
     faults: list[Callable[[Callable[[], None]], None]] = field(default_factory=list)
     find_faults: list[errors.BotError] = field(default_factory=list)

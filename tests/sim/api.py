@@ -54,7 +54,9 @@ class Api:
         async with self.request(method, path, body, **more) as response:
             return response.status, json.loads(await response.text())
 
-    async def patch(self, path: str, body: Any, kind: str = "merge", **more: Any) -> tuple[int, Any]:
+    async def patch(
+        self, path: str, body: Any, kind: str = "merge", **more: Any
+    ) -> tuple[int, Any]:
         media = {"json": "json-patch", "merge": "merge-patch", "strategic": "strategic-merge-patch"}
         headers = {"Content-Type": f"application/{media[kind]}+json"}
         return await self.ask("PATCH", path, body, headers=headers, **more)

@@ -42,7 +42,16 @@ PLACEHOLDER = re.compile(
     r"|(?<=-)(?:pod|vol)\d\d\b|\bevent-\d+\b"
     r"|<(?!none>|invalid>|unknown>)[a-zA-Z]+(?:-\d+)?>"
 )
-FREE = {"<time>", "<age>", "<object>", "<host>", "<server>", "<gitCommit>", "<buildDate>", "<goVersion>"}
+FREE = {
+    "<time>",
+    "<age>",
+    "<object>",
+    "<host>",
+    "<server>",
+    "<gitCommit>",
+    "<buildDate>",
+    "<goVersion>",
+}
 OTHER_UID = "00000000-0000-4000-8000-000000000000"
 
 Hook = Callable[["Replay"], Awaitable[None]]
@@ -53,9 +62,7 @@ def controllers(objects: registry.Registry, *, speed: float = 4.0) -> Iterator[N
     """The node, DaemonSet and scheduler controllers of the simulation, without any kubelet."""
     clock = timing.Timing(speed=speed)
     found = index.Index(objects.store)
-    recorder = events.Recorder(
-        api=objects, clock=clock, rng=context.names.stream(1, "events")
-    )
+    recorder = events.Recorder(api=objects, clock=clock, rng=context.names.stream(1, "events"))
     tools = context.Context(api=objects, clock=clock, events=recorder, index=found, seed=1)
     lifecycle = nodelifecycle.NodeLifecycle(
         tools, kubelets={}, burden=load.Load(nodes=0), pod_network="10.240.0.0/12"
@@ -248,38 +255,38 @@ class Comparison:
 
     def _objects(self, path: str, expected: dict[str, Any], actual: dict[str, Any]) -> None:
         # Names first: they carry placeholders that texts further down repeat.
-        for key in sorted(expected, key=lambda key: key != "metadata"):
+        for key, value in sorted(expected.items(), key=lambda item: item[0] != "metadata"):
             if key not in actual:
-                self.found.append((f"{path}.{key}", expected[key], "absent"))
+                self.found.append((f"{path}.{key}", value, "absent"))
             else:
-                self.compare(f"{path}.{key}", expected[key], actual[key])
+                self.compare(f"{path}.{key}", value, actual[key])
         for key in actual:
             if key not in expected:
                 self.found.append((f"{path}.{key}", "absent", actual[key]))
 
     def _lists(self, path: str, expected: list[Any], actual: list[Any]) -> None:
         left = list(range(len(actual)))
-        for index, item in enumerate(expected):
+        for position, item in enumerate(expected):
             best: tuple[int, int, Comparison] | None = None
             # In the recorded order first; then any, since generated names sort by chance.
-            order = [index, *left] if index in left else left
+            order = [position, *left] if position in left else left
             if _identity(item) is not None:
                 order = [place for place in order if _identity(actual[place]) == _identity(item)]
             for candidate in dict.fromkeys(order):
                 trial = Comparison(self.bindings.copy(), subset=self.subset)
-                trial.compare(f"{path}[{index}]", item, actual[candidate])
+                trial.compare(f"{path}[{position}]", item, actual[candidate])
                 if best is None or len(trial.found) < best[0]:
                     best = (len(trial.found), candidate, trial)
                 if not trial.found or not isinstance(item, dict):
                     break
             if best is None:
-                self.found.append((f"{path}[{index}]", item, "absent"))
+                self.found.append((f"{path}[{position}]", item, "absent"))
                 continue
             left.remove(best[1])
             self.found.extend(best[2].found)
             self.bindings.values = best[2].bindings.values
         if not self.subset:
-            self.found.extend((f"{path}[+]", "absent", actual[index]) for index in left)
+            self.found.extend((f"{path}[+]", "absent", actual[place]) for place in left)
 
     def _texts(self, expected: str, actual: str) -> bool:
         names = PLACEHOLDER.findall(expected)

@@ -57,12 +57,6 @@ DEVIATIONS = [
     ),
     Deviation(
         "10-events-and-discovery",
-        r"\$\.resources\[\d+\]\.storageVersionHash",
-        "opaque, and made by another rule; clients compare it only with itself",
-        exchanges=(11, 12, 13, 14),
-    ),
-    Deviation(
-        "10-events-and-discovery",
         r".*(sub)?resources\[\d+\]",
         "subresources that are not served: attach, ephemeralcontainers, eviction, exec, finalize, "
         "portforward, proxy, resize, scale",
@@ -98,9 +92,9 @@ async def test_nodes_are_registered_listed_and_shown_as_recorded() -> None:
             async def a_node_is_cordoned(_: recorded.Replay) -> None:
                 cordoned = {"spec": {"unschedulable": True}}
                 server.registry.patch("nodes", "", "node-4", cordoned, kind="merge")
+                await api.until(lambda: not _untainted(server, "node-4"))
 
             async def and_uncordoned(_: recorded.Replay) -> None:
-                await api.until(lambda: not _untainted(server, "node-4"))
                 free = {"spec": {"unschedulable": None}}
                 server.registry.patch("nodes", "", "node-4", free, kind="merge")
 
@@ -164,6 +158,7 @@ async def test_a_daemonset_is_created_and_rolled_out_as_recorded() -> None:
                 token=api.TOKEN,
                 before={4: the_other_pods_turn_ready},
                 patient={1, 2, 4, 5},
+                patience=1.0,
             )
             _check(await replay.run(), "02-daemonset")
 
@@ -189,7 +184,10 @@ async def test_the_answer_to_every_kind_of_patch_is_the_recorded_one() -> None:
         async def as_applied(replay: recorded.Replay) -> None:
             body = story["exchanges"][52]["response"]["body"]
             await replay.send(
-                "PATCH", FLANNEL, {"spec": body["spec"]}, content_type="application/merge-patch+json"
+                "PATCH",
+                FLANNEL,
+                {"spec": body["spec"]},
+                content_type="application/merge-patch+json",
             )
             _write_status(server, story["exchanges"][55]["response"]["body"])
 
@@ -216,7 +214,10 @@ async def test_a_story_that_needs_nothing_before_it_is_answered_as_recorded(name
 async def test_a_config_map_is_guarded_as_recorded() -> None:
     async with api.serving() as server:
         replay = recorded.Replay(
-            "12-configmap", url=server.server.url, authority=api.CERTIFICATES.authority, token=api.TOKEN
+            "12-configmap",
+            url=server.server.url,
+            authority=api.CERTIFICATES.authority,
+            token=api.TOKEN,
         )
         _check(await replay.run(), "12-configmap")
 
@@ -229,7 +230,9 @@ async def test_events_and_discovery_are_answered_as_recorded() -> None:
         )
         replay = recorded.Replay(
             "10-events-and-discovery",
-            url=server.server.url, authority=api.CERTIFICATES.authority, token=api.TOKEN,
+            url=server.server.url,
+            authority=api.CERTIFICATES.authority,
+            token=api.TOKEN,
             known={"uid-1": about["metadata"]["uid"]},
         )
         _check(await replay.run(), "10-events-and-discovery")
@@ -363,6 +366,10 @@ def _own(metadata: dict[str, Any]) -> dict[str, Any]:
 def _write_status(server: api.Api, obj: dict[str, Any]) -> None:
     metadata = obj["metadata"]
     server.registry.patch(
-        "daemonsets", metadata["namespace"], metadata["name"], {"status": obj["status"]},
-        kind="merge", subresource="status",
+        "daemonsets",
+        metadata["namespace"],
+        metadata["name"],
+        {"status": obj["status"]},
+        kind="merge",
+        subresource="status",
     )

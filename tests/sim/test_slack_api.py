@@ -23,7 +23,9 @@ async def slack():
 @pytest.fixture
 async def client(slack):
     async with aiohttp.ClientSession() as session:
-        yield AsyncWebClient(token=people.BOT_TOKEN, base_url=slack.api, session=session, retry_handlers=[])
+        yield AsyncWebClient(
+            token=people.BOT_TOKEN, base_url=slack.api, session=session, retry_handlers=[]
+        )
 
 
 async def error_of(call):
@@ -63,7 +65,9 @@ async def test_every_form_of_arguments_is_understood(slack):
 
 async def test_stamps_are_the_true_time_unique_and_increasing(client):
     before = time.time()
-    answers = await asyncio.gather(*(client.chat_postMessage(channel=ALERTS, text=str(n)) for n in range(8)))
+    answers = await asyncio.gather(
+        *(client.chat_postMessage(channel=ALERTS, text=str(n)) for n in range(8))
+    )
     stamps = sorted((answer["ts"] for answer in answers), key=float)
     assert len(set(stamps)) == 8
     assert before - 0.001 <= float(stamps[0]) <= float(stamps[-1]) <= time.time() + 0.001
@@ -105,7 +109,10 @@ async def test_a_revoked_token_is_told_from_a_wrong_one(slack, client):
 
 async def test_posting_where_one_may_not_is_refused_by_reason(slack, client):
     space = slack.world.space
-    assert await error_of(client.chat_postMessage(channel="C0NOWHERE", text="x")) == "channel_not_found"
+    assert (
+        await error_of(client.chat_postMessage(channel="C0NOWHERE", text="x"))
+        == "channel_not_found"
+    )
     space.leave("C0OPS", people.BOT_USER)
     assert await error_of(client.chat_postMessage(channel="C0OPS", text="x")) == "not_in_channel"
     space.alter_channel("C0SHARED", {"is_archived": True})
@@ -127,7 +134,10 @@ async def test_a_message_without_content_or_with_bad_parts_is_refused(client):
     for arguments, expected in cases:
         call = client.api_call("chat.postMessage", json={"channel": ALERTS} | arguments)
         assert await error_of(call) == expected
-    assert await error_of(client.api_call("chat.postMessage", json={"text": "x"})) == "invalid_arguments"
+    assert (
+        await error_of(client.api_call("chat.postMessage", json={"text": "x"}))
+        == "invalid_arguments"
+    )
 
 
 async def test_a_long_text_is_cut_when_posted_and_refused_when_edited(client):
@@ -152,7 +162,9 @@ async def test_blocks_too_big_together_are_refused_although_each_is_fine(client)
 async def test_editing_with_text_alone_removes_blocks_and_keeps_metadata(client):
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "old"}}
     metadata = {"event_type": "e", "event_payload": {"outbox_id": "7"}}
-    posted = await client.chat_postMessage(channel=ALERTS, text="old", blocks=[block], metadata=metadata)
+    posted = await client.chat_postMessage(
+        channel=ALERTS, text="old", blocks=[block], metadata=metadata
+    )
     edited = await client.chat_update(channel=ALERTS, ts=posted["ts"], text="new")
     assert edited["ts"] == posted["ts"]
     assert "blocks" not in edited["message"]
@@ -162,9 +174,15 @@ async def test_editing_with_text_alone_removes_blocks_and_keeps_metadata(client)
 
 async def test_only_the_bots_own_messages_can_be_changed(slack, client):
     theirs = slack.world.space.post(ALERTS, "U0OPERATOR", text="mine")
-    assert await error_of(client.chat_update(channel=ALERTS, ts=theirs.ts, text="x")) == "cant_update_message"
+    assert (
+        await error_of(client.chat_update(channel=ALERTS, ts=theirs.ts, text="x"))
+        == "cant_update_message"
+    )
     assert await error_of(client.chat_delete(channel=ALERTS, ts=theirs.ts)) == "cant_delete_message"
-    assert await error_of(client.chat_update(channel=ALERTS, ts="1.000001", text="x")) == "message_not_found"
+    assert (
+        await error_of(client.chat_update(channel=ALERTS, ts="1.000001", text="x"))
+        == "message_not_found"
+    )
     shown = await client.chat_postEphemeral(channel=ALERTS, user="U0OPERATOR", text="psst")
     lost = client.chat_update(channel=ALERTS, ts=shown["message_ts"], text="x")
     assert await error_of(lost) == "message_not_found"
@@ -208,8 +226,13 @@ async def test_history_is_newest_first_without_replies_and_pages(client):
 async def test_metadata_come_back_only_when_asked_for(client):
     metadata = {"event_type": "e", "event_payload": {"outbox_id": "7"}}
     parent = await client.chat_postMessage(channel=ALERTS, text="x", metadata=metadata)
-    await client.chat_postMessage(channel=ALERTS, text="y", thread_ts=parent["ts"], metadata=metadata)
-    for read, more in ((client.conversations_history, {}), (client.conversations_replies, {"ts": parent["ts"]})):
+    await client.chat_postMessage(
+        channel=ALERTS, text="y", thread_ts=parent["ts"], metadata=metadata
+    )
+    for read, more in (
+        (client.conversations_history, {}),
+        (client.conversations_replies, {"ts": parent["ts"]}),
+    ):
         without = await read(channel=ALERTS, **more)
         assert all("metadata" not in m for m in without["messages"])
         asked = await read(channel=ALERTS, include_all_metadata=True, **more)
@@ -229,12 +252,17 @@ async def test_people_are_told_apart_as_slack_does(client):
     shared = await client.conversations_info(channel="C0SHARED")
     assert shared["channel"]["is_ext_shared"]
     assert not (await client.conversations_info(channel=ALERTS))["channel"]["is_ext_shared"]
-    everybody = [u["id"] async for page in await client.users_list(limit=3) for u in page["members"]]
+    everybody = [
+        u["id"] async for page in await client.users_list(limit=3) for u in page["members"]
+    ]
     assert set(everybody) == {person.id for person in people.PEOPLE}
 
 
 async def test_groups_channels_and_team_can_be_listed(client):
-    assert (await client.usergroups_users_list(usergroup="S0ONCALL"))["users"] == ["U0APPROVER", "U0APPROVER2"]
+    assert (await client.usergroups_users_list(usergroup="S0ONCALL"))["users"] == [
+        "U0APPROVER",
+        "U0APPROVER2",
+    ]
     assert (await client.usergroups_list(include_users=True))["usergroups"][0]["users"]
     assert await error_of(client.usergroups_users_list(usergroup="S0NONE")) == "no_such_subteam"
     listed = await client.conversations_list()
@@ -278,13 +306,18 @@ async def test_strict_limits_answer_429_and_the_sdk_waits_as_told(slack):
     client = AsyncWebClient(token=people.BOT_TOKEN, base_url=slack.api, retry_handlers=[handler])
     for n in range(3):
         await client.chat_postMessage(channel=ALERTS, text=str(n))
-    seen = [e["status"] for e in slack.world.journal.since(0) if e.get("method") == "chat.postMessage"]
+    seen = [
+        e["status"] for e in slack.world.journal.since(0) if e.get("method") == "chat.postMessage"
+    ]
     assert seen.count(200) == 3
     assert 429 in seen
 
 
 async def test_a_rate_limit_on_demand_names_its_wait_and_hits_only_what_it_names(slack, client):
-    slack.world.faults.put("rate_limited", {"method": "chat.postMessage", "channel": ALERTS, "retry_after": 7, "times": 1})
+    slack.world.faults.put(
+        "rate_limited",
+        {"method": "chat.postMessage", "channel": ALERTS, "retry_after": 7, "times": 1},
+    )
     await client.chat_postMessage(channel="C0OPS", text="x")
     with pytest.raises(SlackApiError) as refused:
         await client.chat_postMessage(channel=ALERTS, text="x")
@@ -331,8 +364,12 @@ def test_a_tier_allows_its_calls_a_minute_and_then_asks_to_wait(tier):
         ("timeout_after_storing", 1),
     ],
 )
-async def test_a_failing_call_stored_the_message_exactly_when_the_fault_says_so(slack, fault, stored):
-    client = AsyncWebClient(token=people.BOT_TOKEN, base_url=slack.api, timeout=1, retry_handlers=[])
+async def test_a_failing_call_stored_the_message_exactly_when_the_fault_says_so(
+    slack, fault, stored
+):
+    client = AsyncWebClient(
+        token=people.BOT_TOKEN, base_url=slack.api, timeout=1, retry_handlers=[]
+    )
     slack.world.faults.put(fault, {"method": "chat.postMessage", "times": 1})
     with pytest.raises((aiohttp.ClientError, TimeoutError, SlackApiError)):
         await client.chat_postMessage(channel=ALERTS, text="x")
@@ -379,7 +416,9 @@ def test_a_fault_or_parameter_that_does_not_exist_is_refused():
 
 
 async def test_the_journal_keeps_arguments_but_no_tokens(slack, client):
-    await client.api_call("chat.postMessage", data={"token": people.BOT_TOKEN, "channel": ALERTS, "text": "x"})
+    await client.api_call(
+        "chat.postMessage", data={"token": people.BOT_TOKEN, "channel": ALERTS, "text": "x"}
+    )
     entry = slack.world.journal.since(0)[-1]
     assert entry["args"]["channel"] == ALERTS
     assert entry["status"] == 200

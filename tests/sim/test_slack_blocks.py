@@ -77,28 +77,105 @@ TABLE = {
     ),
     "option text": (lambda n: actions(select(options=[option(text=plain("x" * n))])), 75),
     "option value": (lambda n: actions(select(options=[option(value="x" * n)])), 150),
-    "option description": (lambda n: actions(select(options=[option(description=plain("x" * n))])), 75),
+    "option description": (
+        lambda n: actions(select(options=[option(description=plain("x" * n))])),
+        75,
+    ),
     "placeholder": (lambda n: actions(select(options=[option()], placeholder=plain("x" * n))), 150),
-    "overflow": (lambda n: actions({"type": "overflow", "action_id": "o", "options": [option(i) for i in range(n)]}), 5),
-    "checkboxes": (lambda n: actions({"type": "checkboxes", "action_id": "c", "options": [option(i) for i in range(n)]}), 10),
-    "radio buttons": (lambda n: actions({"type": "radio_buttons", "action_id": "r", "options": [option(i) for i in range(n)]}), 10),
+    "overflow": (
+        lambda n: actions(
+            {"type": "overflow", "action_id": "o", "options": [option(i) for i in range(n)]}
+        ),
+        5,
+    ),
+    "checkboxes": (
+        lambda n: actions(
+            {"type": "checkboxes", "action_id": "c", "options": [option(i) for i in range(n)]}
+        ),
+        10,
+    ),
+    "radio buttons": (
+        lambda n: actions(
+            {"type": "radio_buttons", "action_id": "r", "options": [option(i) for i in range(n)]}
+        ),
+        10,
+    ),
     "confirm title": (lambda n: confirm(title=plain("x" * n)), 100),
     "confirm text": (lambda n: confirm(text=mrkdwn("x" * n)), 300),
     "confirm button": (lambda n: confirm(confirm=plain("x" * n)), 30),
     "confirm deny": (lambda n: confirm(deny=plain("x" * n)), 30),
-    "image url": (lambda n: {"type": "image", "alt_text": "x", "image_url": "https://" + "x" * (n - 8)}, 3000),
+    "image url": (
+        lambda n: {"type": "image", "alt_text": "x", "image_url": "https://" + "x" * (n - 8)},
+        3000,
+    ),
     "image alt": (lambda n: {"type": "image", "alt_text": "x" * n, "image_url": "https://x"}, 2000),
-    "image title": (lambda n: {"type": "image", "alt_text": "x", "image_url": "https://x", "title": plain("x" * n)}, 2000),
-    "input label": (lambda n: {"type": "input", "label": plain("x" * n), "element": {"type": "plain_text_input"}}, 2000),
-    "input hint": (lambda n: {"type": "input", "label": plain(), "hint": plain("x" * n), "element": {"type": "plain_text_input"}}, 2000),
-    "typed length": (lambda n: {"type": "input", "label": plain(), "element": {"type": "plain_text_input", "max_length": n}}, 3000),
+    "image title": (
+        lambda n: {
+            "type": "image",
+            "alt_text": "x",
+            "image_url": "https://x",
+            "title": plain("x" * n),
+        },
+        2000,
+    ),
+    "input label": (
+        lambda n: {
+            "type": "input",
+            "label": plain("x" * n),
+            "element": {"type": "plain_text_input"},
+        },
+        2000,
+    ),
+    "input hint": (
+        lambda n: {
+            "type": "input",
+            "label": plain(),
+            "hint": plain("x" * n),
+            "element": {"type": "plain_text_input"},
+        },
+        2000,
+    ),
+    "typed length": (
+        lambda n: {
+            "type": "input",
+            "label": plain(),
+            "element": {"type": "plain_text_input", "max_length": n},
+        },
+        3000,
+    ),
     "markdown": (lambda n: {"type": "markdown", "text": "x" * n}, 12_000),
-    "video title": (lambda n: {"type": "video", "alt_text": "x", "title": plain("x" * n), "thumbnail_url": "https://x", "video_url": "https://x"}, 200),
-    "video author": (lambda n: {"type": "video", "alt_text": "x", "title": plain(), "author_name": "x" * n, "thumbnail_url": "https://x", "video_url": "https://x"}, 50),
+    "video title": (
+        lambda n: {
+            "type": "video",
+            "alt_text": "x",
+            "title": plain("x" * n),
+            "thumbnail_url": "https://x",
+            "video_url": "https://x",
+        },
+        200,
+    ),
+    "video author": (
+        lambda n: {
+            "type": "video",
+            "alt_text": "x",
+            "title": plain(),
+            "author_name": "x" * n,
+            "thumbnail_url": "https://x",
+            "video_url": "https://x",
+        },
+        50,
+    ),
     "table rows": (lambda n: table(cells(n, 1)), 100),
     "table cells": (lambda n: table(cells(1, n)), 20),
     "table settings": (lambda n: table(cells(1, 1), column_settings=[None] * n), 20),
-    "table text": (lambda n: table(cells(10, 1, "x" * (n // 10)) if n % 10 == 0 else [*cells(10, 1, "x" * (n // 10)), *cells(1, 1)]), 10_000),
+    "table text": (
+        lambda n: table(
+            cells(10, 1, "x" * (n // 10))
+            if n % 10 == 0
+            else [*cells(10, 1, "x" * (n // 10)), *cells(1, 1)]
+        ),
+        10_000,
+    ),
 }
 
 
@@ -145,19 +222,57 @@ def test_a_second_table_is_refused_by_its_own_name():
 @pytest.mark.parametrize(
     ("sent", "complaint"),
     [
-        ([{"type": "header", "text": mrkdwn()}], "unsupported type: mrkdwn [json-pointer:/blocks/0/text/type]"),
+        (
+            [{"type": "header", "text": mrkdwn()}],
+            "unsupported type: mrkdwn [json-pointer:/blocks/0/text/type]",
+        ),
         ([{"type": "section"}], "missing required field: text [json-pointer:/blocks/0]"),
-        ([section(), {"type": "nonsense"}], "unsupported type: nonsense [json-pointer:/blocks/1/type]"),
-        ([actions({"type": "image", "alt_text": "x", "image_url": "https://x"})], "unsupported type: image [json-pointer:/blocks/0/elements/0/type]"),
-        ([actions(button(style="loud"))], "must be one of: danger, primary [json-pointer:/blocks/0/elements/0/style]"),
+        (
+            [section(), {"type": "nonsense"}],
+            "unsupported type: nonsense [json-pointer:/blocks/1/type]",
+        ),
+        (
+            [actions({"type": "image", "alt_text": "x", "image_url": "https://x"})],
+            "unsupported type: image [json-pointer:/blocks/0/elements/0/type]",
+        ),
+        (
+            [actions(button(style="loud"))],
+            "must be one of: danger, primary [json-pointer:/blocks/0/elements/0/style]",
+        ),
         ([section(colour="red")], "invalid additional property: colour [json-pointer:/blocks/0]"),
-        ([section(text={"type": "mrkdwn", "text": "x", "emoji": True})], "invalid additional property: emoji [json-pointer:/blocks/0/text]"),
-        ([section(text=mrkdwn(""))], "must be more than 0 characters [json-pointer:/blocks/0/text/text]"),
-        ([section(text=mrkdwn(None))], "missing required field: text [json-pointer:/blocks/0/text]"),
-        ([section(block_id="a"), section(block_id="a")], "`block_id` a already exists [json-pointer:/blocks/1/block_id]"),
-        ([actions(button(), button())], "`action_id` a already exists [json-pointer:/blocks/0/elements/1/action_id]"),
-        ([{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "html"}]}]}], "unsupported type: html [json-pointer:/blocks/0/elements/0/elements/0/type]"),
-        ([actions(button(url="javascript:alert(1)"))], "must be a valid URL [json-pointer:/blocks/0/elements/0/url]"),
+        (
+            [section(text={"type": "mrkdwn", "text": "x", "emoji": True})],
+            "invalid additional property: emoji [json-pointer:/blocks/0/text]",
+        ),
+        (
+            [section(text=mrkdwn(""))],
+            "must be more than 0 characters [json-pointer:/blocks/0/text/text]",
+        ),
+        (
+            [section(text=mrkdwn(None))],
+            "missing required field: text [json-pointer:/blocks/0/text]",
+        ),
+        (
+            [section(block_id="a"), section(block_id="a")],
+            "`block_id` a already exists [json-pointer:/blocks/1/block_id]",
+        ),
+        (
+            [actions(button(), button())],
+            "`action_id` a already exists [json-pointer:/blocks/0/elements/1/action_id]",
+        ),
+        (
+            [
+                {
+                    "type": "rich_text",
+                    "elements": [{"type": "rich_text_section", "elements": [{"type": "html"}]}],
+                }
+            ],
+            "unsupported type: html [json-pointer:/blocks/0/elements/0/elements/0/type]",
+        ),
+        (
+            [actions(button(url="javascript:alert(1)"))],
+            "must be a valid URL [json-pointer:/blocks/0/elements/0/url]",
+        ),
         (["text"], "unsupported type:  [json-pointer:/blocks/0/type]"),
     ],
 )
@@ -200,8 +315,13 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "text", "elements", "fields", "rows", "options", "accessory", "element"]),
-            inner | st.sampled_from([*blocks.RULES, "button", "static_select", "mrkdwn", "rich_text_list"]),
+            st.sampled_from(
+                ["type", "text", "elements", "fields", "rows", "options", "accessory", "element"]
+            ),
+            inner
+            | st.sampled_from(
+                [*blocks.RULES, "button", "static_select", "mrkdwn", "rich_text_list"]
+            ),
             max_size=4,
         )
     ),

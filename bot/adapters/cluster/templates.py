@@ -65,7 +65,7 @@ def _container(value: wire.TemplateContainer) -> snapshot.ContainerSpec:
 
 
 def _is_set(variable: wire.EnvVar) -> bool:
-    return variable.value_from is not None and bytes(variable.value_from) != b"null"
+    return bytes(variable.value_from) not in (b"", b"null")
 
 
 def _sources(values: Iterable[wire.EnvFrom] | None) -> Iterable[str]:

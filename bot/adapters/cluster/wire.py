@@ -229,7 +229,7 @@ class EnvVar(Object):
 
     name: str
     value: str | None = None
-    value_from: msgspec.Raw | None = None
+    value_from: msgspec.Raw = msgspec.Raw()
 
 
 class Reference(Object):

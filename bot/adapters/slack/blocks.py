@@ -18,6 +18,8 @@ _FRAME = 120
 """Bytes of a block around its runs, with some to spare."""
 _NOTE = 220
 """Bytes kept for saying that something did not fit."""
+_LONG_LINE = 800
+"""Bytes of a line that is worth being shown in part."""
 _WORTH = 200
 """Less verbatim text than this is not worth its frame."""
 
@@ -32,7 +34,7 @@ class Rendered:
 
 def render(page: prose.Page) -> Rendered:
     """Render a page within every limit of one message; what does not fit is said not to."""
-    title = limits.clean(page.title)
+    title = limits.clean(page.title).strip() or limits.ELLIPSIS
     parts = list(page.parts)
     if len(title) > limits.HEADER:
         parts.insert(0, prose.paragraph(prose.line(prose.strong(title))))
@@ -66,7 +68,7 @@ def render(page: prose.Page) -> Rendered:
 
 def plain(page: prose.Page) -> Rendered:
     """Render with the oldest and plainest block only, for a server that refuses better ones."""
-    lines = [limits.clean(page.title)]
+    lines = [limits.clean(page.title).strip() or limits.ELLIPSIS]
     for part in page.parts:
         if isinstance(part, prose.Paragraph):
             lines.append(_plain_lines(part.lines))
@@ -94,7 +96,7 @@ def _few(
 def _header(title: str) -> Json:
     return {
         "type": "header",
-        "text": {"type": "plain_text", "text": title or limits.ELLIPSIS, "emoji": False},
+        "text": {"type": "plain_text", "text": title, "emoji": False},
     }
 
 
@@ -112,7 +114,7 @@ def _fit(lines: Sequence[prose.Line], room: int) -> tuple[list[prose.Line], int]
     for index, line in enumerate(lines):
         cost = limits.size(_runs([line])) + len("\\n")
         if cost > room:
-            part = _start(line, room)
+            part = _start(line, room) if cost > _LONG_LINE else ()
             if part:
                 kept.append(part)
             return kept, len(lines) - index
@@ -123,12 +125,13 @@ def _fit(lines: Sequence[prose.Line], room: int) -> tuple[list[prose.Line], int]
 
 def _start(line: prose.Line, room: int) -> prose.Line:
     kept: list[prose.Piece] = []
+    room -= limits.size(_element(_CUT)) + len(",")
     for piece in line:
-        room -= limits.size(_element(piece)) + 1
+        room -= limits.size(_element(piece)) + len(",")
         if room < 0:
             break
         kept.append(piece)
-    return (*kept, prose.Run(f" {limits.ELLIPSIS}")) if kept else ()
+    return (*kept, _CUT) if kept else ()
 
 
 def _tail(text: str, room: int) -> str:
@@ -155,6 +158,7 @@ def _runs(lines: Sequence[prose.Line]) -> list[Json]:
     return made
 
 
+_CUT = prose.Run(f" {limits.ELLIPSIS}")
 _NEWLINE: Json = {"type": "text", "text": "\n"}
 
 

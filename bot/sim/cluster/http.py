@@ -200,8 +200,13 @@ class ApiServer:
     async def _reopen(self) -> None:
         try:
             await self._open()
+        except OSError as failure:
+            _log.warning("cannot listen again on port %s: %s", self.port, failure)
         finally:
             self._reopening = None
+        # It may have been told to refuse again meanwhile.
+        if self.switchboard.is_on("refuse"):
+            self._close()
 
     def _distort(self, row: resources.Resource, obj: dict[str, Any]) -> dict[str, Any]:
         if not self.switchboard.is_on("bad-object"):

@@ -8,8 +8,10 @@ from aiohttp import web
 
 from bot.sim.cluster import (
     errors,
+    http_access,
     http_context,
     http_forms,
+    http_paths,
     objects,
     patches,
     resources,
@@ -178,7 +180,7 @@ async def review(call: http_context.Call) -> web.Response:
         )
         cause = ("FieldValueInvalid", message, "spec.resourceAttributes")
         raise errors.invalid("", call.row.group, "", [cause])
-    allowed = "system:authenticated" in call.identity.groups
+    allowed = call.context.authorizer(_question(call, about or {}, path or {}))
     answer = {
         "kind": call.row.kind,
         "apiVersion": call.row.api_version,
@@ -187,6 +189,24 @@ async def review(call: http_context.Call) -> web.Response:
         "status": {"allowed": allowed},
     }
     return call.answer(answer, status=201)
+
+
+def _question(call: http_context.Call, about: Object, path: Object) -> http_access.Question:
+    if path:
+        verb, where = str(path.get("verb", "")), str(path.get("path", ""))
+        return http_access.Question(call.identity, verb, where, None)
+    plural, group = str(about.get("resource", "")), str(about.get("group", ""))
+    # Also of resources that are not served: rules may name any.
+    row = resources.BY_PATH.get((group, "v1", plural)) or resources.Resource(
+        plural=plural, kind="", group=group
+    )
+    target = http_paths.Target(
+        row,
+        str(about.get("namespace", "")),
+        str(about.get("name", "")),
+        str(about.get("subresource", "")),
+    )
+    return http_access.Question(call.identity, str(about.get("verb", "")), "", target)
 
 
 class _Options:

@@ -28,10 +28,10 @@ HEAP_BASE = 9.0
 HEAP_PER_NODE = 0.05
 """MiB a cached Node object costs; measured 0.04 to 0.06 at 50 images a node."""
 
-PLATEAU = 2.5
+PLATEAU = 3.0
 """Seconds for which a list being decoded keeps the heap doubled."""
 
-DECAY = 2.0
+DECAY = 1.5
 """Seconds in which the collector then gives the second half back."""
 
 CHILD_PERIOD = 5.0

@@ -27,6 +27,9 @@ SYNC = 0.3
 CREATE = 0.7
 """Seconds it takes to set up a sandbox and create the containers."""
 
+SEEN = 0.5
+"""Seconds until the kubelet sees that a container runs; one that dies sooner was never Ready."""
+
 NOTICE = 1.0
 """Seconds after which the kubelet notices that a container has ended and acts on it."""
 
@@ -290,8 +293,7 @@ class Worker:
                 }
             }
         for container in self.containers:
-            self._launch(container, report=False)
-        self.report()
+            self._launch(container)
 
     def _again(self, container: podstatus.Container) -> None:
         """Restart a container that has ended, or try its image once more."""
@@ -309,7 +311,7 @@ class Worker:
             self.kubelet.restarted(container)
         self._launch(container)
 
-    def _launch(self, container: podstatus.Container, *, report: bool = True) -> None:
+    def _launch(self, container: podstatus.Container) -> None:
         image = container.spec["image"]
         if self._unpullable():
             self._pull_failed(container, image)
@@ -322,13 +324,19 @@ class Worker:
         self._event(container, "Started", f"Started container {container.name}")
         self.kubelet.book.begin(self.place(container))
         run = self.runs[container.name] = Run(self, container)
-        container.ready = self._healthy() and not container.spec.get("readinessProbe")
+        container.ready = False
         program = self.programs[container.name] = self.kubelet.program(self, container)
         program.start()
-        if run.alive and not container.ready:
-            self.kubelet.after(PROBE, self.probe, what=f"{self.name} probe")
-        if report:
-            self.report()
+
+        def seen() -> None:
+            if run.alive:
+                if container.spec.get("readinessProbe"):
+                    self.kubelet.after(PROBE, self.probe, what=f"{self.name} probe")
+                else:
+                    container.ready = self._healthy()
+                self.report()
+
+        self.kubelet.after(SEEN, seen, what=f"{self.name} running")
 
     def _pull_failed(self, container: podstatus.Container, image: str) -> None:
         why = (

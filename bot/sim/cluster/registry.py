@@ -187,7 +187,7 @@ class Registry:
         """
         row = self.row(resource)
         old = self.get(resource, namespace, name)
-        fresh = patches.applied(old, body, kind=kind)
+        fresh = patches.applied(old, objects.copied(body), kind=kind)
         if not isinstance(fresh, dict):
             raise errors.patch_rejected()
         if decode is not None:
@@ -243,9 +243,7 @@ class Registry:
         if dry_run:
             return deletion.answer(row, marked, gone=deletion.is_over(row, marked))
         if marked != old:
-            old = self._stored(
-                row, marked, notify=row.graceful or not deletion.is_over(row, marked)
-            )
+            old = self._stored(row, marked)
         gone = deletion.is_over(row, old)
         if gone:
             if row.plural == "namespaces":
@@ -298,12 +296,10 @@ class Registry:
             return self._removed(row, stored)
         return stored
 
-    def _stored(self, row: resources.Resource, obj: Object, *, notify: bool = True) -> Object:
-        if not notify:
-            return obj
-        self.store.put(row.plural, self._stamped(obj))
-        stored = self.store.get(row.plural, *store.key_of(obj))
-        return obj if stored is None else stored
+    def _stored(self, row: resources.Resource, obj: Object) -> Object:
+        stored = self._stamped(obj)
+        self.store.put(row.plural, stored)
+        return stored
 
     def _removed(self, row: resources.Resource, obj: Object) -> Object:
         last = self._stamped(obj)

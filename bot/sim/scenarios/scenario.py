@@ -39,7 +39,7 @@ class Scenario:
         return f"{self.memory_mib + 10 * math.ceil((nodes - 120) * 0.15 / 10)}Mi"
 
 
-ROOMY = 150
+ROOMY = 125
 
 ALL: Mapping[str, Scenario] = {
     one.name: one

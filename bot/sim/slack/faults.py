@@ -82,6 +82,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._standing: dict[str, Fault] = {}
+        # Struck for the last time, but some call may still wait because of them.
+        self._spent: dict[str, Fault] = {}
 
     def put(self, name: str, params: Mapping[str, Any]) -> Fault:
         """Bring a fault about, or replace it.
@@ -105,10 +107,16 @@ class Faults:
 
     def lift(self, name: str) -> bool:
         """End a fault, and whatever still waits because of it."""
-        fault = self._standing.pop(name, None)
-        if fault is not None:
-            fault.lifted.set()
-        return fault is not None
+        ended = [part.pop(name, None) for part in (self._standing, self._spent)]
+        for fault in ended:
+            if fault is not None:
+                fault.lifted.set()
+        return any(fault is not None for fault in ended)
+
+    def lift_all(self) -> None:
+        """End every fault."""
+        for name in {*self._standing, *self._spent}:
+            self.lift(name)
 
     def standing(self) -> tuple[Fault, ...]:
         """All faults in force."""
@@ -125,6 +133,6 @@ class Faults:
                 fault.struck += 1
                 times = fault.params.get("times")
                 if times is not None and fault.struck >= times:
-                    del self._standing[fault.name]
+                    self._spent[fault.name] = self._standing.pop(fault.name)
                 return fault
         return None

@@ -136,8 +136,7 @@ class SimulatedSlack:
         """End all connections and whatever still waits; harmless when repeated."""
         whole, self._world = self._world, None
         if whole is not None:
-            for fault in whole.faults.standing():
-                whole.faults.lift(fault.name)
+            whole.faults.lift_all()
             whole.live.close()
             await whole.events.close()
             await whole.links.close()

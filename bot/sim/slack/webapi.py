@@ -20,6 +20,8 @@ METHODS: Mapping[str, calls.Method] = {
 
 _HTML = "<!DOCTYPE html><html><head><title>Server Error</title></head><body>Oops</body></html>"
 _FOR_EVER = 3600.0
+_LOOK_SECONDS = 0.25
+"""How often a hanging call looks whether anybody still waits for it."""
 
 
 class WebApi:
@@ -78,7 +80,7 @@ class WebApi:
         channel = call.text("channel") or None
         slow = self._strike("slow", call)
         if slow is not None:
-            await _wait(slow, default=1.0)
+            await _wait(slow, request, default=1.0)
         if self._strike("dropped", call) is not None:
             return _drop(request)
         broken = self._strike("server_error", call)
@@ -111,7 +113,7 @@ class WebApi:
         hanging = self._strike("timeout_after_storing", call)
         if hanging is None:
             return None
-        await _wait(hanging, default=_FOR_EVER)
+        await _wait(hanging, request, default=_FOR_EVER)
         return _drop(request)
 
     def _strike(self, kind: str, call: calls.Call) -> faults.Fault | None:
@@ -183,11 +185,17 @@ def _token(request: web.Request, args: Mapping[str, Any]) -> str | None:
     return sent if isinstance(sent, str) and sent else None
 
 
-async def _wait(fault: faults.Fault, *, default: float) -> None:
-    """Wait as long as a fault says, or until somebody lifts it."""
-    try:
-        await asyncio.wait_for(fault.lifted.wait(), fault.number("seconds", default))
-    except TimeoutError:
+async def _wait(fault: faults.Fault, request: web.Request, *, default: float) -> None:
+    """Wait as long as a fault says, until somebody lifts it, or until the caller has gone."""
+    end = time.monotonic() + fault.number("seconds", default)
+    while request.transport is not None and not request.transport.is_closing():
+        left = end - time.monotonic()
+        if left <= 0:
+            return
+        try:
+            await asyncio.wait_for(fault.lifted.wait(), min(left, _LOOK_SECONDS))
+        except TimeoutError:
+            continue
         return
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,13 +112,3 @@ class World:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with scripted.serving(scripted.Server()) as server:
         yield World(server, scripted.write_kubeconfig(tmp_path / "kubeconfig", server.url))
-
-
-@pytest.fixture
-def unheard(world: World) -> Callable[[str], int]:
-    """How often a counter was raised, whatever its labels."""
-
-    def count(name: str) -> int:
-        return sum(n for key, n in world.telemetry.counts.items() if key[0] == name)
-
-    return count

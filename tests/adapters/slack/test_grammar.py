@@ -120,7 +120,7 @@ anything = st.text(st.characters(exclude_categories=()), max_size=400) | st.text
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(anything)
 @example("<<<@>>>|")
 @example("incident " + "9" * 5_000)
@@ -136,6 +136,7 @@ def test_no_text_is_too_strange(typed: str) -> None:
         assert 0 <= found.number < 1_000_000_000
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abcXYZ019-_.:/$^|()\\", min_size=1, max_size=12), max_size=6))
 def test_quoting_brings_every_word_back_whole(words: list[str]) -> None:
     typed = " ".join(f'"{word} {word}"' for word in words)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.adapters.store import memory, migrate, options, sql
+from bot.adapters.store import memory, migrate, options, sql, tables
 from bot.domain import finding, notice
 from bot.domain.incident import Incident, Member, State
 from bot.domain.ledger import Record
@@ -234,7 +234,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgresql(postgresql: Cluster) -> str:
-    """An upgraded PostgreSQL database, to be copied."""
+    """An upgraded PostgreSQL database, to be emptied for each test."""
     name = postgresql.create()
     migrate.upgrade(postgresql.url(name))
     return name
@@ -249,7 +249,9 @@ def sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
 
 @pytest.fixture
 def postgresql_url(postgresql: Cluster, migrated_postgresql: str) -> str:
-    return postgresql.url(postgresql.create(migrated_postgresql))
+    names = ", ".join(table.name for table in tables.metadata.sorted_tables)
+    postgresql.execute(f"TRUNCATE {names} RESTART IDENTITY", migrated_postgresql)
+    return postgresql.url(migrated_postgresql)
 
 
 Opener = Callable[..., AbstractAsyncContextManager[ports.Store]]

@@ -305,7 +305,9 @@ async def test_reading_is_cheap_with_a_long_past(sqlite_url, opened, samples):
     seen: list[str] = []
     async with opened(sqlite_url) as store:
         asked = {
-            "claim": sql.outbox.due_cards("C", now=samples.now),
+            "claim": outbox.next_due(now=samples.now, channel=None),
+            "claim of a channel": outbox.next_due(now=samples.now, channel="C"),
+            "cards": outbox.due_cards("C", now=samples.now),
             "channels": outbox.due_channels(now=samples.now),
             "depth": outbox.depth(),
             "claimed": outbox.claimed(),

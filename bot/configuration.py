@@ -1,0 +1,51 @@
+"""Settings read, shown, and obeyed by the log."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot import settings, settings_sources, settings_text
+from bot.adapters import telemetry
+
+
+def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> settings.Settings:
+    """Read the settings and begin to log as they say. Raises Misconfigured."""
+    given = settings_sources.load(file)
+    secrets = (given.slack.bot_token, given.slack.app_token, given.slack.signing_secret)
+    telemetry.configure_logging(
+        level="error" if quiet else given.log.level,
+        style=log_format or given.log.format,
+        secrets=tuple(secret.get_secret_value() for secret in secrets),
+    )
+    return given
+
+
+def shown(given: settings.Settings) -> str:
+    """Return the settings in force as YAML, secrets hidden."""
+    values = _plain(given.model_dump())
+    for key in ("bot_token", "app_token", "signing_secret"):
+        secret = getattr(given.slack, key).get_secret_value()
+        values["slack"][key] = "(set)" if secret else "(not set)"
+    values["database"]["url"] = _without_password(given)
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever settings hold
+    """Return a value as one would write it in the file."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, timedelta):
+        return settings_text.shown(value)
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+def _without_password(given: settings.Settings) -> str:
+    from bot.adapters.store import location  # with SQLAlchemy, which no other command needs
+
+    parsed = location.parse(given.database.url)
+    return parsed.url.render_as_string(hide_password=True)

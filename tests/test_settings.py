@@ -1,0 +1,181 @@
+"""Settings: precedence, and one clear sentence for whatever is wrong."""
+
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import configuration, settings_sources, settings_text
+from bot.domain import errors
+
+
+def load(file: Path | None = None):
+    return settings_sources.load(file)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "bot.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_environment_over_secret_files_over_plain_names_over_file_over_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(
+        tmp_path,
+        "slack: {bot_token: of-file, app_token: of-file, signing_secret: of-file, channel: C1}",
+    )
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "slack__app_token").write_text("of-secret\n")
+    (secrets / "SLACK_BOT_TOKEN").write_text("of-secret")
+    (secrets / "..data").mkdir()
+    monkeypatch.setenv("FLANNEL_BOT_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("SLACK_APP_TOKEN", "of-plain")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "of-plain")
+    monkeypatch.setenv("FLANNEL_BOT_SLACK__BOT_TOKEN", "of-env")
+    slack = load(file).slack
+    assert slack.bot_token.get_secret_value() == "of-env"
+    assert slack.app_token.get_secret_value() == "of-secret"
+    assert slack.signing_secret.get_secret_value() == "of-plain"
+    assert slack.channel == "C1"
+    assert slack.api_url == "https://slack.com/api/"
+
+
+def test_a_section_partly_in_the_environment_keeps_the_rest_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "checks: {pod_grace: 7m, node_grace: 9}")
+    monkeypatch.setenv("FLANNEL_BOT_CHECKS__NODE_GRACE", "1h30m")
+    checks = load(file).checks
+    assert checks.pod_grace == timedelta(minutes=7)
+    assert checks.node_grace == timedelta(hours=1, minutes=30)
+
+
+def test_clusters_come_as_json_or_one_variable_for_each_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLANNEL_BOT_CLUSTERS", '[{"name": "a", "kubeconfig": "/k"}]')
+    assert [one.name for one in load().clusters] == ["a"]
+    monkeypatch.delenv("FLANNEL_BOT_CLUSTERS")
+    monkeypatch.setenv("FLANNEL_BOT_CLUSTERS__0__NAME", "b")
+    monkeypatch.setenv("FLANNEL_BOT_CLUSTERS__1__NAME", "c")
+    monkeypatch.setenv("FLANNEL_BOT_CLUSTERS__1__CHANNEL", "C9")
+    assert [(one.name, one.channel) for one in load().clusters] == [("b", ""), ("c", "C9")]
+
+
+WRONG_VARIABLES = [
+    (
+        "FLANNEL_BOT_SLAK__CHANNEL",
+        "C1",
+        "FLANNEL_BOT_SLAK__CHANNEL: there is no setting slak; did you mean slack?",
+    ),
+    ("FLANNEL_BOT_SLACK__CHANEL", "C1", "slack.chanel; did you mean channel?"),
+    ("FLANNEL_BOT_HTTP__PORT", "x", "http.port: Input should be a valid integer"),
+    ("FLANNEL_BOT_HTTP__PORT", "70000", "(from FLANNEL_BOT_HTTP__PORT)"),
+    ("FLANNEL_BOT_SLACK__API_URL", "slack", "slack.api_url: 'slack' is no http or https URL"),
+    ("FLANNEL_BOT_CHECKS__POD_GRACE", "5 parsecs", "checks.pod_grace: '5 parsecs' is no duration"),
+    ("FLANNEL_BOT_CHECKS__POD_GRACE", "-1", "between 0 and a year"),
+    ("FLANNEL_BOT_SCHEDULE__CYCLE", "61 * * * *", "is no cron expression"),
+    ("FLANNEL_BOT_SCHEDULE__CYCLE", "0", "without pause"),
+    (
+        "FLANNEL_BOT_SCHEDULE__TIMEZONE",
+        "Mars/Base",
+        "schedule.timezone: 'Mars/Base' is no time zone",
+    ),
+    ("FLANNEL_BOT_CLUSTERS", "[{", "clusters: the value of FLANNEL_BOT_CLUSTERS is no JSON"),
+    ("FLANNEL_BOT_CLUSTERS", '[{"name":"a"},{"name":"a"}]', "two clusters are named 'a'"),
+    ("FLANNEL_BOT_CLUSTERS", '[{"name":"a b"}]', "clusters.0.name"),
+    ("FLANNEL_BOT_REMEDIATION__ENABLED", "true", "this version only observes"),
+    ("FLANNEL_BOT_SECRETS_DIR", "/does/not/exist", "FLANNEL_BOT_SECRETS_DIR: the directory"),
+    (
+        "FLANNEL_BOT_CONFIG",
+        "/does/not/exist.yaml",
+        "the configuration file /does/not/exist.yaml does not exist",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), WRONG_VARIABLES)
+def test_a_wrong_variable_is_one_sentence_that_names_it(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(errors.Misconfigured) as caught:
+        load()
+    assert told in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+WRONG_FILES = [
+    (
+        "slack: {chanel: C1}",
+        "slack.chanel: there is no setting of that name; did you mean channel?",
+    ),
+    ("slak: {}", "slak: there is no setting of that name; did you mean slack?"),
+    ("slack: [1", "is no YAML"),
+    ("- a\n- b", "must hold sections"),
+    ("slack: 3", "slack:"),
+    ("clusters: [{name: a, kubeconfg: x}]", "clusters.0.kubeconfg: there is no setting"),
+    ("http: {port: 0.5}", "http.port"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG_FILES)
+def test_a_wrong_file_is_told_with_its_key_and_its_name(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(errors.Misconfigured) as caught:
+        load(file)
+    assert told in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    file = written(tmp_path, "slack: {chanel: C1}\nhttp: {port: x}\nlog: {level: loud}")
+    with pytest.raises(errors.Misconfigured) as caught:
+        load(file)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "slack.chanel",
+        "http.port",
+        "log.level",
+    ]
+
+
+def test_a_wrong_value_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-canary-secret")
+    monkeypatch.setenv("FLANNEL_BOT_SLACK", '{"bot_token": ["xoxb-canary-secret"]}')
+    with pytest.raises(errors.Misconfigured) as caught:
+        load()
+    assert "canary" not in str(caught.value)
+
+
+def test_showing_the_settings_hides_every_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-canary-secret")
+    monkeypatch.setenv(
+        "FLANNEL_BOT_DATABASE__URL", "postgresql+asyncpg://bot:canary-secret@db/flannel"
+    )
+    text = configuration.shown(load())
+    assert "canary" not in text
+    assert "bot_token: (set)" in text
+    assert "app_token: (not set)" in text
+
+
+@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=300)))
+def test_a_duration_survives_being_shown(value: timedelta) -> None:
+    value = timedelta(seconds=round(value.total_seconds(), 1))
+    again = settings_text.duration(settings_text.shown(value))
+    assert isinstance(again, timedelta)
+    assert abs((again - value).total_seconds()) <= max(1e-6, value.total_seconds() * 1e-9)
+
+
+@given(st.text(max_size=40))
+def test_no_text_for_a_duration_or_trigger_does_anything_but_work_or_be_told(text: str) -> None:
+    for read in (settings_text.duration, settings_text.trigger):
+        with contextlib.suppress(ValueError):
+            read(text)
