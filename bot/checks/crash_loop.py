@@ -76,15 +76,15 @@ def _restarts(told: story.Story, loop: story.Loop) -> int:
 
 
 def _exit(told: story.Story) -> str:
-    death = told.last_death
-    if death is None:
+    last = told.last_death
+    if last is None:
         return ""
-    return f", last exit code {death.exit_code} ({death.reason or 'no reason'})"
+    return f", last exit code {last.exit_code} ({last.reason or 'no reason'})"
 
 
 def _newest(told: story.Story) -> datetime | None:
-    death = told.last_death
-    return None if death is None else death.finished_at or death.noticed_at
+    last = told.last_death
+    return None if last is None else last.finished_at or last.noticed_at
 
 
 def _evidence(record: Record, told: story.Story, loop: story.Loop, *, alone: bool) -> Iterator[str]:

@@ -62,6 +62,7 @@ def _unexplained(
     told = [one for one in pods if not _available(one) and _told(one, context)]
     unscheduled = sum(1 for one in told if not one.node)
     explained = {one.node for one in told if one.node}
+    explained.update(one.node for one in pods if one.node in context.nodes_down)
     explained.update(name for name in progress.missing if name in context.nodes_down)
     bare = {name: since for name, since in progress.missing.items() if name not in explained}
     if (daemonset.namespace, daemonset.name) in {
@@ -70,11 +71,14 @@ def _unexplained(
         # Ready nodes without a flannel pod are `flannel_missing`'s, at once or after its grace.
         explained.update(bare)
         bare = {}
-    rest = daemonset.desired - daemonset.available - len(explained) - unscheduled - len(bare)
-    if not shortage.settled(pods, context, context.limits.daemonset_grace):
-        rest = 0
+    # A pod that waits to be scheduled is meant for one of the bare nodes, unknown which.
+    rest = daemonset.desired - daemonset.available - len(explained) - max(unscheduled, len(bare))
     grace = context.limits.daemonset_grace
+    if not shortage.settled(pods, context, grace):
+        rest = 0
     lasting = sorted(name for name, since in bare.items() if context.remembered(since, grace))
+    if len(bare) <= unscheduled:
+        lasting = []
     return _Shortage(lacking=max(0, rest) + len(lasting), bare=tuple(lasting))
 
 
@@ -126,7 +130,7 @@ def _evidence(
         f"desiredNumberScheduled={daemonset.desired} currentNumberScheduled={daemonset.current} "
         f"numberReady={daemonset.ready} numberAvailable={daemonset.available}"
     )
-    yield f"{units.count(lack.lacking, 'pod')} of them for no reason told elsewhere"
+    yield f"{units.count(lack.lacking, 'pod')} lacking for no reason told elsewhere"
     if lack.bare:
         yield f"no pod on {units.listing(list(lack.bare))}"
     if progress.short_since is not None:

@@ -6,32 +6,32 @@ from cycle to cycle.
 
 from collections.abc import Iterator
 
-from bot.domain import story, units
+from bot.domain import death, story, units
 
 _CLARIFIED = {
-    story.Verdict.STALE_LABEL: (
+    death.Verdict.STALE_LABEL: (
         "the label OOMKilled does not fit exit code {code}: runtimes repeat it from an earlier "
         "kill, so this end is not called an OOM kill"
     ),
-    story.Verdict.KILLED: (
+    death.Verdict.KILLED: (
         "exit code 137 with reason {reason}: ended by SIGKILL, cause unknown (a missed OOM kill, "
         "a failed liveness probe or a stop that took too long); not called an OOM kill"
     ),
 }
 
 
-def fields(death: story.Death) -> str:
+def fields(end: death.Death) -> str:
     """Write a termination as its fields stand in the pod's status."""
     return (
-        f"{death.where}.terminated.reason={death.reason or 'none'} exitCode={death.exit_code} "
-        f"finishedAt={units.stamp(death.finished_at)}"
+        f"{end.where}.terminated.reason={end.reason or 'none'} exitCode={end.exit_code} "
+        f"finishedAt={units.stamp(end.finished_at)}"
     )
 
 
-def clarified(death: story.Death) -> str:
+def clarified(end: death.Death) -> str:
     """Return what a misleading termination really proves, or nothing where it is plain."""
-    text = _CLARIFIED.get(death.verdict, "")
-    return text.format(code=death.exit_code, reason=death.reason or "none")
+    text = _CLARIFIED.get(end.verdict, "")
+    return text.format(code=end.exit_code, reason=end.reason or "none")
 
 
 def counted(told: story.Story, *, restarts: int, observed: str, unseen: int) -> Iterator[str]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 
 from bot.checks import deaths, remedies
 from bot.checks.context import Context
-from bot.domain import story, target, units
+from bot.domain import death, story, target, units
 from bot.domain.finding import Finding, Severity
 from bot.domain.ledger import Record
 from bot.flannel import discovery
@@ -107,7 +107,7 @@ def _evidence(
 ) -> Iterator[str]:
     if not alone:
         yield f"container {record.container} of pod uid {record.uid}:"
-    newest = [one for one in told.deaths if one.verdict is story.Verdict.OOM]
+    newest = [one for one in told.deaths if one.verdict is death.Verdict.OOM]
     if newest:
         yield deaths.fields(newest[-1])
     yield from deaths.counted(
@@ -116,7 +116,7 @@ def _evidence(
         observed=_observed(kills, told.observed - kills.deaths_before),
         unseen=told.unseen - kills.unseen_before,
     )
-    if told.last_death is not None and told.last_death.verdict is not story.Verdict.OOM:
+    if told.last_death is not None and told.last_death.verdict is not death.Verdict.OOM:
         yield f"ended since by another cause: {deaths.fields(told.last_death)}"
         if deaths.clarified(told.last_death):
             yield deaths.clarified(told.last_death)

@@ -1,6 +1,6 @@
 """What to do next, in a sentence or two, as specific as flannel's own flags allow."""
 
-from bot.domain import story, target, units
+from bot.domain import death, story, target, units
 from bot.flannel import discovery, veth
 
 _LEAST = 256 * 2**20
@@ -48,8 +48,8 @@ def end_loop(
     whose: target.Target, container: str, told: story.Story, flannel: discovery.Flannel | None
 ) -> str:
     """Return what to do about a crash loop."""
-    death = told.last_death
-    if death is not None and death.verdict is story.Verdict.OOM:
+    last = told.last_death
+    if last is not None and last.verdict is death.Verdict.OOM:
         return more_memory(whose, container, told, flannel)
     if flannel is None:
         return f"Read the last log lines of container {container}: its exit says why."

@@ -46,6 +46,9 @@ class Container:
     last_state: ContainerState | None
     init: bool = False
     memory_limit: int | None = None
+    trail: tuple[ContainerState, ...] = ()
+    """Ends of earlier runs that the status no longer tells, oldest first, as `bot.domain.trail`
+    carries them over from one status to the next."""
 
 
 @dataclass(frozen=True, slots=True)

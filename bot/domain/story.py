@@ -5,14 +5,14 @@ A pod's status shows at most the two newest deaths, and only until the next one 
 the count is what was never seen: a lower bound, "at least so many more".
 """
 
-import enum
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain import snapshot
+from bot.domain import death, snapshot, trail
 
-_REMEMBERED = 6
-"""Deaths kept of each container: a status shows two, the rest is history for a person."""
+_REMEMBERED = trail.KEPT + 2
+"""Deaths kept of each container: what a status and its trail show at most, or one of those would
+be taken for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,53 +38,6 @@ class Policy:
 
     lookback: timedelta = timedelta(hours=1)
     """At first sight of a namespace, kills older than this are history and no news."""
-
-
-class Verdict(enum.StrEnum):
-    """What a termination was, as far as its fields prove it."""
-
-    OOM = "oom"
-    """reason OOMKilled and exit code 137: certain."""
-    STALE_LABEL = "stale_label"
-    """reason OOMKilled with another exit code.
-
-    Runtimes label by the container's cumulative count of OOM kills, so an earlier kill of a child
-    process marks a later, ordinary end (kubernetes/kubernetes#140718). Not an OOM kill.
-    """
-    KILLED = "killed"
-    """exit code 137 with another reason: SIGKILL, cause unknown. A runtime may have missed an OOM
-    (containerd #8180, CRI-O #6580), a liveness probe failed, a grace period ended."""
-    EXITED = "exited"
-    """Anything else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """One termination of a container's process. `number` is its ordinal by the restart count."""
-
-    number: int
-    noticed_at: datetime
-    reason: str = ""
-    exit_code: int | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    container_id: str = ""
-    where: str = "lastState"
-
-    @property
-    def verdict(self) -> Verdict:
-        """What it was, as far as its fields prove it."""
-        if self.reason == "OOMKilled":
-            return Verdict.OOM if self.exit_code == 137 else Verdict.STALE_LABEL
-        return Verdict.KILLED if self.exit_code == 137 else Verdict.EXITED
-
-    def same(self, other: "Death") -> bool:
-        """Whether both tell of one death: by container id, else by time, else by ordinal."""
-        if self.container_id and other.container_id:
-            return self.container_id == other.container_id
-        if self.finished_at and other.finished_at:
-            return (self.finished_at, self.exit_code) == (other.finished_at, other.exit_code)
-        return self.number == other.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +98,7 @@ class Story:
     unseen: int = 0
     unseen_noticed_at: datetime | None = None
     blind_from: datetime | None = None
-    deaths: tuple[Death, ...] = ()
+    deaths: tuple[death.Death, ...] = ()
     kills: Kills | None = None
     loop: Loop | None = None
     samples: tuple[Sample, ...] = ()
@@ -155,7 +108,7 @@ class Story:
     memory_limit: int | None = None
 
     @property
-    def last_death(self) -> Death | None:
+    def last_death(self) -> death.Death | None:
         """The newest death known."""
         return self.deaths[-1] if self.deaths else None
 
@@ -182,15 +135,15 @@ def worth_telling(container: snapshot.Container) -> bool:
         return False
     if state.phase is snapshot.Phase.TERMINATED:
         return state.exit_code != 0
-    return _terminated(container.last_state)
+    return death.terminated(container.last_state)
 
 
 def advance(
     story: Story | None, container: snapshot.Container, sight: Sight, *, policy: Policy
 ) -> Story:
     """Return the story after one more look. The same look twice changes nothing."""
-    dead = _dead(container)
-    visible = _visible(container, sight.at)
+    dead = death.pending(container)
+    visible = death.visible(container, sight.at)
     first = story is None
     if story is None:
         story = _begin(container, visible, sight, dead=dead)
@@ -246,7 +199,7 @@ def settle(story: Story, container: snapshot.Container, sight: Sight, *, policy:
 
 
 def _begin(
-    container: snapshot.Container, visible: tuple[Death, ...], sight: Sight, *, dead: bool
+    container: snapshot.Container, visible: tuple[death.Death, ...], sight: Sight, *, dead: bool
 ) -> Story:
     if sight.before is not None:
         # Watched before and never noted: its count was zero, and every restart since is new.
@@ -277,7 +230,7 @@ def _count_unseen(before: Story, story: Story, sight: Sight, *, dead: bool) -> S
     unseen = min(max(before.unseen, least), most)
     if unseen > before.unseen:
         return replace(story, unseen=unseen, unseen_noticed_at=sight.at, blind_from=sight.before)
-    return replace(story, unseen=unseen)
+    return story if unseen == story.unseen else replace(story, unseen=unseen)
 
 
 def _rebase(kills: Kills | None, restarts: int) -> Kills | None:
@@ -287,9 +240,9 @@ def _rebase(kills: Kills | None, restarts: int) -> Kills | None:
 
 
 def _count_kills(
-    before: Story, story: Story, news: tuple[Death, ...], sight: Sight, *, policy: Policy
+    before: Story, story: Story, news: tuple[death.Death, ...], sight: Sight, *, policy: Policy
 ) -> Story:
-    certain = [one for one in news if one.verdict is Verdict.OOM]
+    certain = [one for one in news if one.verdict is death.Verdict.OOM]
     if not certain:
         return story
     moments = [one.finished_at or sight.at for one in certain]
@@ -345,7 +298,7 @@ def _lowest(story: Story, container: snapshot.Container, since: datetime) -> int
     lowest = min((one.restarts for one in story.samples if one.at >= since), default=story.restarts)
     # Every death in that time was followed by a restart, but for the one that awaits it.
     ends = [one for one in story.deaths if one.finished_at and one.finished_at >= since]
-    lowest = min(lowest, story.restarts - len(ends) + (1 if _dead(container) else 0))
+    lowest = min(lowest, story.restarts - len(ends) + (1 if death.pending(container) else 0))
     # The life that runs now and the one before it are two restarts, if neither is the first;
     # both carry the time they began. This needs no memory, so it serves a first look.
     if story.restarts >= 2 and _began_within(container, since):
@@ -382,51 +335,8 @@ def _backing_off(container: snapshot.Container) -> bool:
     )
 
 
-def _dead(container: snapshot.Container) -> bool:
-    """Whether the container has died and was not restarted yet."""
-    state = container.state
-    if state is None:
-        return False
-    if state.phase is snapshot.Phase.WAITING:
-        return _terminated(container.last_state)
-    return state.phase is snapshot.Phase.TERMINATED
-
-
-def _terminated(state: snapshot.ContainerState | None) -> bool:
-    return state is not None and state.phase is snapshot.Phase.TERMINATED
-
-
-def _visible(container: snapshot.Container, now: datetime) -> tuple[Death, ...]:
-    """The deaths that the status shows, oldest first."""
-    count = container.restart_count
-    waiting = container.state is not None and container.state.phase is snapshot.Phase.WAITING
-    found = []
-    if container.last_state is not None and _terminated(container.last_state):
-        number = count + 1 if waiting else count
-        found.append(_death(container.last_state, number, "lastState", now))
-    if container.state is not None and _terminated(container.state):
-        death = _death(container.state, count + 1, "state", now)
-        # Some runtimes repeat the same death in both places while they restart a container.
-        found = [one for one in found if not one.same(death)]
-        found.append(death)
-    return tuple(found)
-
-
-def _death(state: snapshot.ContainerState, number: int, where: str, now: datetime) -> Death:
-    return Death(
-        number=number,
-        noticed_at=now,
-        reason=state.reason,
-        exit_code=state.exit_code,
-        started_at=state.started_at,
-        finished_at=state.finished_at,
-        container_id=state.container_id,
-        where=where,
-    )
-
-
-def _recent(death: Death, since: datetime) -> bool:
-    return death.finished_at is None or death.finished_at >= since
+def _recent(one: death.Death, since: datetime) -> bool:
+    return one.finished_at is None or one.finished_at >= since
 
 
 def _backoff(container: snapshot.Container, *, most: timedelta) -> float:

@@ -105,7 +105,12 @@ def test_a_completed_container_that_is_restarted_again_and_again_is_one() -> Non
 def test_a_flapping_pod_is_one_lasting_finding() -> None:
     looks = [crash(1, 0), crash(2, 3)]
     for minutes in range(4, 12):
-        looks.append(replace(look(looks[-1].pods["kube-system", "kube-flannel-ds-amd64-a"].containers[0]), taken_at=at(minutes)))
+        looks.append(
+            replace(
+                look(looks[-1].pods["kube-system", "kube-flannel-ds-amd64-a"].containers[0]),
+                taken_at=at(minutes),
+            )
+        )
         assert len(judge("crash_loop", *looks, start=quiet_before(looks[0]))) == 1, minutes
     looks.append(crash(3, 12))
     looks.append(replace(crash(3, 12), taken_at=at(21)))
@@ -154,7 +159,9 @@ def test_what_cannot_be_seen_is_not_judged(gap: Gap) -> None:
 
 def test_a_pod_being_deleted_or_gone_loops_no_more() -> None:
     looks = [crash(1, 0), crash(2, 3)]
-    ending = look(container(restarts=2, state=running(at(3)), last=ended()), 4, deleting_since=at(4))
+    ending = look(
+        container(restarts=2, state=running(at(3)), last=ended()), 4, deleting_since=at(4)
+    )
     for last in (ending, world(node(), taken=at(4))):
         assert not judge("crash_loop", *looks, last, start=quiet_before(looks[0]))
 
@@ -191,7 +198,9 @@ def test_an_init_container_that_loops_is_told_and_over_once_it_completed() -> No
     failing = container("install-cni", init=True, restarts=4, state=state, last=ended())
     seen = look(failing)
     assert judge("crash_loop", seen)
-    done = container("install-cni", init=True, restarts=5, state=ended("Completed", 0), last=ended())
+    done = container(
+        "install-cni", init=True, restarts=5, state=ended("Completed", 0), last=ended()
+    )
     assert not judge("crash_loop", seen, look(done, 1))
 
 

@@ -105,7 +105,7 @@ def test_what_is_not_certain_is_not_told(one: Container) -> None:
         container(state=waiting("CrashLoopBackOff"), last=oom()),
         container(restarts=1, last=oom()),
         container("install-cni", init=True, state=oom()),
-        container(restarts=1, state=ended("Error", 1, id="b"), last=oom(id="a")),
+        container(restarts=1, state=ended("Error", 1, cid="b"), last=oom(cid="a")),
         container(restarts=1, last=oom(finished=None)),
     ],
 )
@@ -209,7 +209,7 @@ def test_a_static_pod_and_its_replacement_are_one_finding() -> None:
     def etcd(uid: str, minutes: float) -> Snapshot:
         one = pod(
             "etcd-n1",
-            container("etcd", restarts=1, last=oom(at(minutes), id=uid)),
+            container("etcd", restarts=1, last=oom(at(minutes), cid=uid)),
             owner=Owner("Node", "n1", "u"),
             mirror=True,
             uid=uid,

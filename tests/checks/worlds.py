@@ -36,8 +36,8 @@ def at(minutes: float) -> datetime:
     return NOW + timedelta(minutes=minutes)
 
 
-def running(since: datetime = LONG_AGO, id: str = "") -> ContainerState:
-    return ContainerState(Phase.RUNNING, started_at=since, container_id=id)
+def running(since: datetime = LONG_AGO, cid: str = "") -> ContainerState:
+    return ContainerState(Phase.RUNNING, started_at=since, container_id=cid)
 
 
 def waiting(reason: str, message: str = "") -> ContainerState:
@@ -50,7 +50,7 @@ def ended(
     *,
     finished: datetime | None = NOW,
     started: datetime | None = None,
-    id: str = "",
+    cid: str = "",
 ) -> ContainerState:
     return ContainerState(
         Phase.TERMINATED,
@@ -58,7 +58,7 @@ def ended(
         exit_code=code,
         started_at=started,
         finished_at=finished,
-        container_id=id,
+        container_id=cid,
     )
 
 

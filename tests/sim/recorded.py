@@ -260,9 +260,9 @@ class Comparison:
                 self.found.append((f"{path}.{key}", value, "absent"))
             else:
                 self.compare(f"{path}.{key}", value, actual[key])
-        for key in actual:
+        for key, value in actual.items():
             if key not in expected:
-                self.found.append((f"{path}.{key}", "absent", actual[key]))
+                self.found.append((f"{path}.{key}", "absent", value))
 
     def _lists(self, path: str, expected: list[Any], actual: list[Any]) -> None:
         left = list(range(len(actual)))

@@ -68,7 +68,7 @@ async def test_a_strict_client_accepts_the_certificates() -> None:
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     async with api.serving() as server:
         for host in ("127.0.0.1", "localhost"):
-            reader, writer = await asyncio.open_connection(
+            _, writer = await asyncio.open_connection(
                 host, server.server.port, ssl=context, family=socket.AF_INET
             )
             writer.close()
@@ -130,6 +130,7 @@ async def test_a_part_of_the_server_that_breaks_is_a_500_and_told_in_the_log(
     monkeypatch, caplog
 ) -> None:
     async with api.serving() as server:
+
         def broken(*_: object) -> None:
             raise RuntimeError("broken")
 

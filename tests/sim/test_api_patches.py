@@ -45,7 +45,7 @@ def test_merging_into_nothing_is_the_patch_without_its_nulls(patch) -> None:
 
 @given(_OBJECT, _JSON)
 def test_what_a_json_patch_adds_it_finds_and_can_remove(document, value) -> None:
-    pointer = "/new~0key~1of/x".rsplit("/", 1)[0]
+    pointer = "/new~0key~1of"
     added = patches.json_patched(document, [{"op": "add", "path": pointer, "value": value}])
     assert added["new~key/of"] == value
     test = {"op": "test", "path": pointer, "value": value}
@@ -208,7 +208,7 @@ def test_a_quantity_is_written_one_way(given, canonical) -> None:
 
 @pytest.mark.parametrize("text", ["", "Mi", "100Mx", "1.2.3", "1 Gi", "ten", "1KI"])
 def test_what_is_no_quantity_is_refused(text) -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r"^"):
         quantities.canonical(text)
 
 

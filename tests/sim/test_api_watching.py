@@ -17,6 +17,11 @@ def _map(name: str, **labels: str) -> dict:
     return {"metadata": {"name": name, "labels": labels}}
 
 
+async def _read_all(response: aiohttp.ClientResponse) -> None:
+    while await response.content.readany():
+        pass
+
+
 def _names(events: list[dict]) -> list[tuple[str, str]]:
     return [(event["type"], event["object"]["metadata"]["name"]) for event in events]
 
@@ -101,18 +106,18 @@ async def test_bookmarks_come_on_their_interval_and_carry_the_newest_revision() 
 
 
 async def test_a_watch_of_all_namespaces_and_of_one() -> None:
-    async with api.serving() as server:
-        async with (
-            server.watch("/api/v1/configmaps") as everywhere,
-            server.watch(MAPS) as here,
-        ):
-            server.registry.create("configmaps", "kube-system", _map("there"))
-            server.registry.create("configmaps", "default", _map("here"))
-            assert _names([await everywhere.next(), await everywhere.next()]) == [
-                ("ADDED", "there"),
-                ("ADDED", "here"),
-            ]
-            assert _names([await here.next()]) == [("ADDED", "here")]
+    async with (
+        api.serving() as server,
+        server.watch("/api/v1/configmaps") as everywhere,
+        server.watch(MAPS) as here,
+    ):
+        server.registry.create("configmaps", "kube-system", _map("there"))
+        server.registry.create("configmaps", "default", _map("here"))
+        assert _names([await everywhere.next(), await everywhere.next()]) == [
+            ("ADDED", "there"),
+            ("ADDED", "here"),
+        ]
+        assert _names([await here.next()]) == [("ADDED", "here")]
 
 
 async def test_a_change_is_encoded_once_however_many_watch_it(monkeypatch) -> None:
@@ -121,7 +126,9 @@ async def test_a_change_is_encoded_once_however_many_watch_it(monkeypatch) -> No
     async with api.serving() as server:
         watches = [server.request("GET", MAPS, watch="true") for _ in range(20)]
         responses = [await watch for watch in watches]
-        monkeypatch.setattr(http_forms, "encode", lambda value: encoded.append(value) or real(value))
+        monkeypatch.setattr(
+            http_forms, "encode", lambda value: encoded.append(value) or real(value)
+        )
         server.registry.create("configmaps", "default", _map("a"))
         for response in responses:
             assert b'"ADDED"' in await api.Watch(response).line()
@@ -132,24 +139,26 @@ async def test_a_change_is_encoded_once_however_many_watch_it(monkeypatch) -> No
 
 async def test_who_does_not_read_loses_the_watch_and_nobody_else_does() -> None:
     options = dataclasses.replace(api.FAST, watch_queue=50)
-    async with api.serving(options=options) as server:
-        async with server.watch(MAPS) as reader, server.request("GET", MAPS, watch="true") as idle:
-            big = "x" * 100_000
+    async with (
+        api.serving(options=options) as server,
+        server.watch(MAPS) as reader,
+        server.request("GET", MAPS, watch="true") as idle,
+    ):
+        big = "x" * 100_000
 
-            async def read() -> int:
-                return len([await reader.next() for _ in range(400)])
+        async def read() -> int:
+            return len([await reader.next() for _ in range(400)])
 
-            reading = asyncio.create_task(read())
-            for number in range(400):
-                server.registry.create(
-                    "configmaps", "default", _map(f"m{number:03}") | {"data": {"big": big}}
-                )
-                await asyncio.sleep(0.001)
-            assert await reading == 400
-            await api.until(lambda: server.server.watching == 1)
-            with pytest.raises(aiohttp.ClientError):
-                while await idle.content.readany():
-                    pass
+        reading = asyncio.create_task(read())
+        for number in range(400):
+            server.registry.create(
+                "configmaps", "default", _map(f"m{number:03}") | {"data": {"big": big}}
+            )
+            await asyncio.sleep(0.001)
+        assert await reading == 400
+        await api.until(lambda: server.server.watching == 1)
+        with pytest.raises(aiohttp.ClientError):
+            await _read_all(idle)
 
 
 async def test_a_client_that_goes_away_is_forgotten() -> None:
@@ -161,11 +170,10 @@ async def test_a_client_that_goes_away_is_forgotten() -> None:
 
 
 async def test_stopping_the_server_ends_its_watches_cleanly() -> None:
-    async with api.serving() as server:
-        async with server.watch(MAPS) as watch:
-            stopping = asyncio.create_task(server.server.stop())
-            assert await watch.rest() == []
-            await stopping
+    async with api.serving() as server, server.watch(MAPS) as watch:
+        stopping = asyncio.create_task(server.server.stop())
+        assert await watch.rest() == []
+        await stopping
 
 
 async def test_a_table_watch_names_its_columns_once() -> None:
@@ -173,7 +181,11 @@ async def test_a_table_watch_names_its_columns_once() -> None:
         server.registry.create("configmaps", "default", _map("a"))
         async with server.watch(MAPS, headers={"Accept": api.TABLE}) as watch:
             first = (await watch.next())["object"]
-            assert [column["name"] for column in first["columnDefinitions"]] == ["Name", "Data", "Age"]
+            assert [column["name"] for column in first["columnDefinitions"]] == [
+                "Name",
+                "Data",
+                "Age",
+            ]
             server.registry.patch("configmaps", "default", "a", {"data": {"k": "v"}}, kind="merge")
             later = (await watch.next())["object"]
             assert later["columnDefinitions"] is None

@@ -46,7 +46,10 @@ async def test_a_deleted_pod_waits_for_its_kubelet() -> None:
         # The kubelet's last word.
         server.registry.delete("pods", "default", "p", grace_seconds=0)
         changes = server.store.history("pods", begin)
-        assert [(change.type, change.object["metadata"]["deletionGracePeriodSeconds"]) for change in changes] == [
+        assert [
+            (change.type, change.object["metadata"]["deletionGracePeriodSeconds"])
+            for change in changes
+        ] == [
             ("MODIFIED", 7),
             ("MODIFIED", 0),
             ("DELETED", 0),
@@ -203,7 +206,9 @@ async def test_unknown_fields_are_dropped_warned_of_or_refused() -> None:
 async def test_a_body_that_is_wrong_is_refused_and_nothing_is_stored(path, body, code) -> None:
     async with api.serving() as server:
         begin = server.store.revision
-        status, refusal = await server.ask("POST", path, body, headers={"Content-Type": "application/json"})
+        status, refusal = await server.ask(
+            "POST", path, body, headers={"Content-Type": "application/json"}
+        )
         assert (status, refusal["kind"], refusal["code"]) == (code, "Status", code)
         assert server.store.revision == begin
 
@@ -219,6 +224,8 @@ async def test_a_pod_is_bound_once_and_takes_its_node_s_zone() -> None:
             "metadata": {"name": "p"},
             "target": {"kind": "Node", "name": "n1"},
         }
+        nowhere = binding | {"target": {"kind": "Node"}}
+        assert (await server.ask("POST", f"{PODS}/p/binding", nowhere))[0] == 422
         code, _ = await server.ask("POST", f"{PODS}/p/binding", binding)
         assert code == 201
         bound = server.registry.get("pods", "default", "p")

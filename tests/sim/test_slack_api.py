@@ -58,9 +58,11 @@ async def test_every_form_of_arguments_is_understood(slack):
         assert body["ok"], body
         assert body["message"]["blocks"][0]["text"]["text"] == "hi"
         assert body["message"]["metadata"]["event_payload"] == {"k": 1}
-    async with aiohttp.ClientSession() as session:
-        async with session.post(url, data=form | {"token": people.BOT_TOKEN}) as answer:
-            assert (await answer.json())["ok"]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=form | {"token": people.BOT_TOKEN}) as answer,
+    ):
+        assert (await answer.json())["ok"]
 
 
 async def test_stamps_are_the_true_time_unique_and_increasing(client):
@@ -85,10 +87,12 @@ async def test_stamps_are_the_true_time_unique_and_increasing(client):
 )
 async def test_a_wrong_token_or_method_is_answered_by_name(slack, token, method, expected):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with aiohttp.ClientSession() as session:
-        async with session.post(slack.api + method, headers=headers) as answer:
-            assert answer.status == 200
-            assert (await answer.json())["error"] == expected
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(slack.api + method, headers=headers) as answer,
+    ):
+        assert answer.status == 200
+        assert (await answer.json())["error"] == expected
 
 
 async def test_a_scope_taken_away_is_named_as_needed(slack, client):
@@ -278,9 +282,11 @@ async def test_groups_channels_and_team_can_be_listed(client):
 async def test_a_permalink_leads_into_the_page(slack, client):
     posted = await client.chat_postMessage(channel=ALERTS, text="x")
     link = (await client.chat_getPermalink(channel=ALERTS, message_ts=posted["ts"]))["permalink"]
-    async with aiohttp.ClientSession() as session:
-        async with session.get(link, allow_redirects=False) as answer:
-            assert answer.headers["Location"] == f"/#{ALERTS}/{posted['ts']}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(link, allow_redirects=False) as answer,
+    ):
+        assert answer.headers["Location"] == f"/#{ALERTS}/{posted['ts']}"
 
 
 async def test_a_reaction_is_given_once(client):
@@ -388,10 +394,9 @@ async def test_the_sdks_own_retry_posts_twice_when_the_answer_is_lost(slack):
 
 async def test_an_error_page_is_html_as_from_a_balancer(slack):
     slack.world.faults.put("server_error", {"status": 502})
-    async with aiohttp.ClientSession() as session:
-        async with session.post(f"{slack.api}auth.test") as answer:
-            assert answer.status == 502
-            assert answer.content_type == "text/html"
+    async with aiohttp.ClientSession() as session, session.post(f"{slack.api}auth.test") as answer:
+        assert answer.status == 502
+        assert answer.content_type == "text/html"
 
 
 async def test_a_slow_answer_ends_when_the_fault_is_lifted(slack, client):

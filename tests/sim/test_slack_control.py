@@ -234,8 +234,8 @@ async def test_an_open_page_hears_of_everything_at_once(slack, http):
 
         async def listen():
             async for line in stream.content:
-                if line.startswith(b"data: "):
-                    heard.append(json.loads(line[6:]))
+                name, _, data = line.partition(b": ")
+                heard.extend([json.loads(data)] if name == b"data" else [])
 
         listening = asyncio.create_task(listen())
         await until(lambda: heard == [{"online": False}])
@@ -422,12 +422,14 @@ async def test_in_http_mode_a_refused_event_is_repeated_with_its_headers(http):
         seen.append((request.headers, await request.read()))
         return web.Response(status=500 if len(seen) < 3 else 200)
 
-    async with listening(receive) as slack:
-        async with http.post(
+    async with (
+        listening(receive) as slack,
+        http.post(
             f"{slack.page}_sim/message",
             json={"user": "U0OPERATOR", "channel": ALERTS, "text": "<@U0BOT> x"},
-        ):
-            await until(lambda: len(seen) == 3)
+        ),
+    ):
+        await until(lambda: len(seen) == 3)
     assert [headers.get("X-Slack-Retry-Num") for headers, _ in seen] == [None, "1", "2"]
     assert seen[1][0]["X-Slack-Retry-Reason"] == "http_error"
     for headers, raw in seen:

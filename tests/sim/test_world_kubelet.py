@@ -4,62 +4,10 @@ from typing import Any
 
 import pytest
 
-from bot.sim.cluster import backoff, podstatus, store, world
+from bot.sim.cluster import store, world
 from tests.sim import worlds
 
 pytestmark = pytest.mark.looptime
-
-
-@pytest.mark.parametrize(
-    ("uptimes", "waits"),
-    [
-        # The first failure is free, then 10 s doubling to 300 s.
-        ([1.0] * 9, [0, 10, 20, 40, 80, 160, 300, 300, 300]),
-        # Ten minutes without a failure, and all is forgotten.
-        ([1.0, 1.0, 1.0, 601.0, 1.0], [0, 10, 20, 0, 10]),
-        # Nine minutes are not enough.
-        ([1.0, 1.0, 1.0, 540.0], [0, 10, 20, 40]),
-    ],
-)
-def test_restarts_wait_longer_each_time(uptimes: list[float], waits: list[float]) -> None:
-    account, now, found = backoff.Backoff(), 0.0, []
-    for uptime in uptimes:
-        now += uptime
-        failed_at = now
-        until = account.waits_until(failed_at)
-        found.append(0 if until is None else until - failed_at)
-        now = failed_at if until is None else until
-        account.tried(failed_at, now)
-    assert found == pytest.approx(waits)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(10, "10s"), (40, "40s"), (80, "1m20s"), (160, "2m40s"), (300, "5m0s"), (3605, "1h0m5s")],
-)
-def test_durations_are_spoken_as_go_speaks_them(seconds: float, words: str) -> None:
-    assert backoff.spoken(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("state", "failures", "launched_at", "loops"),
-    [
-        ({"running": {}}, 0, 0.0, False),
-        ({"running": {}}, 1, 99.0, False),
-        ({"running": {}}, 2, 95.0, True),
-        ({"running": {}}, 2, 85.0, False),
-        ({"terminated": {}}, 1, 99.0, False),
-        ({"terminated": {}}, 2, 99.0, True),
-        ({"waiting": {"reason": "CrashLoopBackOff"}}, 2, 0.0, True),
-        ({"waiting": {"reason": "ImagePullBackOff"}}, 0, 0.0, False),
-    ],
-)
-def test_crash_looping_is_dying_again_and_again(
-    state: dict[str, Any], failures: int, launched_at: float, loops: bool
-) -> None:
-    container = podstatus.Container("c", {"image": "i"}, state=state)
-    container.failures, container.launched_at = failures, launched_at
-    assert container.crash_looping(100.0) is loops
 
 
 def history(one: world.World, node: str) -> list[dict[str, Any]]:
@@ -185,9 +133,7 @@ async def test_heartbeats_change_times_and_nothing_else() -> None:
         one.api.store.subscribe(
             lambda change: changed.append(change.object) if change.resource == "nodes" else None
         )
-        await worlds.eventually(
-            lambda: one.clock.elapsed() > 310.0, seconds=400
-        )
+        await worlds.pass_time(one, 310.0)
         beats = [node for node in changed if node["metadata"]["name"] == "vm-1"]
         assert 1 <= len(beats) <= 2
         assert beats[0]["spec"] == before["spec"]

@@ -24,6 +24,11 @@ async def eventually(holds: Callable[[], Any], *, seconds: float = 10.0, what: s
         await asyncio.sleep(0.005)
 
 
+async def pass_time(one: world.World, seconds: float) -> None:
+    """Let so many seconds of the simulation go by (in tests that run on virtual time)."""
+    await asyncio.sleep(one.clock.real(seconds))
+
+
 @contextlib.asynccontextmanager
 async def living(
     *, nodes: int = 6, seed: int = 1, speed: float = 100.0, name: str = "healthy", **changes: Any

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_RELOAD_PAUSE = 5.0
-"""Credentials that stay refused are not reloaded more often than this, in seconds: eight watches
-share one exec plugin."""
-
 _BROKEN = (aiohttp.ClientError, OSError)
 """What reading an answer may raise; TimeoutError and SSLError are OSErrors."""
 
@@ -172,9 +168,7 @@ class Client:
         except _BROKEN as exc:
             raise failures.from_exception(exc, server=generation.access.server) from exc
         finally:
-            # Not released: an answer that was not read to its end leaves a connection that
-            # cannot be used again, and one that was read has given it back already.
-            response.close()
+            _hang_up(response)
             await self._leave(generation)
 
     async def _open(
@@ -226,7 +220,7 @@ class Client:
                 raise failures.from_exception(exc, server=generation.access.server) from exc
         except BaseException:
             if response is not None:
-                response.close()
+                _hang_up(response)
             await self._leave(generation)
             raise
         finally:
@@ -266,7 +260,7 @@ class Client:
             generation = self._generation
             now = self._clock.monotonic()
             if generation is None or (
-                self._reloaded is not None and now - self._reloaded < _RELOAD_PAUSE
+                self._reloaded is not None and now - self._reloaded < self.options.reload_pause
             ):
                 return False
             self._reloaded = now
@@ -379,5 +373,17 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
         return exc.partial
 
 
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    # An answer that was read to its end has given its connection back. Any other leaves one that
+    # cannot be used again; over TLS, closing it politely would wait for the server's farewell
+    # longer than we may live.
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
+
+
 async def _close(api: "ApiClient") -> None:
     await api.close()  # type: ignore[no-untyped-call]
+    # Aborted connections are gone one turn of the loop later.
+    await asyncio.sleep(0)

@@ -25,9 +25,7 @@ async def look(api: client.Client, is_flannel: IsFlannel) -> list[str]:
         Misconfigured: if the credentials' files are wrong.
     """
     listed = await listing.collect(api, kinds.DAEMONSETS, "")
-    return sorted(
-        {value.namespace for value in listed.objects.values() if is_flannel(value)}
-    )
+    return sorted({value.namespace for value in listed.objects.values() if is_flannel(value)})
 
 
 class Discovery:

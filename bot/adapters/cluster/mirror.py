@@ -224,10 +224,15 @@ class Mirror:
             self._unreachable_since = None
             _log.info("cluster_reachable", cluster=self.cluster, after=f"{after:.0f}s")
             return
-        known = {(gap.resource, gap.namespace, gap.name) for gap in self._told}
-        for gap in gaps:
-            if (gap.resource, gap.namespace, gap.name) not in known:
-                _log.info("not_seen", cluster=self.cluster, what=gap.what, reason=gap.reason)
+        before = {gap.what: gap for gap in self._told}
+        present = {gap.what: gap for gap in gaps}
+        for what, gap in present.items():
+            if what not in before:
+                _log.info("not_seen", cluster=self.cluster, what=what, reason=gap.reason)
+        for what, gap in before.items():
+            if what not in present:
+                after = (now - gap.since).total_seconds()
+                _log.info("seen_again", cluster=self.cluster, what=what, after=f"{after:.0f}s")
 
     # Whether the server is there at all
 

@@ -78,6 +78,9 @@ class Options:
     credentials_interval: float = 60.0
     """How often kubeconfig, CA, certificates and token files are looked at for changes."""
 
+    reload_pause: float = 5.0
+    """Credentials that stay refused are not reloaded more often: many watches share a plugin."""
+
     exec_timeout: float = 30.0
     """For a kubeconfig's exec plugin."""
 

@@ -176,6 +176,7 @@ class Watch:
         began, opened, settled = loop.time(), False, None
         splitter = frames.Splitter(self._options.line_limit)
         silence = self._options.silence_after
+        self._interruption = None
         try:
             async with (
                 asyncio.timeout(self._options.request_timeout) as self._scope,
@@ -237,8 +238,7 @@ class Watch:
         self._short_ends = 0 if lasted >= self._options.settle_after else self._short_ends + 1
         if self._short_ends > 1:
             raise failures.Failure(
-                f"the watch of {self.kind.what(self.namespace)} ends as soon as it begins "
-                f"({self._short_ends} times in a row)",
+                f"the watch of {self.kind.what(self.namespace)} ends as soon as it begins",
                 doubts_version=True,
             )
         self._restarted()

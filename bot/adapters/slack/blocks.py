@@ -112,7 +112,9 @@ def _fit(lines: Sequence[prose.Line], room: int) -> tuple[list[prose.Line], int]
     """Return the lines that fit, and how many do not; one too long by itself is cut."""
     kept: list[prose.Line] = []
     for index, line in enumerate(lines):
-        cost = limits.size(_runs([line])) + len("\\n")
+        # A line's end joins a plain run beside it, or needs one of its own.
+        joins = _joins(_element(line[0])) or (kept and _joins(_element(kept[-1][-1])))
+        cost = limits.size(_runs([line])) + (2 if joins else limits.size(_NEWLINE) + 1)
         if cost > room:
             part = _start(line, room) if cost > _LONG_LINE else ()
             if part:
@@ -150,12 +152,15 @@ def _runs(lines: Sequence[prose.Line]) -> list[Json]:
         pieces = [*line] if index == 0 else [prose.Run("\n"), *line]
         for piece in pieces:
             element = _NEWLINE if piece == prose.Run("\n") else _element(piece)
-            joins = element["type"] == "text" and "style" not in element
-            if joins and made and made[-1]["type"] == "text" and "style" not in made[-1]:
+            if _joins(element) and made and _joins(made[-1]):
                 made[-1] = _text(made[-1]["text"] + element["text"])
             else:
                 made.append(dict(element))
     return made
+
+
+def _joins(element: Json) -> bool:
+    return element["type"] == "text" and "style" not in element
 
 
 _CUT = prose.Run(f" {limits.ELLIPSIS}")

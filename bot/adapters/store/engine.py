@@ -7,7 +7,7 @@ the start of a unit, so that a read and the write that follows from it are one t
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,14 +63,14 @@ def create(
     pragmas = _writer_pragmas(migrating=migrating) if writer else ("PRAGMA query_only = ON",)
 
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401
-        try:
+        with ExitStack() as fault:
+            # The pool does not know the connection yet, so nobody else would close it.
+            fault.callback(connection.close)
             cursor = connection.cursor()
             for pragma in pragmas:
                 cursor.execute(pragma)
             cursor.close()
-        except BaseException:
-            connection.close()  # The pool does not know it yet, so nobody else would.
-            raise
+            fault.pop_all()
 
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -191,15 +191,18 @@ class Database:
             await connection.commit()
 
     async def _leave(self, connection: AsyncConnection) -> None:
-        """Give the connection back; what was not committed is rolled back by that."""
+        """Give the connection back, rolling back what was not committed."""
         if connection.sync_connection is None:
             return
         try:
             with faults.translated(self.location):
-                await connection.close()
-        except errors.Unavailable:
-            # The rollback itself failed: the connection is dead and the server has rolled back.
+                await connection.rollback()
+        except errors.BotError:
+            # It is dead, and its server has rolled back. Left to itself, the pool would find out
+            # and log a stack trace.
             await connection.invalidate()
+        finally:
+            await connection.close()
 
     async def read(self, statement: sa.Executable) -> Sequence[sa.Row[*tuple[Any, ...]]]:
         """Return the rows of one SELECT, answered beside any unit that is open."""

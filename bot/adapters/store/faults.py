@@ -6,8 +6,7 @@ is a passing lack of file handles. A fault in a statement itself is our mistake 
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import sqlalchemy as sa
 
@@ -61,40 +60,53 @@ POSTGRES_PASSING = {
 }
 
 
-@contextmanager
-def translated(location: locations.Location, *, starting: bool = False) -> Iterator[None]:
+class Translation:
+    """Lets nothing through that a driver's error means as one of ours; see `translated`."""
+
+    def __init__(self, location: locations.Location, *, starting: bool) -> None:
+        self._location = location
+        self._starting = starting
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        told = of(error, self._location, starting=self._starting)
+        if told is not None:
+            raise told from error
+
+
+def translated(location: locations.Location, *, starting: bool = False) -> Translation:
     """Turn a driver's errors into ours; `starting` takes what may be either for a setting's."""
-    try:
-        yield
-    except errors.BotError:
-        raise
-    except sa.exc.TimeoutError as error:
-        raise errors.Unavailable(f"no connection to {location.name} is free") from error
-    except sa.exc.DBAPIError as error:
-        told = of_driver(error.orig, location, starting=starting)
-        if told is None and error.connection_invalidated:
-            told = errors.Unavailable(f"the connection to {location.name} was lost")
-        if told is None:
-            raise
-        raise told from error
-    except sqlite3.Error as error:
-        told = of_driver(error, location, starting=starting)
-        if told is None:
-            raise
-        raise told from error
-    except OSError as error:
-        # A refused or unresolvable address, a time that ran out: asyncpg leaves these bare.
-        reason = error.strerror or str(error) or "no answer in time"
-        raise errors.Unavailable(f"database {location.name} cannot be reached: {reason}") from error
-    except Exception as error:
-        # While connecting, SQLAlchemy does not wrap asyncpg's own errors.
-        told = of_driver(error, location, starting=starting)
-        if told is None and starting and isinstance(error, TypeError | ValueError):
-            # An option after the question mark of the URL that the driver does not take.
-            told = errors.Misconfigured(f"database.url: an option of {location.name}: {error}")
-        if told is None:
-            raise
-        raise told from error
+    return Translation(location, starting=starting)
+
+
+def of(
+    error: BaseException | None, location: locations.Location, *, starting: bool
+) -> errors.BotError | None:
+    """Return what an error means, or None for what is no fault of the database's."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return errors.Unavailable(f"no connection to {location.name} is free")
+    lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    # While connecting, SQLAlchemy wraps some errors of the drivers and leaves others bare.
+    bare = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if bare is None or isinstance(bare, errors.BotError):
+        return None
+    told = of_driver(bare, location, starting=starting)
+    if told is None and starting:
+        told = of_option(bare, location) or of_option(bare.__cause__, location)
+    if told is None and isinstance(bare, OSError):
+        # A refused or unresolvable address, a time that ran out.
+        reason = bare.strerror or str(bare) or "no answer in time"
+        told = errors.Unavailable(f"database {location.name} cannot be reached: {reason}")
+    if told is None and lost:
+        told = errors.Unavailable(f"the connection to {location.name} was lost")
+    return told
 
 
 def damaged(location: locations.Location) -> errors.Misconfigured:
@@ -113,6 +125,16 @@ def of_driver(
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         return _postgres(error, state, location)
+    return None
+
+
+def of_option(
+    error: BaseException | None, location: locations.Location
+) -> errors.Misconfigured | None:
+    """Return what it means that a driver refuses what stands after the URL's question mark."""
+    if location.url.query and isinstance(error, TypeError | ValueError):
+        options = ", ".join(sorted(location.url.query))
+        return errors.Misconfigured(f"database.url: one of its options ({options}): {error}")
     return None
 
 

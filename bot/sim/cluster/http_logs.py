@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -156,17 +156,20 @@ async def answer(
     await response.prepare(request)
     await response.write(text[:left])
     left = None if left is None else left - len(text)
-    async for line in _until(later, stopping):
-        if left is not None and left <= 0:
-            break
-        piece = text_of(line, timestamps=timestamps)[:left]
-        await response.write(piece)
-        left = None if left is None else left - len(piece)
+    lines_after = _until(later, stopping)
+    async with contextlib.aclosing(lines_after):
+        while left is None or left > 0:
+            line = await anext(lines_after, None)
+            if line is None:
+                break
+            piece = text_of(line, timestamps=timestamps)[:left]
+            await response.write(piece)
+            left = None if left is None else left - len(piece)
     await response.write_eof()
     return response
 
 
-async def _until(lines: AsyncIterator[Line], stopping: asyncio.Event) -> AsyncIterator[Line]:
+async def _until(lines: AsyncIterator[Line], stopping: asyncio.Event) -> AsyncGenerator[Line, None]:
     """The lines until they end or the server stops, whichever comes first."""
     stopped = asyncio.ensure_future(stopping.wait())
     following: asyncio.Future[Line] | None = None

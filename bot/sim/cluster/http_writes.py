@@ -39,7 +39,11 @@ async def create(call: http_context.Call) -> web.Response:
     body = await _object(call, options)
     registry, target = call.context.registry, call.target
     if target.subresource == "binding":
-        registry.bind(target.namespace, target.name, str((body.get("target") or {}).get("name")))
+        node = (body.get("target") or {}).get("name")
+        if not node:
+            cause = ("FieldValueRequired", "Required value", "target.name")
+            raise errors.invalid("Binding", "", target.name, [cause])
+        registry.bind(target.namespace, target.name, str(node))
         return http_context.reply(http_forms.encode(_success(201)), status=201)
     created = registry.create(target.row.plural, target.namespace, body, dry_run=options.dry_run)
     return call.answer(created, status=201)
@@ -274,8 +278,9 @@ async def _object(call: http_context.Call, options: _Options) -> objects.Json:
             f"{patches.go_type(body)} into Go value of type struct"
         )
     _check_kind(call, body)
+    kind = "Binding" if call.target.subresource == "binding" else row.kind
     checked, unknown = schemas.decoded(
-        row.kind, body, refused=lambda why: errors.bad_request(_unreadable(row, why))
+        kind, body, refused=lambda why: errors.bad_request(_unreadable(row, why))
     )
     complaints = [*(f'unknown field "{path}"' for path in unknown), *duplicates]
     if options.field_validation == "Strict" and complaints:

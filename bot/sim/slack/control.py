@@ -166,7 +166,7 @@ class Control:
         return await self._people.command(
             user=_need(body, "user"),
             channel=_need(body, "channel"),
-            text=_need(body, "text"),
+            text=_maybe(body, "text") or "",
             base_url=_base(request),
         )
 

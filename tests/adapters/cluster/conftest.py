@@ -31,6 +31,7 @@ FAST = options.Options(
     pulse=0.02,
     probe_after=10.0,
     credentials_interval=0.05,
+    reload_pause=0.05,
     exec_timeout=5.0,
     discovery_interval=0.2,
 )

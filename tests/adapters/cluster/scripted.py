@@ -119,7 +119,8 @@ class Server:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         now = asyncio.get_running_loop().time()
-        seen = Seen(request.path, dict(request.query), dict(request.headers), now)
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        seen = Seen(request.path, dict(request.query), headers, now)
         self.requests.append(seen)
         if self.hung:
             await self._stop.wait()

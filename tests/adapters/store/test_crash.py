@@ -73,12 +73,15 @@ async def main():
 asyncio.run(main())
 """
 
+CARD = notice.Kind.CARD
+LIVES = 2
 
-@pytest.mark.parametrize("seed", range(4))
+
+@pytest.mark.parametrize("seed", range(3))
 async def test_killed_at_any_moment_what_was_told_is_true(url, opened, samples, seed):
     chance = random.Random(seed)
     told: dict[str, set[str]] = {"ready": set(), "stored": set(), "claimed": set(), "sent": set()}
-    for _ in range(2):
+    for _ in range(LIVES):
         process = subprocess.Popen(
             [sys.executable, "-c", WORKER, url],
             stdout=subprocess.PIPE,
@@ -106,13 +109,12 @@ async def test_killed_at_any_moment_what_was_told_is_true(url, opened, samples, 
         for value in incidents.values():
             assert len(await store.timeline(value.name)) == 1
         assert {int(number) for number in told["stored"]} <= set(incidents)
-        # What was claimed and not settled is found claimed, and nothing else is.
-        assert told["claimed"] - told["sent"] <= set(claimed) | {"unknown"} or (
-            # The kill may fall between the commit of a delivery and the telling of it.
-            len(told["claimed"] - told["sent"] - set(claimed)) <= 2
-        )
+        # What was told as claimed and not as sent is found claimed, but for the last of each life:
+        # the kill may fall between the commit of its delivery and the telling.
+        silently_sent = told["claimed"] - told["sent"] - set(claimed)
+        assert len(silently_sent) <= LIVES
+        assert len(claimed) <= LIVES
         assert not set(claimed) & told["sent"]
-        assert len(claimed) <= 2  # one for each life that was ended
         # Every row is there once: told, or to be told.
         for row in claimed.values():
             await store.postpone(row, not_before=samples.at(-9e6), error="found")
@@ -122,8 +124,5 @@ async def test_killed_at_any_moment_what_was_told_is_true(url, opened, samples, 
             places = [samples.place(row.incident, channel="C")] if row.kind is CARD else []
             await store.delivered([row], at=samples.now, posted=places)
         assert len(left) == waiting.pending
-        assert not {row.id for row in left} & told["sent"]
+        assert not {row.id for row in left} & (told["sent"] | silently_sent)
         assert {row.incident for row in left if row.kind is CARD} == set(incidents) - shown
-
-
-CARD = notice.Kind.CARD

@@ -88,10 +88,13 @@ def test_trouble_with_a_server(state, kind):
     "error", [ConnectionRefusedError(111, "Connection refused"), TimeoutError(), OSError("dns")]
 )
 def test_a_server_that_cannot_be_reached_is_unavailable(error):
-    with pytest.raises(errors.Unavailable, match="cannot be reached: .+"), faults.translated(THERE):
+    with (
+        pytest.raises(errors.Unavailable, match=r"cannot be reached: .+"),
+        faults.translated(THERE),
+    ):
         raise error
 
 
 def test_our_own_errors_pass_as_they_are():
-    with pytest.raises(errors.Conflict, match="^mine$"), faults.translated(HERE):
+    with pytest.raises(errors.Conflict, match=r"^mine$"), faults.translated(HERE):
         raise errors.Conflict("mine")

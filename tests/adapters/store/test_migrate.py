@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -78,6 +79,22 @@ def test_the_scripts_travel_with_the_package():
 
     assert (SCRIPTS / "env.py").is_file()
     assert {name for name in names if name.startswith("r0")}
+
+
+def test_the_scripts_are_in_the_wheel(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=Path(bot.__file__).parent.parent,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+
+    here = {f"bot/adapters/store/migrations/{entry.name}" for entry in SCRIPTS.iterdir()}
+    assert {name for name in here if name.endswith(".py")} <= set(names)
+    assert len([name for name in names if "/versions/r0" in name]) == len(revision.KNOWN)
 
 
 @pytest.mark.parametrize("start", [None, *revision.KNOWN])

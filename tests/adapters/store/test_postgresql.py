@@ -66,7 +66,7 @@ async def test_a_unit_elsewhere_that_lasts_is_unavailable_and_reading_goes_on(
 
 
 async def test_a_connection_lost_inside_a_unit_is_unavailable_and_the_next_one_works(
-    postgresql_url, opened
+    postgresql_url, opened, caplog
 ):
     async with opened(postgresql_url) as store:
         server_side = await backend(store)
@@ -85,6 +85,7 @@ async def test_a_connection_lost_inside_a_unit_is_unavailable_and_the_next_one_w
         assert await store.mark("half") is None
         await store.check_writable()
         assert await backend(store) != server_side
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_connections_lost_between_units_are_not_noticed(postgresql_url, opened):

@@ -15,8 +15,14 @@ export class Log {
     this.drawn = new Map(); // key -> {version, element}
     this.name = null;
     this.pinned = true; // the reader is at the end, and stays there when things change their size
-    scroll.addEventListener("scroll", () => (this.pinned = this.atEnd), { passive: true });
-    const watch = new ResizeObserver(() => this.pinned && this.toEnd());
+    // A scroll that comes with a change of size is the browser's doing, not the reader's.
+    this.size = null;
+    const size = () => `${scroll.clientHeight} ${scroll.scrollHeight}`;
+    scroll.addEventListener("scroll", () => size() === this.size && (this.pinned = this.atEnd), { passive: true });
+    const watch = new ResizeObserver(() => {
+      if (this.pinned) this.toEnd();
+      this.size = size();
+    });
     watch.observe(scroll);
     watch.observe(list);
   }

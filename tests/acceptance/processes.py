@@ -1,0 +1,269 @@
+"""The real program as processes: started, asked over HTTP, killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 60.0
+
+
+async def until(
+    look: Callable[[], Awaitable[Any]], *, within: float = PATIENCE, what: str = "it"
+) -> Any:
+    """Look until something truthy is seen; say what was seen last if it never is."""
+    deadline = time.monotonic() + within
+    seen: object = None
+    while time.monotonic() < deadline:
+        try:
+            found = await look()
+            seen = found
+            if found:
+                return found
+        except (aiohttp.ClientError, AssertionError, KeyError) as error:
+            seen = error
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{what} did not come within {within:g} s; seen last: {seen!r}")
+
+
+@dataclass
+class Process:
+    """One run of the program."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    readers: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def ready(self) -> dict[str, Any]:
+        async def look() -> dict[str, Any] | None:
+            if self.process.returncode is not None:
+                raise RuntimeError(f"ended with {self.process.returncode}: {self.errors}")
+            found = [line for line in self.lines if line.startswith("READY ")]
+            return json.loads(found[-1][6:]) if found else None
+
+        ready = await until(look, what="READY")
+        assert ready is not None
+        return ready
+
+    async def end(self, number: int = signal.SIGTERM, *, within: float = 20) -> int:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        try:
+            async with asyncio.timeout(within):
+                code = await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise AssertionError(f"still alive {within} s after signal {number}") from None
+        await asyncio.gather(*self.readers)
+        return code
+
+
+@contextlib.asynccontextmanager
+async def started(
+    *arguments: str, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> AsyncIterator[Process]:
+    """Run `python -m bot ARGUMENTS` and end it at the end, however the test ended."""
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("FLANNEL_BOT_", "SLACK_", "KUBE"))
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", *arguments,
+        cwd=cwd or ROOT,
+        env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=2**22,
+    )  # fmt: skip
+    running = Process(process)
+
+    async def read(stream: asyncio.StreamReader | None, into: list[str]) -> None:
+        assert stream is not None
+        async for line in stream:
+            into.append(line.decode(errors="replace").rstrip("\n"))
+
+    running.readers = [
+        asyncio.create_task(read(process.stdout, running.lines)),
+        asyncio.create_task(read(process.stderr, running.errors)),
+    ]
+    try:
+        yield running
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(15):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        await asyncio.gather(*running.readers)
+
+
+async def finished(
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    within: float = PATIENCE,
+) -> tuple[int, str, str]:
+    """Run to the end; return exit code, stdout, stderr."""
+    async with started(*arguments, environment=environment, cwd=cwd) as running:
+        async with asyncio.timeout(within):
+            code = await running.process.wait()
+            await asyncio.gather(*running.readers)
+        return code, "\n".join(running.lines), "\n".join(running.errors)
+
+
+@dataclass
+class Outside:
+    """The pretend cluster and Slack, with what a bot needs to be told of them."""
+
+    session: aiohttp.ClientSession
+    cluster: dict[str, Any]
+    slack: dict[str, Any]
+    kubeconfig: Path
+    directory: Path
+    speed: float
+
+    @property
+    def cluster_control(self) -> str:
+        return self.cluster["control"].rstrip("/").removesuffix("/_sim") + "/_sim"
+
+    @property
+    def slack_control(self) -> str:
+        return self.slack["control"].rstrip("/").removesuffix("/_sim") + "/_sim"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What `run` is told; durations as many times shorter as the world is faster."""
+        durations = {
+            "CHECKS__POD_GRACE": 300, "CHECKS__DAEMONSET_GRACE": 300,
+            "CHECKS__ROLLOUT_STUCK": 600, "CHECKS__DEPLOYMENT_GRACE": 120,
+            "CHECKS__NODE_GRACE": 30, "CHECKS__FLANNEL_MISSING_GRACE": 120,
+            "CHECKS__BLIND_AFTER": 180, "CHECKS__RESTART_WINDOW": 600,
+            "CHECKS__STABLE_AFTER": 600, "CHECKS__OOM_QUIET": 1800, "CHECKS__LOOKBACK": 3600,
+            "INCIDENTS__RESOLVE_AFTER": 180, "INCIDENTS__REOPEN_WITHIN": 900,
+        }  # fmt: skip
+        return {
+            "FLANNEL_BOT_CLUSTERS": json.dumps(
+                [{"name": "sim", "kubeconfig": str(self.kubeconfig)}]
+            ),
+            "FLANNEL_BOT_SLACK__API_URL": self.slack["slack_api"],
+            "FLANNEL_BOT_SLACK__CHANNEL": "C0ALERTS",
+            "SLACK_BOT_TOKEN": "xoxb-demo",
+            "SLACK_APP_TOKEN": "xapp-demo",
+            "FLANNEL_BOT_DATABASE__URL": f"sqlite:///{self.directory / 'bot.db'}",
+            "FLANNEL_BOT_HTTP__HOST": "127.0.0.1",
+            "FLANNEL_BOT_HTTP__PORT": "0",
+            **{f"FLANNEL_BOT_{key}": f"{value / self.speed:g}" for key, value in durations.items()},
+            **more,
+        }
+
+    async def truth(self) -> dict[str, Any]:
+        async with self.session.get(f"{self.cluster_control}/truth") as answer:
+            return await answer.json()
+
+    async def messages(self, channel: str = "C0ALERTS") -> list[dict[str, Any]]:
+        url = f"{self.slack_control}/messages"
+        async with self.session.get(url, params={"channel": channel}) as answer:
+            return (await answer.json())["messages"]
+
+    async def cards(self) -> list[dict[str, Any]]:
+        """The bot's own messages in the channel, threads left out."""
+        return [
+            message
+            for message in await self.messages()
+            if message.get("user") == "U0BOT" and message.get("thread_ts") in (None, message["ts"])
+        ]
+
+    async def command(self, text: str, user: str = "U0OPERATOR") -> dict[str, Any]:
+        body = {"user": user, "channel": "C0ALERTS", "text": text}
+        async with self.session.post(f"{self.slack_control}/command", json=body) as answer:
+            return await answer.json()
+
+    async def fault(self, name: str, *, of: str = "cluster", **body: Any) -> None:
+        base = self.cluster_control if of == "cluster" else self.slack_control
+        async with self.session.put(f"{base}/faults/{name}", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+
+    async def heal(self, name: str, *, of: str = "cluster") -> None:
+        base = self.cluster_control if of == "cluster" else self.slack_control
+        async with self.session.delete(f"{base}/faults/{name}") as answer:
+            assert answer.status < 300, await answer.text()
+
+    async def requests(self) -> list[dict[str, Any]]:
+        async with self.session.get(
+            f"{self.cluster_control}/requests", params={"since": "0"}
+        ) as answer:
+            return (await answer.json())["requests"]
+
+
+@contextlib.asynccontextmanager
+async def outside(
+    directory: Path,
+    *,
+    nodes: int = 20,
+    seed: int = 1,
+    speed: float = 20,
+    scenario: str = "story",
+) -> AsyncIterator[Outside]:
+    """Start both sims by themselves, as an outsider would."""
+    kubeconfig = directory / "kubeconfig"
+    async with (
+        started(
+            "sim", "cluster", "--port", "0", "--nodes", str(nodes), "--seed", str(seed),
+            "--speed", f"{speed:g}", "--scenario", scenario, "--write-kubeconfig", str(kubeconfig),
+        ) as cluster,
+        started("sim", "slack", "--port", "0") as slack,
+        aiohttp.ClientSession() as session,
+    ):  # fmt: skip
+        yield Outside(
+            session=session,
+            cluster=await cluster.ready(),
+            slack=await slack.ready(),
+            kubeconfig=kubeconfig,
+            directory=directory,
+            speed=speed,
+        )
+
+
+async def bot_ready(running: Process, session: aiohttp.ClientSession) -> str:
+    """Wait until `/readyz` says so; return the base URL."""
+
+    async def port() -> int | None:
+        if running.process.returncode is not None:
+            raise RuntimeError(f"ended with {running.process.returncode}: {running.errors}")
+        for line in running.errors:
+            with contextlib.suppress(ValueError, KeyError):
+                told = json.loads(line)
+                if told["event"] == "listening":
+                    return told["port"]
+        return None
+
+    base = f"http://127.0.0.1:{await until(port, what='a listening bot')}"
+
+    async def ready() -> bool:
+        async with session.get(f"{base}/readyz") as answer:
+            body = await answer.json()
+            assert answer.status == 200, body
+            return True
+
+    await until(ready, what="readiness")
+    return base

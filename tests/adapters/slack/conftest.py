@@ -1,0 +1,115 @@
+"""A pretend Slack, and people who act in it through its doors."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from bot.adapters.slack import app as slack_app
+from bot.adapters.slack import client
+from bot.adapters.slack.options import Options
+from bot.sim.slack import people, serve, world
+from tests.adapters.slack import samples
+
+Json = dict[str, Any]
+
+
+async def until(true: Callable[[], Any], seconds: float = 5.0) -> Any:
+    """Wait for something to be so, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, "it did not become so in time"
+        await asyncio.sleep(0.01)
+    return found
+
+
+class Slack:
+    """The pretend workspace as tests use it."""
+
+    def __init__(self, server: serve.SimulatedSlack, http: aiohttp.ClientSession) -> None:
+        self.server = server
+        self._http = http
+        self.telemetry = samples.Telemetry()
+
+    def options(self, **changes: Any) -> Options:
+        given: Json = {
+            "bot_token": people.BOT_TOKEN,
+            "app_token": people.APP_TOKEN,
+            "api_url": self.server.api,
+            "timeout": 2.0,
+            "ping_interval": 0.2,
+            "watchdog_after": 0.4,
+            "give_up_after": 0.0,
+            "drain_after": 1.0,
+        }
+        return Options(**(given | changes))
+
+    async def act(self, door: str, **body: Any) -> Json:
+        async with self._http.post(f"{self.server.page}_sim/{door}", json=body) as answer:
+            told = await answer.json()
+            assert answer.status == 200, told
+            return told
+
+    async def fault(self, name: str, **params: Any) -> None:
+        url = f"{self.server.page}_sim/faults/{name}"
+        async with self._http.put(url, json={"params": params}) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def lift(self, name: str) -> None:
+        async with self._http.delete(f"{self.server.page}_sim/faults/{name}") as answer:
+            assert answer.status == 200
+
+    async def messages(self, channel: str = "C0ALERTS") -> list[Json]:
+        url = f"{self.server.page}_sim/messages?channel={channel}"
+        async with self._http.get(url) as answer:
+            return (await answer.json())["messages"]
+
+    def said(self, channel: str = "C0ALERTS") -> list[Any]:
+        bot = people.BOT_USER
+        return [m for m in self.server.world.space.messages(channel) if m.user == bot]
+
+    def whispers(self, user: str) -> list[Any]:
+        return [w for w in self.server.world.space.ephemerals() if w.user == user]
+
+    def noted(self, kind: str) -> list[Json]:
+        return [entry for entry in self.server.world.journal.since(0) if entry["kind"] == kind]
+
+    def calls(self, method: str) -> list[Json]:
+        return [call["args"] for call in self.noted("web_api") if call["method"] == method]
+
+    @asynccontextmanager
+    async def web(self, **changes: Any) -> AsyncIterator[client.Web]:
+        async with client.opened(self.options(**changes), telemetry=self.telemetry) as web:
+            yield web
+
+    @asynccontextmanager
+    async def app(self, desk: samples.Desk, **changes: Any) -> AsyncIterator[slack_app.SlackApp]:
+        """The bot's side, connected, and stopped as a shutdown stops it."""
+        async with self.web(**changes) as web:
+            app = slack_app.SlackApp(
+                web,
+                options=self.options(**changes),
+                desk=desk,
+                clock=samples.Clock(),
+                telemetry=self.telemetry,
+            )
+            running = asyncio.create_task(app.run())
+            try:
+                await until(lambda: app.connected or running.done())
+                yield app
+            finally:
+                running.cancel()
+                (ended,) = await asyncio.gather(running, return_exceptions=True)
+                assert isinstance(ended, asyncio.CancelledError), ended
+
+
+@pytest_asyncio.fixture
+async def slack() -> AsyncIterator[Slack]:
+    pace = world.Pace(ack=1.0, event_retries=(0.05, 0.1, 0.2), heartbeat=5.0)
+    server = serve.SimulatedSlack(serve.SlackOptions(port=0, pace=pace))
+    async with server, aiohttp.ClientSession() as http:
+        yield Slack(server, http)
