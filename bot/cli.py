@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import click
 import typer
 
 import bot
 from bot.domain import errors
-
-_NO_ARGUMENTS_IS_HELP = {"no_args_is_help": True, "pretty_exceptions_enable": False}
 
 cli = typer.Typer(
     name="flannel-bot",
@@ -41,11 +38,10 @@ LogFormat = Annotated[
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return the exit code. Faults meant for people are one line each."""
     try:
-        result = cli(args=list(arguments), standalone_mode=False, prog_name="flannel-bot")
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
+        cli(args=list(arguments), prog_name="flannel-bot")
+    except SystemExit as ended:  # wrong usage has been told by then
+        return ended.code if isinstance(ended.code, int) else 1
+    except KeyboardInterrupt:
         return 130
     except errors.Misconfigured as error:
         for line in str(error).splitlines():
@@ -54,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     except errors.BotError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def _version(wanted: bool) -> None:
@@ -99,14 +95,14 @@ def check(
     context: Annotated[
         str | None, typer.Option("--context", help="A context of that file.")
     ] = None,
-) -> int:
+) -> None:
     """Look at a cluster once, read-only, without Slack.
 
     Exit code 0: healthy. 1: findings. 2: something could not be seen.
     """
     from bot import checking
 
-    return asyncio.run(
+    code = asyncio.run(
         checking.run(
             config_file,
             log_format=log_format,
@@ -116,6 +112,7 @@ def check(
             context=context,
         )
     )
+    raise typer.Exit(code)
 
 
 @cli.command()

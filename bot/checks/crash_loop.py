@@ -52,7 +52,7 @@ def _finding(
     flannel = context.flannel(owner)
     where = f" on {pod.node}" if pod.node else ""
     since = min(one.since for _, _, one in group)
-    began = "since before I watched" if loop.longer else f"since {units.stamp(loop.since)}"
+    began = ", begun before I watched" if loop.longer else f" since {units.stamp(loop.since)}"
     times = units.count(_restarts(told, loop), "restart")
     exit_ = _exit(told)
     mine = flannel is not None and flannel.container == record.container
@@ -61,7 +61,7 @@ def _finding(
         severity=standing.when_broken(owner, context),
         target=context.place(pod),
         workload=owner,
-        summary=f"{record.container} is crash-looping{where}: {times} {began}{exit_}",
+        summary=f"{record.container} is crash-looping{where}: {times}{began}{exit_}",
         evidence=tuple(line for one in group for line in _evidence(*one, alone=len(group) == 1)),
         cure=remedies.end_loop(owner, record.container, told, flannel if mine else None),
         since=since,

@@ -98,7 +98,7 @@ async def started(
     async def read(stream: asyncio.StreamReader | None, into: list[str]) -> None:
         assert stream is not None
         async for line in stream:
-            into.append(line.decode(errors="replace").rstrip("\n"))
+            into.append(line.decode(errors="replace").rstrip("\n"))  # noqa: PERF401  # seen at once
 
     running.readers = [
         asyncio.create_task(read(process.stdout, running.lines)),

@@ -67,7 +67,7 @@ def test_at_first_sight_it_owns_that_it_began_earlier() -> None:
     state = waiting("CrashLoopBackOff")
     seen = look(container(restarts=1604, state=state, last=ended(finished=at(-3))))
     (found,) = judge("crash_loop", seen)
-    assert "1604 restarts since before I watched" in found.summary
+    assert "1604 restarts, begun before I watched" in found.summary
     assert found.occurrences == 1604
     assert "1604 restarts before I watched" in found.evidence
 

@@ -67,7 +67,8 @@ async def test_no_change_falls_between_the_history_and_what_follows() -> None:
             while not stop.is_set():
                 server.registry.create("configmaps", "default", _map(f"m{count:05}"))
                 count += 1
-                await asyncio.sleep(0)
+                # Slow enough that the window of remembered changes reaches back to the begin.
+                await asyncio.sleep(0.001)
             return count
 
         writing = asyncio.create_task(write())
@@ -207,3 +208,14 @@ async def test_streamed_initial_events_end_with_their_mark() -> None:
             assert annotations == {"k8s.io/initial-events-end": "true"}
             server.registry.create("configmaps", "default", _map("b"))
             assert _names([await watch.next()]) == [("ADDED", "b")]
+
+
+async def test_clients_that_hang_up_leave_no_word_in_the_log(caplog) -> None:
+    async with api.serving() as server:
+        for _ in range(5):
+            response = await server.request("GET", MAPS, watch="true")
+            server.registry.create("configmaps", "default", {"metadata": {"generateName": "m-"}})
+            response.close()
+            server.registry.create("configmaps", "default", {"metadata": {"generateName": "m-"}})
+        await api.until(lambda: server.server.watching == 0)
+    assert caplog.records == []

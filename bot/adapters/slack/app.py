@@ -114,7 +114,7 @@ class SlackApp:
             name="flannel-bot",
             logger=self._web.sdk.logger,
             client=self._web.sdk,
-            authorize=self._authorize,
+            authorize=_authorizing(self._web, self._options.bot_token),
         )
         bolt.command(_ANY)(self._on_command)
         bolt.event("app_mention")(self._on_mention)
@@ -124,19 +124,6 @@ class SlackApp:
         bolt.shortcut(_ANY)(self._on_click)
         bolt.view(_ANY)(self._on_form)
         return bolt
-
-    async def _authorize(self) -> AuthorizeResult:
-        """Tell Bolt who the app is. Who the caller is, and may do, is judged by `callers`."""
-        identity = self._web.identity
-        if identity is None:
-            return AuthorizeResult(enterprise_id=None, team_id=None)
-        return AuthorizeResult(
-            enterprise_id=identity.enterprise_id or None,
-            team_id=identity.team_id,
-            bot_user_id=identity.user_id,
-            bot_id=identity.bot_id or None,
-            bot_token=self._options.bot_token,
-        )
 
     async def _handle(self, link: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         """Take one envelope. Acknowledged even if nobody here knows what it is."""
@@ -159,11 +146,15 @@ class SlackApp:
             log.warning("slack_ack_failed", type=request.type, error=str(error))
         if not known:
             log.warning("slack_envelope_unknown", type=request.type)
-            if request.type == "interactive" and isinstance(body, dict):
-                self._click(body)
+            if isinstance(body, dict) and request.type in ("interactive", "slash_commands"):
+                # Bolt could not place it; whoever sent it still waits for an answer.
+                (self._click if request.type == "interactive" else self._command)(body)
 
     async def _on_command(self, ack: AsyncAck, body: Json) -> None:
         await ack()
+        self._command(body)
+
+    def _command(self, body: Json) -> None:
         if self._seen.before(str(body.get("trigger_id") or "")):
             return
         asked = replies.Asked(
@@ -268,3 +259,22 @@ class SlackApp:
             log.exception("answer_failed", user=asked.user, reference=reference)
             page = answers_view.problem(wording.went_wrong(reference))
         await self._replies.send(asked, page)
+
+
+def _authorizing(web: client.Web, token: str) -> Callable[[], Awaitable[AuthorizeResult]]:
+    """Tell Bolt who the app is. Who the caller is, and may do, is judged by `callers`."""
+
+    # A plain function, because Bolt takes the `self` of a method for an argument of its own.
+    async def authorize() -> AuthorizeResult:
+        identity = web.identity
+        if identity is None:
+            return AuthorizeResult(enterprise_id=None, team_id=None)
+        return AuthorizeResult(
+            enterprise_id=identity.enterprise_id or None,
+            team_id=identity.team_id,
+            bot_user_id=identity.user_id,
+            bot_id=identity.bot_id or None,
+            bot_token=token,
+        )
+
+    return authorize

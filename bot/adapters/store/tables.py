@@ -75,6 +75,8 @@ ledger = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
 )
 
+PENDING_CARD = "kind = 'card' AND delivery = 'pending'"
+
 outbox = sa.Table(
     "outbox",
     metadata,
@@ -97,18 +99,15 @@ outbox = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Index(None, "delivery", "priority", "created_at"),
     sa.Index(None, "incident", "channel", "kind", "delivery"),
+    sa.Index(
+        "uq_outbox_pending_card",
+        "incident",
+        "channel",
+        unique=True,
+        sqlite_where=sa.text(PENDING_CARD),
+        postgresql_where=sa.text(PENDING_CARD),
+    ),
     sqlite_autoincrement=True,
-)
-
-PENDING_CARD = "kind = 'card' AND delivery = 'pending'"
-
-sa.Index(
-    "uq_outbox_pending_card",
-    outbox.c.incident,
-    outbox.c.channel,
-    unique=True,
-    sqlite_where=sa.text(PENDING_CARD),
-    postgresql_where=sa.text(PENDING_CARD),
 )
 
 digests = sa.Table(

@@ -226,10 +226,10 @@ class ApiServer:
             response = await self._answered(request, entry)
         except errors.StatusError as refusal:
             response = http_context.refusal(refusal)
-        except http_faults.Dropped:
+        except (http_faults.Dropped, ConnectionResetError):
             # Nobody reads it any more; aiohttp wants something to send.
             response = web.Response(status=500)
-        except (ConnectionResetError, web.HTTPException):
+        except web.HTTPException:
             raise
         except Exception:
             _log.exception("request failed: %s %s", request.method, request.path)

@@ -154,6 +154,23 @@ async def answer(
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     response.enable_chunked_encoding()
     await response.prepare(request)
+    # A client may go away in the middle of a line; that is its right, and the end.
+    with contextlib.suppress(ConnectionResetError):
+        await _follow(response, text, later, query=query, stopping=stopping)
+    return response
+
+
+async def _follow(
+    response: web.StreamResponse,
+    text: bytes,
+    later: AsyncIterator[Line],
+    *,
+    query: Mapping[str, str],
+    stopping: asyncio.Event,
+) -> None:
+    """Write what is there, then what comes, up to the limit."""
+    timestamps = query.get("timestamps") == "true"
+    left = number(query, "limitBytes", least=1) if "limitBytes" in query else None
     await response.write(text[:left])
     left = None if left is None else left - len(text)
     lines_after = _until(later, stopping)
@@ -166,7 +183,6 @@ async def answer(
             await response.write(piece)
             left = None if left is None else left - len(piece)
     await response.write_eof()
-    return response
 
 
 async def _until(lines: AsyncIterator[Line], stopping: asyncio.Event) -> AsyncGenerator[Line, None]:

@@ -1,6 +1,7 @@
 """A watch over HTTP: one JSON line an event, until its time is over or something breaks."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,7 +68,9 @@ async def stream(call: http_context.Call, *, begun: Callable[[], None]) -> web.S
         await response.prepare(call.request)
         begun()
         reader = _Reader(call, watcher, wish, response)
-        await reader.run(opening, over=over)
+        # A client may go away in the middle of a line; that is its right, and the end.
+        with contextlib.suppress(ConnectionResetError):
+            await reader.run(opening, over=over)
     finally:
         context.hub.shut(watcher)
     return response

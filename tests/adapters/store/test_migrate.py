@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -265,7 +266,7 @@ def test_an_upgrade_killed_at_any_moment_can_be_done_again(tmp_path):
         try:
             # Killed when file and log have grown to so many bytes: before, amid and after.
             while process.poll() is None and _size(path) <= attempt * 30_000:
-                pass
+                time.sleep(0.001)
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()

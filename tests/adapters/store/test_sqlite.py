@@ -350,14 +350,14 @@ async def test_a_hundred_thousand_sent_rows_do_not_slow_a_claim(sqlite_url, open
     async with opened(sqlite_url) as store:
         numbers = await samples.saved(store, 20)
         await samples.enqueued(store, *(samples.card(number) for number in numbers))
-        began = time.perf_counter()
+        began = time.process_time()  # of all threads; other processes do not count
         for _ in numbers:
             row = await store.claim(now=samples.now)
             await store.delivered([row], at=samples.now, posted=[samples.place(row.incident)])
             await store.due_channels(now=samples.now)
             await store.outbox()
             await store.incidents()
-        each = (time.perf_counter() - began) / len(numbers)
+        each = (time.process_time() - began) / len(numbers)
 
     # A walk over the rows costs more than 50 ms for each of these.
     assert each < 0.05
