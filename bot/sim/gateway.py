@@ -6,6 +6,7 @@ faults to the cluster, everything about messages, commands and clicks to Slack.
 """
 
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -25,8 +26,8 @@ class Gateway:
     """
 
     def __init__(self, *, cluster: str, slack: str) -> None:
-        self._cluster = cluster.rstrip("/").removesuffix("/_sim")
-        self._slack = slack.rstrip("/").removesuffix("/_sim")
+        self._cluster = cluster.rstrip("/")
+        self._slack = slack.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
 
@@ -69,24 +70,35 @@ class Gateway:
         status, kind, body = await self._ask(base, request)
         return web.Response(status=status, body=body, content_type=kind)
 
-    async def _known(self) -> tuple[dict[str, object], dict[str, object]]:
+    async def _get_faults(self, base: str) -> dict[str, Any]:
         assert self._session is not None
-        found = []
-        for base in (self._cluster, self._slack):
-            async with self._session.get(f"{base}/_sim/faults") as answer:
-                found.append((await answer.json())["faults"])
-        return found[0], found[1]
+        async with self._session.get(f"{base}/_sim/faults") as answer:
+            told: dict[str, Any] = await answer.json()
+            return told
 
     async def _faults(self, _request: web.Request) -> web.Response:
-        cluster, slack = await self._known()
-        return web.json_response({"faults": {**slack, **cluster}})
+        """Tell both sides' faults by name, the standing ones as active."""
+        cluster = await self._get_faults(self._cluster)
+        slack = await self._get_faults(self._slack)
+        standing = {fault["name"]: fault for fault in slack["faults"]}
+        of_slack = {
+            name: {
+                "of": "slack",
+                "active": name in standing,
+                "params": standing.get(name, {}).get("params", {}),
+                "known_params": params,
+            }
+            for name, params in slack["known"].items()
+        }
+        of_cluster = {name: {"of": "cluster", **told} for name, told in cluster["faults"].items()}
+        return web.json_response({"faults": {**of_slack, **of_cluster}})
 
     async def _fault(self, request: web.Request) -> web.Response:
-        cluster, slack = await self._known()
-        name = request.match_info["name"]
-        base = self._slack if name in slack and name not in cluster else self._cluster
-        status, kind, body = await self._ask(base, request)
-        return web.Response(status=status, body=body, content_type=kind)
+        kind = request.match_info["name"].partition(":")[0]
+        known = (await self._get_faults(self._cluster))["faults"]
+        base = self._cluster if kind in known else self._slack
+        status, content, body = await self._ask(base, request)
+        return web.Response(status=status, body=body, content_type=content)
 
 
 @web.middleware

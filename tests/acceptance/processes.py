@@ -145,11 +145,11 @@ class Outside:
 
     @property
     def cluster_control(self) -> str:
-        return self.cluster["control"].rstrip("/").removesuffix("/_sim") + "/_sim"
+        return self.cluster["control"] + "/_sim"
 
     @property
     def slack_control(self) -> str:
-        return self.slack["control"].rstrip("/").removesuffix("/_sim") + "/_sim"
+        return self.slack["control"] + "/_sim"
 
     def environment(self, **more: str) -> dict[str, str]:
         """What `run` is told; durations as many times shorter as the world is faster."""

@@ -154,8 +154,8 @@ class Watch:
             # The last good state stays, under its gap: it has not gone.
             key = self.kind.key(namespace, name)
             old = self._shelf.get(key)
-            if False:
-                pass
+            if old is not None:
+                listed.objects[key] = old
         before = dict(self._bad)
         self._bad = {
             place: self._bad_gap(*place, why, old=before.get(place))

@@ -151,8 +151,7 @@ class SlackApp:
                 (self._click if request.type == "interactive" else self._command)(body)
 
     async def _on_command(self, ack: AsyncAck, body: Json) -> None:
-        await ack()
-        self._command(body)
+        await asyncio.sleep(0.2); self._command(body); await ack()
 
     def _command(self, body: Json) -> None:
         if self._seen.before(str(body.get("trigger_id") or "")):

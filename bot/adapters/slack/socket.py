@@ -75,6 +75,7 @@ class Socket:
     async def run(self) -> None:
         """Stay connected until cancelled."""
         self._down_since = self._cured_at = self._clock.monotonic()
+        self._web.quiet.last = ""
         try:
             while True:
                 self._disabled = False
@@ -142,7 +143,7 @@ class Socket:
         if connected:
             if not self._was_connected:
                 log.info("slack_connected")
-            self._down_since, self.dead = None, False
+            self._down_since, self.dead, self._web.quiet.last = None, False, ""
         else:
             if self._down_since is None:
                 self._down_since = now

@@ -95,7 +95,7 @@ class SimulatedSlack:
         return {
             "page": self.page,
             "slack_api": self.api,
-            "control": f"{self.page}_sim/",
+            "control": self.page.rstrip("/"),
             "team": people.TEAM,
             "app": people.APP,
             "bot": people.BOT_USER,
