@@ -4,7 +4,8 @@ import asyncio
 import inspect
 import os
 import shutil
-from collections.abc import AsyncIterator
+import warnings
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         for nodeid in unlisted:
             reporter.write_line(f"  {nodeid}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_stray_loop() -> Iterator[None]:
+    """Close the loop that the plugins leave set when a test without one comes first."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loop = asyncio.get_event_loop_policy().get_event_loop()
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

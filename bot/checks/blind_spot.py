@@ -40,6 +40,7 @@ def _finding(context: Context, gap: snapshot.Gap, what: str) -> Finding:
         target=target.Target(cluster=context.cluster, kind="Cluster", namespace="", name=what),
         workload=context.whole(),
         summary=f"blind on {what} of cluster {context.cluster} since {units.stamp(gap.since)}",
+        headline="blind",
         evidence=(gap.reason, f"since {units.stamp(gap.since)}"),
         cure=_cure(gap),
         since=gap.since,

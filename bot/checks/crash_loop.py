@@ -62,6 +62,7 @@ def _finding(
         target=context.place(pod),
         workload=owner,
         summary=f"{record.container} is crash-looping{where}: {times}{began}{exit_}",
+        headline=f"{record.container} crash-looping",
         evidence=tuple(line for one in group for line in _evidence(*one, alone=len(group) == 1)),
         cure=remedies.end_loop(owner, record.container, told, flannel if mine else None),
         since=since,

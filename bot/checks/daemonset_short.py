@@ -114,6 +114,7 @@ def _finding(
             f"{daemonset.name} has {daemonset.available} of "
             f"{units.count(daemonset.desired, 'pod')} available"
         ),
+        headline=f"{daemonset.name} short of pods",
         evidence=tuple(_evidence(daemonset, progress, lack)),
         cure=(
             "See why the controller makes no pod there: "

@@ -110,6 +110,7 @@ def _finding(context: Context, deployment: snapshot.Deployment, since: datetime 
             f"{deployment.name} has {deployment.available} of "
             f"{units.count(deployment.replicas, 'replica')} available{meaning}"
         ),
+        headline=f"{deployment.name} unavailable",
         evidence=tuple(_evidence(deployment)),
         cure=(
             "Look at its pods and at what they wait for: "

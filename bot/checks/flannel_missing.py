@@ -120,6 +120,7 @@ def _finding(
             name=flannel.daemonset,
         ),
         summary=f"node {node.name} is ready but has no flannel pod",
+        headline="no flannel pod",
         evidence=tuple(evidence),
         cure=(
             "See why the DaemonSet controller makes none: its events, the controller manager, "

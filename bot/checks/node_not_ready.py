@@ -53,6 +53,7 @@ def _finding(context: Context, node: snapshot.Node, severity: Severity) -> Findi
         workload=context.whole(),
         summary=f"node {node.name} is NotReady since {units.stamp(_since(node))}"
         + (f": {said}" if said else ""),
+        headline="NotReady",
         evidence=tuple(_evidence(node, ready)),
         cure=(
             "Look at the machine and its kubelet (power, disk, network, certificate). Its pods "

@@ -76,6 +76,7 @@ def _finding(context: Context, pod: snapshot.Pod, since: datetime) -> Finding:
         target=context.place(pod),
         workload=owner,
         summary=f"{pod.name} is not ready{where} since {units.stamp(since)}: {why}",
+        headline=f"{owner.name} not ready",
         evidence=tuple(_evidence(pod)),
         cure=_cure(pod, why),
         since=since,

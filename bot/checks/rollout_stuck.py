@@ -113,6 +113,7 @@ def _finding(context: Context, daemonset: snapshot.DaemonSet, moved: datetime) -
         target=whose,
         workload=whose,
         summary=f"{summary} since {units.stamp(moved)}",
+        headline=f"rollout of {daemonset.name} stuck",
         evidence=tuple(_evidence(context, daemonset, moved)),
         cure=cure,
         since=moved,

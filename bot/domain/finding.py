@@ -26,6 +26,8 @@ class Finding:
 
     `target` is the member affected (a pod, a node), `workload` what people call the trouble by
     (a DaemonSet, the cluster): findings of one check and one workload are one incident.
+    `summary` speaks of this target, `headline` of all such targets together ("kube-flannel
+    OOM-killed"), so that "on 4 of 120 nodes" can follow.
     `evidence` are the fields that prove it, ready to be read by a person. `since` is when the
     trouble began as far as is known, `happened_at` the newest occurrence (the kill itself), from
     which the alert's latency is counted. `occurrences` counts kills or restarts.
@@ -36,6 +38,7 @@ class Finding:
     target: Target
     workload: Target
     summary: str
+    headline: str
     evidence: tuple[str, ...] = ()
     cure: str = ""
     since: datetime | None = None

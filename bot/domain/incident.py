@@ -66,6 +66,7 @@ class Incident:
     changed_at: datetime
     members: tuple[Member, ...] = ()
     recovered: tuple[Member, ...] = ()
+    headline: str = ""
     population: int = 0
     peak: int = 0
     happened_at: datetime | None = None
@@ -80,6 +81,19 @@ class Incident:
     def name(self) -> str:
         """What people say aloud."""
         return f"INC-{self.id}"
+
+    @property
+    def title(self) -> str:
+        """What happened, and on how many; of a single member, what it says itself."""
+        shown = self.affected or self.members
+        number = self.peak if self.state is State.RESOLVED else len(shown)
+        if number <= 1 or not self.headline:
+            return self.summary
+        every = (*self.members, *self.recovered)
+        if not all(member.target.node for member in every):
+            return f"{self.headline}: {number}"
+        total = f" of {self.population}" if self.population else ""
+        return f"{self.headline} on {number}{total} nodes"
 
     @property
     def affected(self) -> tuple[Member, ...]:

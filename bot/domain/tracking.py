@@ -130,6 +130,7 @@ def _open(group: Sequence[Finding], snapshot: Snapshot) -> notice.Notice:
         state=State.OPEN,
         severity=severity,
         summary=first.summary,
+        headline=first.headline,
         cure=first.cure,
         opened_at=now,
         changed_at=now,
@@ -217,6 +218,7 @@ def _renewed(incident: Incident, group: Sequence[Finding]) -> Incident:
         # While it lasts an incident never becomes milder: a spread that breathes would flap.
         severity=_worst((incident.severity, first.severity)),
         summary=first.summary,
+        headline=first.headline,
         cure=first.cure,
         peak=max(incident.peak, len(incident.affected)),
     )
@@ -236,7 +238,7 @@ def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> no
             told_spread=len(incident.affected),
         ),
         reason=notice.Reason.REOPENED,
-        text=f"back again: {incident.summary}",
+        text=f"back again: {incident.title}",
         calls=True,
     )
 
@@ -262,12 +264,12 @@ def _noticed(
     told = before.told_severity
     if told is None or incident.severity.rank > told.rank:
         reason = notice.Reason.SEVERITY_ROSE
-        text = f"now {incident.severity.value}"
+        text = f"now {incident.severity.value}: {incident.title}"
     elif not incident.unseen and spread >= max(
         before.told_spread * policy.growth, before.told_spread + policy.growth_least
     ):
         reason = notice.Reason.SPREAD_GREW
-        text = f"spread from {before.told_spread} to {spread}"
+        text = f"spread from {before.told_spread} to {spread}: {incident.title}"
     else:
         return notice.Notice(
             incident=incident,

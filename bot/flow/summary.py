@@ -18,7 +18,7 @@ def detail(status: answers.ClusterStatus) -> notice.Detail:
     sections = [notice.Section(lines=(f"{status.health.value}: {ready}", *flannel))]
     if status.incidents:
         lines = [
-            f"{each.name} {each.severity.value}: {each.summary}" for each in status.incidents[:20]
+            f"{each.name} {each.severity.value}: {each.title}" for each in status.incidents[:20]
         ]
         sections.append(notice.Section(heading="Open incidents", lines=tuple(lines)))
     if status.gaps:

@@ -373,9 +373,6 @@ class TestLoop:
 
 
 class TestWorkloads:
-    def progress(self, *snapshots: Snapshot) -> object:
-        return watched(*snapshots).progress("ds-flannel")
-
     def test_all_well_leaves_no_record(self) -> None:
         seen = world(node(), pod(), daemonset(desired=1))
         assert watched(seen).progress("ds-flannel") is None
@@ -409,6 +406,13 @@ class TestWorkloads:
         progress = watched(first, world(next_, taken=at(5))).progress("ds-flannel")
         assert progress is not None
         assert progress.moved_at == at(5)
+
+    def test_nodes_that_join_are_no_progress(self) -> None:
+        first = world(daemonset(desired=10, updated=4, available=9), taken=at(0))
+        joined = world(daemonset(desired=12, updated=4, available=11), taken=at(5))
+        progress = watched(first, joined).progress("ds-flannel")
+        assert progress is not None
+        assert progress.moved_at == at(0)
 
     def test_a_new_template_begins_a_new_rollout(self) -> None:
         first = world(daemonset(desired=10, updated=9), taken=at(0))

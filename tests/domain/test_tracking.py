@@ -57,6 +57,7 @@ def found(number: int, severity: Severity = Severity.WARNING, **changes: object)
         target=Target("c", "Pod", "kube-system", f"flannel-{number}", f"n{number}"),
         workload=WORKLOAD,
         summary="OOM-killed",
+        headline="flannel OOM-killed",
         happened_at=START,
     )
     return replace(finding, **changes)  # type: ignore[arg-type]
@@ -115,7 +116,7 @@ def test_another_member_is_an_edit_and_a_doubled_spread_calls_again() -> None:
     assert "n2" in told.text
     (told,) = world.cycle([found(i) for i in (1, 2, 3, 4)], taken(2))
     assert (told.reason, told.calls) == (notice.Reason.SPREAD_GREW, True)
-    assert told.text == "spread from 1 to 4"
+    assert told.text == "spread from 1 to 4: flannel OOM-killed on 4 nodes"
 
 
 def test_a_worse_severity_calls_again_and_never_becomes_milder_while_open() -> None:

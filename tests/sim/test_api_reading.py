@@ -176,7 +176,7 @@ async def test_a_table_has_the_rows_kubectl_prints() -> None:
         ended = {
             "exitCode": 137,
             "reason": "OOMKilled",
-            "finishedAt": server.registry.now(after=-125),
+            "finishedAt": server.registry.now(after=-620),
         }
         status = {
             "name": "main",
@@ -190,7 +190,7 @@ async def test_a_table_has_the_rows_kubectl_prints() -> None:
         path = "/api/v1/namespaces/default/pods"
         _, table = await server.ask("GET", path, headers={"Accept": api.TABLE})
         cells = table["rows"][0]["cells"]
-        assert cells[:4] == ["p", "0/1", "CrashLoopBackOff", "4 (2m5s ago)"]
+        assert cells[:4] == ["p", "0/1", "CrashLoopBackOff", "4 (10m ago)"]
         assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
         _, table = await server.ask(
             "GET", path, headers={"Accept": api.TABLE}, includeObject="Object"

@@ -16,9 +16,10 @@ def history(one: world.World, node: str) -> list[dict[str, Any]]:
 
     def note(change: store.Change) -> None:
         pod = change.object
-        if change.resource == "pods" and pod["metadata"]["labels"].get("app") == "flannel":
-            if pod["spec"].get("nodeName") == node:
-                found.append(pod["status"] | {"container": worlds.container_of(pod)})
+        if change.resource != "pods" or pod["metadata"]["labels"].get("app") != "flannel":
+            return
+        if pod["spec"].get("nodeName") == node:
+            found.append(pod["status"] | {"container": worlds.container_of(pod)})
 
     one.api.store.subscribe(note)
     return found
@@ -64,7 +65,13 @@ async def test_a_failing_container_is_never_ready_and_waits_in_the_kubelets_word
         reasons = [
             next(iter(row["container"]["state"].values())).get("reason", "running") for row in found
         ]
-        assert reasons[:5] == ["OOMKilled", "Error", "CrashLoopBackOff", "Error", "CrashLoopBackOff"]
+        assert reasons[:5] == [
+            "OOMKilled",
+            "Error",
+            "CrashLoopBackOff",
+            "Error",
+            "CrashLoopBackOff",
+        ]
         assert not [row for row in found if row["container"]["ready"]]
         waiting = [row for row in found if "waiting" in row["container"]["state"]]
         pod = worlds.flannel_on(one, "vm-1")["metadata"]

@@ -44,11 +44,17 @@ async def test_a_silent_node_turns_unknown_as_recorded_and_comes_back() -> None:
         assert worlds.condition(pod, "ContainersReady")["status"] == "True"
         assert worlds.container_of(pod)["ready"] is True
         assert worlds.daemonset(one)["status"]["numberUnavailable"] == 1
-        assert [one for one in one.api.store.list("events", "default") if one["reason"] == "NodeNotReady"]
+        assert [
+            one
+            for one in one.api.store.list("events", "default")
+            if one["reason"] == "NodeNotReady"
+        ]
         one.kubelets["vm-1"].speak()
         await worlds.eventually(
-            lambda: worlds.daemonset(one)["status"].get("numberAvailable") == 6
-            and "taints" not in one.api.get("nodes", "", "vm-1")["spec"]
+            lambda: (
+                worlds.daemonset(one)["status"].get("numberAvailable") == 6
+                and "taints" not in one.api.get("nodes", "", "vm-1")["spec"]
+            )
         )
         assert plain(one.api.get("nodes", "", "vm-1")["status"]["conditions"])["Ready"][0] == "True"
 
@@ -74,10 +80,12 @@ async def test_pods_that_do_not_tolerate_a_lost_node_are_evicted_after_five_minu
         assert one.clock.elapsed() > 300
         assert "deletionTimestamp" not in worlds.flannel_on(one, node)["metadata"]
         await worlds.eventually(
-            lambda: one.api.get("deployments", "kube-system", "coredns")["status"].get(
-                "availableReplicas"
+            lambda: (
+                one.api.get("deployments", "kube-system", "coredns")["status"].get(
+                    "availableReplicas"
+                )
+                == 2
             )
-            == 2
         )
 
 
@@ -94,8 +102,10 @@ async def test_a_cordon_brings_a_taint_a_moment_later_and_an_uncordon_takes_it_a
         name = worlds.flannel_on(one, "vm-1")["metadata"]["name"]
         one.api.delete("pods", "kube-system", name)
         await worlds.eventually(
-            lambda: worlds.condition(worlds.flannel_on(one, "vm-1"), "Ready").get("status") == "True"
-            and worlds.flannel_on(one, "vm-1")["metadata"]["name"] != name
+            lambda: (
+                worlds.condition(worlds.flannel_on(one, "vm-1"), "Ready").get("status") == "True"
+                and worlds.flannel_on(one, "vm-1")["metadata"]["name"] != name
+            )
         )
         one.api.patch("nodes", "", "vm-1", {"spec": {"unschedulable": None}}, kind="merge")
         await worlds.eventually(lambda: "taints" not in one.api.get("nodes", "", "vm-1")["spec"])
@@ -106,9 +116,7 @@ async def test_a_new_node_gets_a_free_pod_network_and_is_counted_by_every_flanne
         taken = {node["spec"]["podCIDR"] for node in one.api.store.list("nodes")}
         one.api.create("nodes", "", {"metadata": {"name": "fresh"}})
         node = await worlds.eventually(
-            lambda: (
-                found := one.api.get("nodes", "", "fresh")
-            )["spec"].get("podCIDR") and found
+            lambda: (found := one.api.get("nodes", "", "fresh"))["spec"].get("podCIDR") and found
         )
         assert node["spec"]["podCIDR"] not in taken
         assert one.burden.nodes == 7
@@ -119,8 +127,10 @@ async def test_a_deleted_node_takes_its_pods_with_it_and_is_missed_by_nobody() -
     async with worlds.living() as one:
         one.api.delete("nodes", "", "vm-1")
         await worlds.eventually(
-            lambda: not one.ctx.index.on_node("vm-1")
-            and worlds.daemonset(one)["status"]["desiredNumberScheduled"] == 5
+            lambda: (
+                not one.ctx.index.on_node("vm-1")
+                and worlds.daemonset(one)["status"]["desiredNumberScheduled"] == 5
+            )
         )
         assert one.burden.nodes == 5
         assert not [pod for pod in worlds.pods(one) if pod["spec"].get("nodeName") == "vm-1"]
@@ -131,7 +141,11 @@ async def deploy(one: world.World, *, replicas: int, cpu: str) -> None:
         "metadata": {"labels": {"app": "shelf"}},
         "spec": {
             "containers": [
-                {"name": "web", "image": "registry.example/web:1", "resources": {"requests": {"cpu": cpu}}}
+                {
+                    "name": "web",
+                    "image": "registry.example/web:1",
+                    "resources": {"requests": {"cpu": cpu}},
+                }
             ]
         },
     }
@@ -150,7 +164,7 @@ async def deploy(one: world.World, *, replicas: int, cpu: str) -> None:
 
 
 def shelf(one: world.World) -> list[dict[str, Any]]:
-    return [pod for pod in one.api.store.list("pods", "default")]
+    return one.api.store.list("pods", "default")
 
 
 async def test_a_pod_without_a_node_says_why_in_the_schedulers_words_and_goes_when_it_can() -> None:
@@ -163,7 +177,10 @@ async def test_a_pod_without_a_node_says_why_in_the_schedulers_words_and_goes_wh
         pod = await worlds.eventually(
             lambda: shelf(one) and worlds.condition(shelf(one)[0], "PodScheduled") and shelf(one)[0]
         )
-        mine, theirs = worlds.condition(pod, "PodScheduled"), worlds.condition(answer(10), "PodScheduled")
+        mine, theirs = (
+            worlds.condition(pod, "PodScheduled"),
+            worlds.condition(answer(10), "PodScheduled"),
+        )
         assert mine | {"lastTransitionTime": ""} == theirs | {"lastTransitionTime": ""}
         (event,) = [
             event for event in one.api.store.list("events") if event["reason"] == "FailedScheduling"
@@ -184,9 +201,17 @@ async def test_no_machine_is_filled_beyond_what_it_has() -> None:
     async with worlds.living() as one:
         await deploy(one, replicas=6, cpu="5")
         await worlds.eventually(
-            lambda: len([pod for pod in shelf(one) if pod["spec"].get("nodeName")]) > 2
-            and [pod for pod in one.api.store.list("events") if pod["reason"] == "FailedScheduling"]
-            or len([pod for pod in shelf(one) if pod["spec"].get("nodeName")]) == 6
+            lambda: (
+                (
+                    len([pod for pod in shelf(one) if pod["spec"].get("nodeName")]) > 2
+                    and [
+                        pod
+                        for pod in one.api.store.list("events")
+                        if pod["reason"] == "FailedScheduling"
+                    ]
+                )
+                or len([pod for pod in shelf(one) if pod["spec"].get("nodeName")]) == 6
+            )
         )
         wanted: collections.Counter[str] = collections.Counter()
         for pod in shelf(one):

@@ -78,9 +78,17 @@ def test_refusals_are_counted_by_reason(refused: dict[str, int], message: str) -
 
 @pytest.mark.parametrize(
     ("value", "total", "up", "count"),
-    [(1, 6, True, 1), ("34%", 6, True, 3), ("34%", 6, False, 2), ("100%", 7, True, 7), (0, 5, True, 0)],
+    [
+        (1, 6, True, 1),
+        ("34%", 6, True, 3),
+        ("34%", 6, False, 2),
+        ("100%", 7, True, 7),
+        (0, 5, True, 0),
+    ],
 )
-def test_budgets_are_numbers_or_percentages(value: object, total: int, up: bool, count: int) -> None:
+def test_budgets_are_numbers_or_percentages(
+    value: object, total: int, up: bool, count: int
+) -> None:
     assert podstate.scaled(value, total, up=up) == count
 
 
@@ -121,8 +129,6 @@ def test_node_affinity_is_read_as_kubernetes_reads_it(rule: dict[str, Any], fits
     node = {"metadata": {"name": "n", "labels": {"zone": "a", "rank": "5"}}}
     required = {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}
     spec = {
-        "affinity": {
-            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
-        }
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
     }
     assert placement.selected(spec, node) is fits

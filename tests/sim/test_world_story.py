@@ -32,7 +32,10 @@ async def test_a_burst_kills_the_heavy_ones_and_some_then_find_a_veth(seed: int)
         one.api.store.subscribe(lambda _: None)
 
         def watch(change: Any) -> None:
-            if change.resource == "pods" and change.object["metadata"]["labels"].get("app") == "flannel":
+            if (
+                change.resource == "pods"
+                and change.object["metadata"]["labels"].get("app") == "flannel"
+            ):
                 ended = worlds.container_of(change.object)["state"].get("terminated", {})
                 if ended.get("reason") == "OOMKilled":
                     ever.add(change.object["spec"]["nodeName"])
@@ -82,12 +85,17 @@ async def test_the_truth_tells_what_flannel_said_and_what_a_client_can_read() ->
             lines = one.book.lines(worker.place(container))
             assert lines
             assert node["last_error"] in lines[-2][1] or node["last_exit_code"] == 137
-            assert node["restarts"] == worlds.container_of(worlds.flannel_on(one, name))["restartCount"]
+            assert (
+                node["restarts"]
+                == worlds.container_of(worlds.flannel_on(one, name))["restartCount"]
+            )
             assert node["flags"] == ["--ip-masq", "--kube-subnet-mgr", "--iface-regex=eth1|bond1"]
             assert node["oom_kills"] >= 1
             assert node["chosen_nic"] is None
             if node["last_exit_code"] == 1:
-                (culprit,) = [nic for nic in node["nics"] if nic["name"] in node["last_error"].split()]
+                (culprit,) = [
+                    nic for nic in node["nics"] if nic["name"] in node["last_error"].split()
+                ]
                 assert culprit["name"].startswith("veth1")
                 assert culprit["addresses"] == []
                 before = [nic["name"] for nic in node["nics"]]
@@ -105,13 +113,19 @@ async def test_a_higher_limit_and_an_anchored_regex_in_one_change_heal_everythin
             worlds.FLANNEL,
             [
                 {"op": "replace", "path": f"{spec}/resources/limits/memory", "value": "256Mi"},
-                {"op": "replace", "path": f"{spec}/args/2", "value": "--iface-regex=^(?:eth1|bond1)$"},
+                {
+                    "op": "replace",
+                    "path": f"{spec}/args/2",
+                    "value": "--iface-regex=^(?:eth1|bond1)$",
+                },
             ],
             kind="json",
         )
         await worlds.eventually(
-            lambda: worlds.daemonset(one)["status"].get("updatedNumberScheduled") == 120
-            and worlds.daemonset(one)["status"].get("numberAvailable") == 120,
+            lambda: (
+                worlds.daemonset(one)["status"].get("updatedNumberScheduled") == 120
+                and worlds.daemonset(one)["status"].get("numberAvailable") == 120
+            ),
             seconds=60,
         )
         one.relist()
@@ -149,7 +163,9 @@ async def test_ordinary_pods_come_and_go() -> None:
     async with worlds.living(nodes=30, speed=1000.0) as one:
         before = {name: set(node.host.veths) for name, node in one.kubelets.items()}
         await worlds.pass_time(one, 2000.0)
-        changed = [name for name, node in one.kubelets.items() if set(node.host.veths) != before[name]]
+        changed = [
+            name for name, node in one.kubelets.items() if set(node.host.veths) != before[name]
+        ]
         assert len(changed) > 10
         for name, node in one.kubelets.items():
             assert len(node.host.veths) == len(before[name])

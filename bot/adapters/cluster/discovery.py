@@ -76,7 +76,7 @@ class Discovery:
             why = "flannel has not been looked for in all namespaces yet"
             why = f"{why}: {self.reason}" if self.reason else why
             since = self._since or self._began
-            return []
+            return [snapshot.Gap(kind.resource, why, since) for kind in kinds.IN_NAMESPACES]
         if self._since is not None:
             lasted = (self._clock.now() - self._since).total_seconds()
             # One missed look is made good by the next; only a lasting failure is worth a word.

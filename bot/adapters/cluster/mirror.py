@@ -224,8 +224,10 @@ class Mirror:
             self._unreachable_since = None
             _log.info("cluster_reachable", cluster=self.cluster, after=f"{after:.0f}s")
             return
-        before = {gap.what: gap for gap in self._told}
-        present = {gap.what: gap for gap in gaps}
+        before, present = (
+            {gap.what: gap for gap in some if gap.reason != watching.NOT_YET}
+            for some in (self._told, gaps)
+        )
         for what, gap in present.items():
             if what not in before:
                 _log.info("not_seen", cluster=self.cluster, what=what, reason=gap.reason)

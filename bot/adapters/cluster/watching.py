@@ -20,6 +20,9 @@ from bot.flow import ports
 
 _log = structlog.get_logger(__name__)
 
+NOT_YET = "not listed yet"
+"""Why nothing is seen while the first list is on its way."""
+
 
 class Watch:
     """The mirror of one kind in one namespace (an empty one: in all of the cluster).
@@ -85,7 +88,7 @@ class Watch:
         """Tell what cannot be trusted now, the whole collection or single objects."""
         trouble = self.trouble
         if not self.synced:
-            why = f"not listed yet: {trouble.reason}" if trouble.reason else "not listed yet"
+            why = f"{NOT_YET}: {trouble.reason}" if trouble.reason else NOT_YET
             return [self._gap(why, since=trouble.since or self._began)]
         found = list(self._bad.values())
         if trouble.since is not None:

@@ -5,21 +5,10 @@ from typing import Any
 
 from bot.adapters.slack import answers_view, prose, replies, wording
 
-OBSERVE_ONLY = {
-    "propose_fix": "propose a fix",
-    "approve_plan": "carry out a plan",
-    "reject_plan": "reject a plan",
-    "ack_incident": "acknowledge an incident",
-    "silence_incident": "silence an incident",
-    "cancel_run": "cancel a run",
-    "undo_run": "undo a run",
-}
-"""Buttons that cards of other versions of the bot may carry, and what they would do."""
-
 
 def answer(body: Mapping[str, Any]) -> prose.Page:
     """Say what a click did: here, that it did nothing and why."""
-    what = OBSERVE_ONLY.get(str(action(body).get("action_id", "")))
+    what = wording.BUTTONS.get(str(action(body).get("action_id", "")))
     text = wording.cannot_act(what) if what else wording.OLD_BUTTON
     return answers_view.problem(text)
 

@@ -108,6 +108,8 @@ class SlackApp:
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, longest)
         self._trouble = ""
+        if self._web.identity.lacking:
+            log.warning("slack_scopes_lacking", scopes=self._web.identity.lacking)
 
     def _listeners(self) -> AsyncApp:
         bolt = AsyncApp(
@@ -151,7 +153,8 @@ class SlackApp:
                 (self._click if request.type == "interactive" else self._command)(body)
 
     async def _on_command(self, ack: AsyncAck, body: Json) -> None:
-        await asyncio.sleep(0.2); self._command(body); await ack()
+        await ack()
+        self._command(body)
 
     def _command(self, body: Json) -> None:
         if self._seen.before(str(body.get("trigger_id") or "")):

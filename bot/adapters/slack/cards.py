@@ -57,7 +57,7 @@ def mark(value: incident.Incident) -> str:
 
 def title(value: incident.Incident) -> str:
     """The headline: how bad, which, what."""
-    return f"{mark(value)} · {value.name} · {value.summary}"
+    return f"{mark(value)} · {value.name} · {value.title}"
 
 
 def place(value: incident.Incident) -> str:
@@ -71,7 +71,7 @@ def brief(value: incident.Incident) -> prose.Line:
     number = wording.affected(len(value.affected), value.population)
     return prose.line(
         prose.strong(f"{mark(value)} · {value.name}"),
-        f"  {limits.cut(value.summary, _WHY)} · {place(value)} · {number} · {wording.state(value)}",
+        f"  {limits.cut(value.title, _WHY)} · {place(value)} · {number} · {wording.state(value)}",
     )
 
 
@@ -130,7 +130,7 @@ def _why(value: incident.Incident) -> prose.Line:
     shown = strongest(value)
     if shown is None:
         return ()
-    told = [] if shown.summary in ("", value.summary) else [shown.summary]
+    told = [] if shown.summary in ("", value.title) else [shown.summary]
     told += [proof for proof in shown.evidence[:3] if proof]
     if not told:
         return ()

@@ -20,24 +20,26 @@ _ECHO = 60
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that works: how it is written and what it is for, and how many words it takes."""
+    """A command that works: how it is written, and how many words it takes."""
 
     name: str
     usage: str
-    help: str
     least: int = 0
     most: int = 0
 
+    @property
+    def help(self) -> str:
+        """What it is for, in one line."""
+        return wording.HELP[self.name]
+
 
 COMMANDS = (
-    Command("help", "help [command]", "Tell what can be asked.", most=1),
-    Command("status", "[@cluster] status", "Everything at a glance."),
-    Command("incidents", "[@cluster] incidents", "What is wrong now, and what lately was."),
-    Command(
-        "incident", "incident INC-n", "One incident: who is affected, why, what happened.", 1, 1
-    ),
-    Command("check", "[@cluster] check", "Judge the cluster now, one pass."),
-    Command("schedule", "schedule", "What the bot runs when, and how it went."),
+    Command("help", "help [command]", most=1),
+    Command("status", "[@cluster] status"),
+    Command("incidents", "[@cluster] incidents"),
+    Command("incident", "incident INC-n", least=1, most=1),
+    Command("check", "[@cluster] check"),
+    Command("schedule", "schedule"),
 )
 NAMES = tuple(command.name for command in COMMANDS)
 

@@ -121,6 +121,14 @@ def digest_title(incidents: Sequence[incident.Incident]) -> str:
 
 # Answers
 
+HELP = {
+    "help": "Tell what can be asked.",
+    "status": "Everything at a glance.",
+    "incidents": "What is wrong now, and what lately was.",
+    "incident": "One incident: who is affected, why, what happened.",
+    "check": "Judge the cluster now, one pass.",
+    "schedule": "What the bot runs when, and how it went.",
+}
 HELP_TITLE = "flannel-bot · help"
 HELP_INTRO = "Ask with a leading @cluster for one cluster; otherwise the channel's is meant."
 HELP_MENTION = "The same words work in a thread when you mention the bot."
@@ -269,6 +277,17 @@ def unavailable(reason: str) -> str:
 def went_wrong(reference: str) -> str:
     """When the fault is the bot's own."""
     return f"Something went wrong inside the bot; its log tells more under {reference}."
+
+
+BUTTONS = {
+    "propose_fix": "propose a fix",
+    "approve_plan": "carry out a plan",
+    "reject_plan": "reject a plan",
+    "ack_incident": "acknowledge an incident",
+    "silence_incident": "silence an incident",
+    "cancel_run": "cancel a run",
+    "undo_run": "undo a run",
+}
 
 
 def cannot_act(what: str) -> str:

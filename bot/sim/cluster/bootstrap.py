@@ -34,6 +34,9 @@ FOUNDED = timedelta(days=214)
 ROLLED = timedelta(days=37)
 """Age of the present flannel pods: when the regex was added."""
 
+LAST_BEAT = timedelta(seconds=20)
+"""How long ago the nodes last reported."""
+
 
 class Bootstrap:
     """Writes the first state of the world."""
@@ -49,7 +52,7 @@ class Bootstrap:
         """A Node for every host, with what flannel has written on it."""
         since = timing.stamp(self._now - FOUNDED)
         announced = timing.stamp(self._now - ROLLED)
-        beat = timing.stamp(self._now)
+        beat = timing.stamp(self._now - LAST_BEAT)
         found: dict[str, Object] = {}
         for host in fleet:
             node = nodeobject.build(host, since=since, beat=beat)
@@ -243,15 +246,7 @@ class Bootstrap:
             one.ready = True
             one.state = {"running": {"startedAt": began}}
         for one in inits:
-            one.state = {
-                "terminated": {
-                    "exitCode": 0,
-                    "reason": "Completed",
-                    "startedAt": began,
-                    "finishedAt": began,
-                    "containerID": one.id,
-                }
-            }
+            one.state = podstatus.ended(one.id, began=began, ended=began)
         address = host.private_ip
         if not spec.get("hostNetwork"):
             address = f"{host.pod_cidr.rsplit('.', 1)[0]}.{self._rng.randrange(2, 250)}"

@@ -9,6 +9,7 @@ kernel's order, prints flannel's own lines, announces itself on the Node object 
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -142,9 +143,10 @@ class Flanneld:
         if self._burst is None and not memory.killed(bound, self._limit):
             return
         period = memory.CHILD_PERIOD
-        self._check = self._env.after(
-            period - (now - self._began) % period or period, self._iptables
-        )
+        # A hair's breadth before an instant is that instant, which has just been looked at.
+        passed = math.floor((now - self._began) / period + 1e-6)
+        due = self._began + (passed + 1) * period
+        self._check = self._env.after(due - now, self._iptables)
 
     def weigh(self) -> None:
         """Let the kernel look at what it weighs now."""

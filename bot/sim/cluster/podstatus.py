@@ -80,6 +80,33 @@ class Container:
         return entry
 
 
+NEVER_STARTED: Object = {
+    "terminated": {
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was deleted",
+        "startedAt": None,
+        "finishedAt": None,
+    }
+}
+"""The state of a container whose pod was deleted before it ran."""
+
+
+def ended(
+    container_id: str, *, code: int = 0, reason: str = "", began: str | None, ended: str
+) -> Object:
+    """The state of a container that has run; without a reason it is the code's usual one."""
+    return {
+        "terminated": {
+            "exitCode": code,
+            "reason": reason or ("Completed" if code == 0 else "Error"),
+            "startedAt": began,
+            "finishedAt": ended,
+            "containerID": container_id,
+        }
+    }
+
+
 STABLE = 60.0
 """A run of so many seconds ends a series of failures."""
 

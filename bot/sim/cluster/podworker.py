@@ -186,7 +186,13 @@ class Worker:
         now = self.kubelet.ctx.clock.elapsed()
         container.failed(now)
         container.ready = False
-        container.state = {"terminated": self._terminated(container, code, reason)}
+        container.state = podstatus.ended(
+            container.id,
+            code=code,
+            reason=reason,
+            began=container.state.get("running", {}).get("startedAt"),
+            ended=timing.stamp(self.kubelet.ctx.clock.now()),
+        )
         program = self.programs.pop(container.name, None)
         self.runs.pop(container.name, None)
         self.kubelet.book.end(self.place(container))
@@ -283,15 +289,7 @@ class Worker:
         for container in self.inits:
             container.id = names.container_id(self._rng)
             container.ready = True
-            container.state = {
-                "terminated": {
-                    "exitCode": 0,
-                    "reason": "Completed",
-                    "startedAt": now,
-                    "finishedAt": now,
-                    "containerID": container.id,
-                }
-            }
+            container.state = podstatus.ended(container.id, began=now, ended=now)
         for container in self.containers:
             self._launch(container)
 
@@ -408,15 +406,7 @@ class Worker:
             elif "terminated" in container.last_state and "waiting" in container.state:
                 container.state = container.last_state
             elif "waiting" in container.state:
-                container.state = {
-                    "terminated": {
-                        "exitCode": 137,
-                        "reason": "ContainerStatusUnknown",
-                        "message": "The container could not be located when the pod was deleted",
-                        "startedAt": None,
-                        "finishedAt": None,
-                    }
-                }
+                container.state = podstatus.NEVER_STARTED
             container.ready = False
         self.sandbox = False
         self._unplug()
@@ -432,16 +422,6 @@ class Worker:
             if refusal.code not in {404, 409}:
                 raise
         self.kubelet.gone(self)
-
-    def _terminated(self, container: podstatus.Container, code: int, reason: str) -> Object:
-        started = container.state.get("running", {}).get("startedAt")
-        return {
-            "exitCode": code,
-            "reason": reason or ("Completed" if code == 0 else "Error"),
-            "startedAt": started,
-            "finishedAt": timing.stamp(self.kubelet.ctx.clock.now()),
-            "containerID": container.id,
-        }
 
     def _unpullable(self) -> bool:
         return self.kubelet.ailing.find("pull", self.kubelet.host.name, self.pod) is not None

@@ -316,6 +316,31 @@ async def test_after_one_fault_the_watch_resumes_and_misses_nothing(
         assert not seen.snapshot().gaps, "a short fault is no gap"
 
 
+async def test_half_a_frame_before_a_clean_end_is_a_failure_and_is_told(world: World) -> None:
+    half = objects.event("ADDED", objects.node("a", version=101))[:-20]
+    world.server.watch(NODES, [0.15, half, End()])
+    async with world.mirrored(synced=False, backoff=(5.0, 5.0), gap_after=0.0) as seen:
+        await eventually(
+            lambda: any("middle of an event" in g.reason for g in seen.snapshot().gaps)
+        )
+        assert not seen.snapshot().nodes
+
+
+async def test_a_version_that_the_server_cannot_read_is_given_up_for_a_fresh_list(
+    world: World,
+) -> None:
+    """A watch from a resource version that is no number of this server's is answered with 500."""
+    refused = Answer(objects.status(500, 'resourceVersion: Invalid value: "abc"'), 500)
+    world.server.lists(
+        NODES, objects.listed("Node", [], version=7), objects.listed("Node", [], version=8)
+    )
+    world.server.watch(NODES, [refused], [refused])
+    async with world.mirrored():
+        await eventually(lambda: len(world.server.asked(NODES, watch=True)) == 3)
+        versions = [r.query["resourceVersion"] for r in world.server.asked(NODES, watch=True)]
+        assert versions == ["7", "7", "8"]
+
+
 async def test_410_as_an_event_after_200_lists_anew_at_once_and_notices_what_vanished(
     world: World,
 ) -> None:

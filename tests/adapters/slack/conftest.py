@@ -18,7 +18,7 @@ from tests.adapters.slack import samples
 Json = dict[str, Any]
 
 
-async def until(true: Callable[[], Any], seconds: float = 5.0) -> Any:
+async def until(true: Callable[[], Any], seconds: float = 15.0) -> Any:
     """Wait for something to be so, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := true()):

@@ -188,6 +188,7 @@ class Desk:
             target=Target("prod", "Pod", "kube-system", "kube-flannel-1", "node-001"),
             workload=FLANNEL,
             summary="kube-flannel OOM-killed 3 times",
+            headline="kube-flannel OOM-killed",
             cure="Raise the memory limit.",
         )
         return answers.CheckReport(

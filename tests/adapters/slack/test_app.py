@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.slack import actions, wording
+from bot.adapters.slack import wording
 from bot.domain import errors
 from bot.sim.slack import people
 from tests.adapters.slack import samples
@@ -222,6 +222,27 @@ async def test_a_stranger_who_comes_with_our_team_in_the_payload_is_refused(
     assert not desk.asked
 
 
+async def test_a_member_who_acts_for_another_team_is_refused(
+    slack: Slack, desk: samples.Desk
+) -> None:
+    async with slack.app(desk):
+        payload = {
+            "command": "/flannel", "text": "status", "user_id": OPERATOR,
+            "channel_id": "C0ALERTS", "trigger_id": "1", "team_id": people.OTHER_TEAM,
+        }  # fmt: skip
+        await slack.act("raw", kind="slash_commands", payload=payload)
+        await until(lambda: slack.whispers(OPERATOR))
+        click = {
+            "type": "block_actions", "channel": {"id": "C0ALERTS"}, "team": {"id": people.TEAM},
+            "user": {"id": OPERATOR, "team_id": people.OTHER_TEAM},
+            "actions": [{"action_id": "approve_plan", "action_ts": "1.1"}],
+        }  # fmt: skip
+        await slack.act("raw", kind="interactive", payload=click)
+        await until(lambda: len(slack.whispers(OPERATOR)) == 2)
+    assert all(wording.OUTSIDER in whisper.text for whisper in slack.whispers(OPERATOR))
+    assert not desk.asked
+
+
 async def test_a_member_who_was_deactivated_is_refused_as_soon_as_the_memory_ends(
     slack: Slack, desk: samples.Desk
 ) -> None:
@@ -263,7 +284,7 @@ def button(action_id: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("action_id", "told"),
     [
-        *((name, what) for name, what in actions.OBSERVE_ONLY.items()),
+        *((name, what) for name, what in wording.BUTTONS.items()),
         ("some_button_of_long_ago", "not known to the bot any more"),
     ],
 )

@@ -102,7 +102,9 @@ def test_a_hostile_log_stays_text_in_a_thread(sections: list[notice.Section], ti
 @given(hostile, hostile)
 def test_hostile_words_stay_text_in_answers(said: str, other: str) -> None:
     target = Target(said, other, said, other, said)
-    found = finding.Finding("c", finding.Severity.INFO, target, target, said, (other,), cure=said)
+    found = finding.Finding(
+        "c", finding.Severity.INFO, target, target, said, said, (other,), cure=said
+    )
     report = answers.CheckReport(
         cluster=said,
         taken_at=samples.NOW,

@@ -400,7 +400,7 @@ KINDS = st.sampled_from(["card", "detail", "text", "claim", "sent", "later", "re
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(
