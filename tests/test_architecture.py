@@ -15,6 +15,7 @@ SEAMS = {
     "bot/flow/judge.py": 1,
     "bot/flow/sender.py": 1,
     "bot/adapters/schedule.py": 1,
+    "bot/adapters/cluster/mirror.py": 1,
 }
 
 

@@ -25,7 +25,7 @@ def from_api(one: world.World) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
 async def test_a_burst_kills_the_heavy_ones_and_some_then_find_a_veth(seed: int) -> None:
     async with worlds.living(nodes=120, seed=seed, name="story") as one:
         ever: set[str] = set()

@@ -8,6 +8,7 @@ from urllib import parse
 import msgspec
 
 from bot.adapters.cluster import translate, wire
+from bot.domain import trail
 
 T = TypeVar("T")
 Key = Hashable
@@ -50,6 +51,8 @@ class Kind:
     events: msgspec.json.Decoder[Event[Any]]
     items: msgspec.json.Decoder[Any]
     translate: Callable[[Any], Any]
+    follow: Callable[[Any, Any], Any]
+    """Given the value before and the one after: the latter, with what must not be lost of both."""
 
     @property
     def grant(self) -> str:
@@ -72,8 +75,18 @@ class Kind:
         return (namespace, name) if self.namespaced else name
 
 
+def _latest(_before: Any, after: Any) -> Any:  # noqa: ANN401
+    return after
+
+
 def _kind(
-    name: str, prefix: str, shape: type[Any], how: Callable[[Any], Any], *, namespaced: bool = True
+    name: str,
+    prefix: str,
+    shape: type[Any],
+    how: Callable[[Any], Any],
+    *,
+    namespaced: bool = True,
+    follow: Callable[[Any, Any], Any] = _latest,
 ) -> Kind:
     return Kind(
         name=name,
@@ -84,11 +97,12 @@ def _kind(
         events=msgspec.json.Decoder(Event[shape]),  # type: ignore[valid-type]
         items=msgspec.json.Decoder(shape),
         translate=how,
+        follow=follow,
     )
 
 
 NODES = _kind("Node", "/api/v1", wire.Node, translate.node, namespaced=False)
-PODS = _kind("Pod", "/api/v1", wire.Pod, translate.pod)
+PODS = _kind("Pod", "/api/v1", wire.Pod, translate.pod, follow=trail.follow)
 DAEMONSETS = _kind("DaemonSet", "/apis/apps/v1", wire.DaemonSet, translate.daemonset)
 DEPLOYMENTS = _kind("Deployment", "/apis/apps/v1", wire.Deployment, translate.deployment)
 REVISIONS = _kind(

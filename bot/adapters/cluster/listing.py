@@ -120,6 +120,8 @@ def _add(kind: kinds.Kind, item: Any, listed: Listed, *, known: Known | None) ->
         return
     key = kind.key(meta.namespace, meta.name)
     old = known(key) if known is not None else None
+    if old is not None:
+        value = kind.follow(old, value)
     listed.objects[key] = old if old == value else value
 
 

@@ -30,6 +30,8 @@ class Shelf:
     def put(self, namespace: str, key: kinds.Key, value: object) -> bool:
         """Keep an object; True if that changed anything, which a heartbeat does not."""
         old = self._objects.get(key)
+        if old is not None:
+            value = self.kind.follow(old, value)
         if old == value:
             return False
         if old is None:

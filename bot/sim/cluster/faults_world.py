@@ -164,18 +164,16 @@ class _Faults:
         return heal
 
     def matching_veth(self, nodes: frozenset[str], params: Params) -> Heal:
-        plugged: list[tuple[kubelet.Kubelet, str]] = []
+        plugged: list[tuple[kubelet.Kubelet, Heal]] = []
         for one in self._kubelets(nodes):
             name = f"veth1{self._rng.getrandbits(28):07x}"
-            plugged.append(
-                (one, one.host.add_veth(self._rng, name=name, ifindex=one.host.low_ifindex()))
-            )
+            plugged.append((one, one.host.plug_first(self._rng, name)))
             if params["restart"]:
                 _stop_flannel(one, 0)
 
         def heal() -> None:
-            for one, name in plugged:
-                one.host.remove_veth(name)
+            for one, unplug in plugged:
+                unplug()
                 _retry(one, "flannel")
 
         return heal

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.sim.cluster import names, selection
@@ -116,22 +116,33 @@ class Host:
         if number is not None:
             del self.links[number]
 
-    def low_ifindex(self) -> int:
-        """A free number that this kernel dumps before the private NIC's, for a veth.
+    def plug_first(self, rng: random.Random, name: str) -> Callable[[], None]:
+        """Plug in a veth that this kernel lists before the private NIC.
 
-        Raises:
-            ValueError: there is none, every earlier place is taken.
+        Where links are listed by bucket, a number in the NIC's own bucket does, since the newest
+        comes first. Where they are listed by number, the NIC must be the younger one: it is taken
+        out and registers anew, as after a reload of its driver.
+
+        Returns:
+            The way to undo it, the NIC's number included.
         """
         private = next(link for link in self.links.values() if link.name == self.private_nic)
+        bucket, number = private.ifindex & 255, self.next_ifindex
         if self.hashes:
-            for row in range(self.next_ifindex // 256 + 1, self.next_ifindex // 256 + 64):
-                number = row * 256 + (private.ifindex & 255)
-                if number not in self.links:
-                    return number
-        for number in range(2, private.ifindex):
-            if number not in self.links:
-                return number
-        raise ValueError(f"every number before {self.private_nic} is taken on {self.name}")
+            number += (bucket - number) % 256
+        self.add_veth(rng, name=name, ifindex=number)
+        if not self.hashes:
+            del self.links[private.ifindex]
+            self.add_link(private.name, *private.addresses, mtu=private.mtu)
+
+        def undo() -> None:
+            self.remove_veth(name)
+            if not self.hashes:
+                newer = next(one for one in self.links.values() if one.name == private.name)
+                del self.links[newer.ifindex]
+                self.links[private.ifindex] = private
+
+        return undo
 
     def dump(self) -> tuple[selection.Link, ...]:
         """All links in the order of this kernel's dump."""

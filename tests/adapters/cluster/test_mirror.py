@@ -72,6 +72,34 @@ async def test_what_is_listed_and_then_changes_is_in_the_snapshot(world: World) 
         assert last.finished_at == datetime(2026, 1, 2, 3, 5, 5, tzinfo=UTC)
 
 
+async def test_an_end_that_is_overwritten_between_two_snapshots_is_still_told(
+    world: World,
+) -> None:
+    world.server.lists(PODS, objects.listed("Pod", [objects.pod("p")]))
+    async with world.mirrored() as seen:
+        killed = objects.pod("p", version=101, restarts=1)
+        crashed = objects.pod("p", version=102, restarts=2)
+        (status,) = crashed["status"]["containerStatuses"]
+        status["lastState"]["terminated"] |= {
+            "reason": "Error",
+            "exitCode": 1,
+            "finishedAt": "2026-01-02T03:05:06Z",
+            "containerID": "containerd://second",
+        }
+        world.server.push(
+            PODS, objects.event("MODIFIED", killed) + objects.event("MODIFIED", crashed)
+        )
+        await eventually(
+            lambda: seen.snapshot().pods["kube-system", "p"].containers[0].restart_count == 2
+        )
+        container = seen.snapshot().pods["kube-system", "p"].containers[0]
+        assert [end.reason for end in container.trail] == ["OOMKilled"]
+        before = seen.snapshot().pods["kube-system", "p"]
+        world.server.lists(PODS, objects.listed("Pod", [crashed], version=110))
+        await seen.relist()
+        assert seen.snapshot().pods["kube-system", "p"] is before
+
+
 async def test_a_snapshot_is_not_changed_by_what_comes_later(world: World) -> None:
     world.server.lists(NODES, objects.listed("Node", [objects.node("a")]))
     async with world.mirrored() as seen:

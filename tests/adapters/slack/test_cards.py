@@ -41,6 +41,14 @@ def test_severity_is_a_word_and_not_a_colour_alone() -> None:
         assert word in cards.card(samples.view(value)).title
 
 
+def test_the_headline_counts_what_is_affected_now() -> None:
+    value = samples.trouble(7, headline="kube-flannel OOM-killed")
+    assert cards.card(samples.view(value)).title.endswith("OOM-killed on 7 of 120 nodes")
+    assert "OOM-killed on 7 of 120 nodes" in said(
+        cards.digest(notice.DigestView(incidents=(value,), now=samples.NOW))
+    )
+
+
 def test_nodes_are_listed_as_people_count_and_each_once() -> None:
     members = tuple(samples.member(n, name=f"n{n}") for n in (10, 9, 2, 1, 2))
     value = samples.trouble(members=members)
