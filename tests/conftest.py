@@ -4,8 +4,7 @@ import asyncio
 import inspect
 import os
 import shutil
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,11 @@ REAL = {
     "postgresql": _postgresql,
     "promtool": lambda: shutil.which("promtool") or "",
 }
+
+
+def pytest_configure() -> None:
+    """Have no loop set: the asyncio plugin would make one by asking for it, and never close it."""
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,17 +92,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         for nodeid in unlisted:
             reporter.write_line(f"  {nodeid}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _no_stray_loop() -> Iterator[None]:
-    """Close the loop that the plugins leave set when a test without one comes first."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        loop = asyncio.get_event_loop_policy().get_event_loop()
-    loop.close()
-    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

@@ -70,6 +70,8 @@ class Incident:
     population: int = 0
     peak: int = 0
     happened_at: datetime | None = None
+    detected_at: datetime | None = None
+    """When the newest opening or reopening was judged; `happened_at` is what it was about."""
     told_severity: finding.Severity | None = None
     told_spread: int = 0
     resolved_at: datetime | None = None

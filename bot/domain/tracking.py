@@ -138,6 +138,7 @@ def _open(group: Sequence[Finding], snapshot: Snapshot) -> notice.Notice:
         population=population(first.workload, snapshot),
         peak=len(members),
         happened_at=max(happened) if happened else None,
+        detected_at=now,
         told_severity=severity,
         told_spread=len(members),
     )
@@ -234,6 +235,7 @@ def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> no
             changed_at=now,
             reopened=incident.reopened + 1,
             happened_at=max(happened) if happened else None,
+            detected_at=now,
             told_severity=incident.severity,
             told_spread=len(incident.affected),
         ),

@@ -249,12 +249,7 @@ class Courier:
             await self._edit(row, incident, shown)
             return
         now = self._clock.now()
-        waited = now - row.created_at
-        delayed = waited.total_seconds() if waited >= self._options.delayed_after else 0.0
-        view = notice.CardView(
-            incident=incident, now=now, posted_at=now, detected_at=_detected(incident),
-            delayed_seconds=delayed,
-        )  # fmt: skip
+        view = self._view(incident, now=now, posted_at=now)
         ts = await self._messenger.post(self._channel, view, row=row)
         self._pace()
         now = self._clock.now()
@@ -264,6 +259,18 @@ class Courier:
             self._telemetry.observe(
                 "detection_latency_seconds", seconds, cluster=incident.cluster, check=incident.check
             )
+
+    def _view(self, incident: Incident, *, now: datetime, posted_at: datetime) -> notice.CardView:
+        detected = incident.detected_at or incident.opened_at
+        waited = posted_at - detected
+        delayed = waited if waited >= self._options.delayed_after else timedelta(0)
+        return notice.CardView(
+            incident=incident,
+            now=now,
+            posted_at=posted_at,
+            detected_at=detected,
+            delayed_seconds=delayed.total_seconds(),
+        )
 
     async def _edit(self, row: notice.Outgoing, incident: Incident, shown: notice.Posted) -> None:
         now = self._clock.now()
@@ -276,10 +283,7 @@ class Courier:
         if shown.digest:
             view = await self._digest_view(together)
         else:
-            view = notice.CardView(
-                incident=incident, now=now, posted_at=shown.posted_at,
-                detected_at=_detected(incident),
-            )  # fmt: skip
+            view = self._view(incident, now=now, posted_at=shown.posted_at)
         await self._messenger.update(self._channel, shown.ts, view, row=row)
         self._failures = 0
         posted = [
@@ -340,10 +344,6 @@ class Courier:
             incidents=tuple(found for found in incidents if found is not None),
             now=self._clock.now(),
         )
-
-
-def _detected(incident: Incident) -> datetime:
-    return incident.opened_at if not incident.reopened else incident.changed_at
 
 
 def _joined(details: Sequence[notice.Detail]) -> notice.Detail:

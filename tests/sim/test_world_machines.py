@@ -83,8 +83,17 @@ def test_a_bond_under_a_vlan_makes_an_anchored_regex_the_wrong_cure() -> None:
     machines = fleet.build(nodes=120, seed=1, odd_bonds=True)
     odd = [one for one in machines if one.private_nic == "bond1.2010"]
     assert len(odd) >= 4
+    fine = 0
     for host in odd:
-        assert chosen(host, ANCHORED).link is None
+        anchored, unanchored = chosen(host, ANCHORED), chosen(host, UNANCHORED)
+        assert anchored.link is None
+        assert "for interface eth1" in anchored.log[0].text
+        if unanchored.link is None:
+            assert "for interface veth1" in unanchored.log[0].text
+        else:
+            assert unanchored.address == host.private_ip
+            fine += 1
+    assert fine > len(odd) / 2
 
 
 def test_old_kernels_list_links_by_bucket_and_newest_first_within_one() -> None:

@@ -75,7 +75,11 @@ def build(*, nodes: int, seed: int, odd_bonds: bool = False) -> list[hosts.Host]
             iptables_mib=weight,
             zone=f"zone-{'abc'[index % 3]}",
         )
-        _cable(host, names.stream(seed, "host", index), odd_bond=odd_bonds and index % 4 == 1)
+        _cable(
+            host,
+            names.stream(seed, "host", index),
+            odd_bond=odd_bonds and kind == hosts.PHYSICAL and index % 4 == 1,
+        )
         fleet.append(host)
     return fleet
 
@@ -116,10 +120,12 @@ def _cable_physical(
     host.add_link("eth0", selection.Address(host.public_ip, 24))
     if odd_bond:
         host.private_nic = "bond1.2010"
-        host.add_link("bond1")
-        host.add_link("bond1.2010", private)
-        host.add_link("eth1")
-        host.add_link("eth2")
+        # In bucket order the VLAN comes before the slaves and the bond it stands on.
+        host.system = SYSTEMS[host.index % 3][1]
+        host.add_link("eth1", ifindex=5)
+        host.add_link("eth2", ifindex=6)
+        host.add_link("bond1", ifindex=130)
+        host.add_link("bond1.2010", private, ifindex=256 + 3)
         host.slaves = {"eth1": "bond1", "eth2": "bond1"}
         return
     if host.kind == hosts.MANY_NICS:
