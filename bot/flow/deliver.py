@@ -216,9 +216,35 @@ class Courier:
         except (errors.Refused, errors.Misconfigured, errors.Conflict) as error:
             log.warning("delivery_refused", row=row.id, channel=self._channel, error=str(error))
             self._telemetry.count("outbox_failed_total", channel_kind=row.kind.value)
-            await self._store.failed(row, at=self._clock.now(), error=str(error))
+            await self._give_up(row, error)
             self._pace()
         return True
+
+    async def _give_up(self, row: notice.Outgoing, error: errors.BotError) -> None:
+        """Set a refused row aside. A digest's incidents go on in halves, at last as cards."""
+        now = self._clock.now()
+        numbers = row.incidents if row.kind is notice.Kind.DIGEST else ()
+        middle = (len(numbers) + 1) // 2
+        async with self._store.unit() as unit:
+            for part in (numbers[:middle], numbers[middle:]):
+                if not part:
+                    continue
+                alone = len(part) == 1
+                await unit.enqueue(
+                    notice.Outgoing(
+                        id=uuid.uuid4().hex,
+                        kind=notice.Kind.CARD if alone else notice.Kind.DIGEST,
+                        channel=row.channel,
+                        created_at=row.created_at,
+                        cluster=row.cluster,
+                        incident=part[0] if alone else None,
+                        incidents=() if alone else part,
+                        priority=tell.PRIORITY_DIGEST,
+                    )
+                )
+        # In this order: killed between the two, the digest is looked for, not found, and refused
+        # again, which repeats the halves; the other order would lose them.
+        await self._store.failed(row, at=now, error=str(error))
 
     async def _message_gone(self, row: notice.Outgoing, error: errors.BotError) -> None:
         log.warning("message_gone", row=row.id, channel=self._channel, error=str(error))

@@ -14,21 +14,10 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance")]
 
 
 def named(card: dict) -> set[str]:
-    """The nodes that a card names as affected."""
-    text = "\n".join(
-        block["text"]["text"]
-        for block in card["blocks"]
-        if block["type"] == "section" and "text" in block
-    )
-    found = re.search(r"\*Affected\*.*", text)
-    return set(re.findall(r"`([^`]+)`", found.group())) if found else set()
-
-
-def card_of(cards: list[dict], incident: int) -> dict:
-    (card,) = [
-        card for card in cards if card["metadata"]["event_payload"].get("incident") == incident
-    ]
-    return card
+    """The nodes that a card names as affected, wherever on it."""
+    lines = re.findall(r"^(?:Affected|Also affected) .*$", card["text"], re.MULTILINE)
+    listed = [line.partition(":")[2] or line for line in lines]
+    return set(re.findall(r"\b(?:cp|phys|vm)-\d+\b", " ".join(listed)))
 
 
 async def by_check(outside: processes.Outside, check: str) -> set[str]:

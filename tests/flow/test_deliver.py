@@ -271,6 +271,24 @@ async def test_a_digest_whose_answer_was_lost_is_not_repeated() -> None:
     assert len(post.slack.cards(CHANNEL)) == 1
 
 
+async def test_a_refused_digest_goes_on_in_halves_until_everybody_is_told() -> None:
+    post = Post(digest_over=3)
+    for number in range(8):
+        await post.tell(trouble(f"mild {number}", Severity.WARNING))
+    post.slack.faults = [fakes.refused]
+    async with post.running():
+        await post.pass_time(30)
+    shown = [m.message for m in post.slack.cards(CHANNEL)]
+    names = {
+        each.workload.name
+        for message in shown
+        if isinstance(message, notice.DigestView)
+        for each in message.incidents
+    }
+    assert names == {f"mild {number}" for number in range(8)}
+    assert len(shown) == 2
+
+
 async def test_channels_do_not_wait_for_each_other() -> None:
     post = Post()
     other = replace(trouble("other"), fingerprint="other")

@@ -12,7 +12,10 @@ from bot.adapters.slack import limits, measures, prose, wording
 from bot.domain import incident, notice
 
 NAMED = 12
-"""Names on a card; the thread has the rest."""
+"""Names in a card's first lines, which is what a phone shows of it."""
+ALSO_NAMED = 240
+"""Names after a card's last line: Slack folds long messages, so they cost no room until asked
+for. `incident INC-n` has the rest."""
 _WHY = 280
 """Characters of the reason; about four lines on a phone."""
 _SKEW = timedelta(seconds=1)
@@ -35,6 +38,9 @@ def card(view: notice.CardView) -> prose.Page:
         if value.cure:
             lines.append(prose.labelled(wording.NEXT, limits.cut(value.cure, _WHY)))
     lines.append(_told(view))
+    others = _sorted_names(value.affected)[NAMED:]
+    if others and value.state is not incident.State.RESOLVED:
+        lines.append(prose.labelled(wording.ALSO, *_listed(others, ALSO_NAMED)))
     return prose.Page(title=title(value), parts=(prose.paragraph(*lines),))
 
 
@@ -77,10 +83,17 @@ def brief(value: incident.Incident) -> prose.Line:
 
 def names(members: Sequence[incident.Member], most: int = NAMED) -> prose.Line:
     """The first names in the order people count, and how many more there are."""
-    found = sorted({member.name for member in members}, key=_counted)
+    return _listed(_sorted_names(members), most)
+
+
+def _sorted_names(members: Sequence[incident.Member]) -> list[str]:
+    return sorted({member.name for member in members}, key=_counted)
+
+
+def _listed(found: Sequence[str], most: int) -> prose.Line:
     pieces = prose.listed([limits.cut(limits.clean(name), limits.NAME) for name in found[:most]])
     if len(found) > most:
-        pieces = (*pieces, prose.Run(wording.more_in_thread(len(found) - most)))
+        pieces = (*pieces, prose.Run(wording.more(len(found) - most)))
     return pieces
 
 

@@ -44,6 +44,7 @@ STATE = {
 
 WHERE = "Where"
 AFFECTED = "Affected"
+ALSO = "Also affected"
 RECOVERING = "Recovering"
 RECOVERED = "Recovered"
 WHY = "Why"
@@ -67,9 +68,9 @@ def at_worst(peak: int) -> str:
     return f" (at worst {peak:,})"
 
 
-def more_in_thread(number: int) -> str:
+def more(number: int) -> str:
     """After the names that fit on a card."""
-    return f" and {number:,} more, see the thread"
+    return f" and {number:,} more"
 
 
 def ago(seconds: float) -> str:

@@ -51,16 +51,14 @@ class Container:
 
     def failed(self, now: float) -> None:
         """Book the end of a run."""
-        self.failures = 1 if now - self.launched_at >= STABLE else self.failures + 1
+        self.failures = 1 if now - self.launched_at >= REMEMBERED else self.failures + 1
         self.failed_at = now
 
     def crash_looping(self, now: float) -> bool:
-        """Whether it is in the circle of dying and being restarted."""
-        if self.waiting == "CrashLoopBackOff":
-            return True
+        """Whether it died again and again, and the kubelet still remembers it for that."""
         if self.failures < 2:
             return False
-        return "terminated" in self.state or (self.running and now - self.launched_at < SETTLED)
+        return not self.running or now - self.launched_at < REMEMBERED
 
     def status(self) -> Object:
         """Its entry in ``containerStatuses``."""
@@ -107,11 +105,8 @@ def ended(
     }
 
 
-STABLE = 60.0
-"""A run of so many seconds ends a series of failures."""
-
-SETTLED = 10.0
-"""A restarted container that lives so long is out of the loop, until it dies again."""
+REMEMBERED = 2 * backoff.LONGEST
+"""A run of so many seconds ends a series of failures: the kubelet has forgotten its back-off."""
 
 
 class Conditions:

@@ -19,8 +19,11 @@ class Scenario:
     memory_mib: int
     """Flannel's memory limit in clusters of up to `ROOMY` nodes, in MiB."""
     flannel_args: tuple[str, ...] = UNANCHORED
-    first_burst: tuple[float, float] | None = (26.0, 40.0)
-    """Between which seconds after the start the watches are closed first; None for never."""
+    first_burst: tuple[float, float] | None = (100.0, 130.0)
+    """Between which seconds after the start the watches are closed first; None for never.
+
+    Late enough that a bot started together with the cluster sees it healthy first.
+    """
     mean_between_bursts: float = 300.0
     """Mean of the exponential wait for the next one, in seconds, beyond the first minute."""
     odd_bonds: bool = False

@@ -6,7 +6,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -292,18 +291,3 @@ async def store(kept_in: str) -> AsyncIterator[ports.Store]:
         return
     async with sql.opened(options.Options(url=kept_in)) as found:
         yield found
-
-
-@pytest.fixture
-def child() -> Callable[..., subprocess.Popen[str]]:
-    """Start a Python program of a test's own."""
-
-    def start(program: str, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-c", program, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return start

@@ -135,6 +135,17 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_lost(sqlite_url, opened
         assert (await store.claim(now=samples.now)) is not None
 
 
+async def test_being_writable_is_tried_by_writing(sqlite_url, opened):
+    """A lock that can be had says nothing of a disk that takes no more."""
+    async with opened(sqlite_url) as store:
+        seen = set()
+        for _ in range(3):
+            await store.check_writable()
+            seen.add(await store.mark(sql.PROBE))
+
+    assert len(seen) == 3
+
+
 async def test_cancelled_at_any_step_no_connection_and_no_lock_is_left(sqlite_url, opened):
     before = set(workers())
     async with opened(sqlite_url) as store:

@@ -8,7 +8,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=tables.metadata,
     render_as_batch=True,  # SQLite alters a table by building it anew.
-    transactional_ddl=True,  # True of SQLite as well, since `migrate` begins the transaction.
     compare_server_default=True,
 )
 with context.begin_transaction():
