@@ -40,7 +40,7 @@ def card(view: notice.CardView) -> prose.Page:
     lines.append(_told(view))
     others = _sorted_names(value.affected)[NAMED:]
     if others and value.state is not incident.State.RESOLVED:
-        lines.append(prose.labelled(wording.ALSO, *_listed(others, ALSO_NAMED)))
+        lines.append(prose.labelled(wording.ALSO, _flat(others, ALSO_NAMED)))
     return prose.Page(title=title(value), parts=(prose.paragraph(*lines),))
 
 
@@ -95,6 +95,12 @@ def _listed(found: Sequence[str], most: int) -> prose.Line:
     if len(found) > most:
         pieces = (*pieces, prose.Run(wording.more(len(found) - most)))
     return pieces
+
+
+def _flat(found: Sequence[str], most: int) -> str:
+    """Names as one text: as pieces, hundreds of them would be over Slack's limit for blocks."""
+    text = ", ".join(limits.cut(limits.clean(name), limits.NAME) for name in found[:most])
+    return text + (wording.more(len(found) - most) if len(found) > most else "")
 
 
 def _counted(name: str) -> list[tuple[int, str]]:
