@@ -19,16 +19,17 @@ def more_memory(
     now = f" (now {units.memory(told.memory_limit)})"
     if flannel is None:
         return f"Raise the memory limit of container {container} in {whose}{now}, or find its leak."
-    wish = max(_LEAST, 2 * told.memory_limit)
+    wish = units.memory(max(_LEAST, 2 * told.memory_limit))
     hazard = nic_hazard(flannel)
-    before = (
-        f"in the same change {hazard}"
-        if hazard
-        else "check first that every node's NIC choice is safe"
-    )
+    if hazard:
+        # One sentence: whoever reads the first half only would run into the second fault.
+        return (
+            f"In one change raise {container}'s memory limit{now} to {wish} or more and {hazard}: "
+            "it restarts every flanneld, and each chooses its NIC anew."
+        )
     return (
-        f"Raise the memory limit of container {container} in {whose}{now} to {units.memory(wish)} "
-        f"or more. That restarts every flanneld, which then chooses its NIC anew: {before}."
+        f"Raise {container}'s memory limit{now} to {wish} or more, once it is sure that every "
+        "node's NIC choice is safe: it restarts every flanneld, and each chooses its NIC anew."
     )
 
 
@@ -39,8 +40,8 @@ def nic_hazard(flannel: discovery.Flannel) -> str:
         return ""
     pattern, name = prone[0]
     return (
-        f"anchor `--iface-regex={pattern}`, which also matches pods' NICs such as {name}, to "
-        f"`--iface-regex=^(?:{pattern})$`"
+        f"anchor `--iface-regex={pattern}` (it also matches pods' NICs such as {name}) as "
+        f"`^(?:{pattern})$`"
     )
 
 
@@ -56,9 +57,9 @@ def end_loop(
     hazard = nic_hazard(flannel)
     if hazard:
         return (
-            "Read the last log lines. If they say `failed to find IPv4 address for interface "
-            f"veth…`, flannel took a pod's NIC for the node's: {hazard}. Moving the pods off the "
-            "node lets flannel start meanwhile."
+            "If its log says `failed to find IPv4 address for interface veth…`, flannel took a "
+            f"pod's NIC for the node's: {hazard}. Moving the pods off the node lets flannel start "
+            "meanwhile."
         )
     return (
         "Read the last log lines: flannel says there which NIC or API call failed. Until it "

@@ -78,7 +78,7 @@ def visible(container: snapshot.Container, now: datetime) -> tuple[Death, ...]:
     count = container.restart_count
     waiting = container.state is not None and container.state.phase is snapshot.Phase.WAITING
     found = [
-        _death(state, max(1, count - age), "an earlier status", now)
+        _death(state, max(1, count - age), "earlier state", now)
         for age, state in zip(range(len(container.trail), 0, -1), container.trail, strict=True)
     ]
     if container.last_state is not None and terminated(container.last_state):

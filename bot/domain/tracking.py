@@ -5,6 +5,7 @@ opens one; an incident resolves only on evidence. Pure, so any past decision can
 by replaying its snapshot.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -115,9 +116,17 @@ def _worst(severities: Iterable[Severity]) -> Severity:
     return max(severities, key=lambda severity: severity.rank)
 
 
+def _lead(group: Sequence[Finding]) -> Finding:
+    """The finding that speaks for all: of the worst, the first that most of them agree with."""
+    worst = _worst(found.severity for found in group)
+    of_worst = [found for found in group if found.severity is worst]
+    cures = Counter(found.cure for found in of_worst)
+    return max(of_worst, key=lambda found: cures[found.cure])
+
+
 def _open(group: Sequence[Finding], snapshot: Snapshot) -> notice.Notice:
     now = snapshot.taken_at
-    first = max(group, key=lambda found: found.severity.rank)
+    first = _lead(group)
     severity = first.severity
     happened = [found.happened_at for found in group if found.happened_at is not None]
     members = tuple(sorted((_member(f, now, None) for f in group), key=lambda m: m.name))
@@ -213,7 +222,7 @@ def _returning(member: Member | None) -> Member | None:
 
 
 def _renewed(incident: Incident, group: Sequence[Finding]) -> Incident:
-    first = max(group, key=lambda found: found.severity.rank)
+    first = _lead(group)
     return replace(
         incident,
         # While it lasts an incident never becomes milder: a spread that breathes would flap.

@@ -217,7 +217,7 @@ def test_two_looping_containers_of_a_pod_are_one_finding() -> None:
 class TestCure:
     def test_a_pattern_that_takes_a_pods_nic_is_named(self) -> None:
         cure = the_one(crash(1, 0), crash(2, 2)).cure
-        assert "`--iface-regex=^(?:eth1|bond1)$`" in cure
+        assert "as `^(?:eth1|bond1)$`" in cure
         assert "veth" in cure
 
     def test_out_of_memory_is_cured_by_memory(self) -> None:

@@ -234,7 +234,7 @@ class TestCure:
         cure = self.cure("--iface-regex=eth1|bond1")
         assert "now 50Mi" in cure
         assert "256Mi" in cure
-        assert "`--iface-regex=^(?:eth1|bond1)$`" in cure
+        assert "as `^(?:eth1|bond1)$`" in cure
         assert "veth" in cure
 
     def test_safe_flags_are_not_accused(self) -> None:

@@ -97,6 +97,8 @@ def _age(age: ports.ResourceAge) -> prose.Line:
 def _flannel(found: Sequence[answers.FlannelFound]) -> list[prose.Line]:
     if not found:
         return [prose.labelled(wording.FLANNEL, wording.NO_FLANNEL)]
+    # Old versions have a DaemonSet for each architecture; those for none of the nodes say nothing.
+    found = [one for one in found if one.desired] or found
     return [
         prose.labelled(
             wording.FLANNEL,

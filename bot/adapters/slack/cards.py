@@ -16,8 +16,10 @@ NAMED = 12
 ALSO_NAMED = 240
 """Names after a card's last line: Slack folds long messages, so they cost no room until asked
 for. `incident INC-n` has the rest."""
-_WHY = 280
-"""Characters of the reason; about four lines on a phone."""
+_WHY = 200
+"""Characters of the reason; about three lines on a phone."""
+_NEXT = 300
+"""Characters of what to do; the thread has all of it."""
 _SKEW = timedelta(seconds=1)
 """Kubernetes' stamps are whole seconds and another machine's: a kill may seem seen before it."""
 
@@ -36,7 +38,9 @@ def card(view: notice.CardView) -> prose.Page:
         if value.unseen:
             lines.append(prose.labelled(wording.UNSEEN, wording.UNSEEN_TEXT))
         if value.cure:
-            lines.append(prose.labelled(wording.NEXT, limits.cut(value.cure, _WHY)))
+            lines.append(
+                prose.labelled(wording.NEXT, *prose.marked(limits.sentences(value.cure, _NEXT)))
+            )
     lines.append(_told(view))
     others = _sorted_names(value.affected)[NAMED:]
     if others and value.state is not incident.State.RESOLVED:
@@ -77,7 +81,7 @@ def brief(value: incident.Incident) -> prose.Line:
     number = wording.affected(len(value.affected), value.population)
     return prose.line(
         prose.strong(f"{mark(value)} · {value.name}"),
-        f"  {limits.cut(value.title, _WHY)} · {place(value)} · {number} · {wording.state(value)}",
+        f"  {limits.cut(value.title, _NEXT)} · {place(value)} · {number} · {wording.state(value)}",
     )
 
 
@@ -150,12 +154,10 @@ def _why(value: incident.Incident) -> prose.Line:
     if shown is None:
         return ()
     told = [] if shown.summary in ("", value.title) else [shown.summary]
-    told += [proof for proof in shown.evidence[:3] if proof]
+    told += [proof for proof in shown.evidence[:1] if proof]
     if not told:
         return ()
-    text = limits.cut(" · ".join(told), _WHY)
-    name = limits.cut(limits.clean(shown.name), limits.NAME)
-    return prose.labelled(wording.WHY, prose.code(name), f": {text}")
+    return prose.labelled(wording.WHY, *prose.marked(limits.cut(" · ".join(told), _WHY)))
 
 
 def _since(view: notice.CardView) -> prose.Line:

@@ -8,7 +8,7 @@ def detail(value: notice.Detail) -> prose.Page:
     """Show each section: its heading, its sentences, its text as it is."""
     parts: list[prose.Paragraph | prose.Verbatim] = []
     for section in value.sections:
-        lines = [prose.line(text) for text in section.lines]
+        lines = [prose.marked(text) for text in section.lines]
         if section.heading:
             lines.insert(0, prose.line(prose.strong(section.heading)))
         parts.append(prose.paragraph(*lines))

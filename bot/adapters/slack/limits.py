@@ -56,6 +56,16 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + ELLIPSIS
 
 
+def sentences(text: str, limit: int) -> str:
+    """Return whole sentences from the start, at most `limit` characters; at least one, cut."""
+    kept = ""
+    for sentence in re.split(r"(?<=[.!?]) (?=[A-Z])", text):
+        if kept and len(kept) + 1 + len(sentence) > limit:
+            break
+        kept = f"{kept} {sentence}".lstrip()
+    return cut(kept, limit)
+
+
 def cut_escaped(text: str, limit: int) -> str:
     """Escape and return at most `limit` characters, never ending inside an entity."""
     escaped = escape(text)
