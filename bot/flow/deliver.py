@@ -215,7 +215,7 @@ class Courier:
             await self._store.postpone(row, not_before=self._clock.now() + wait, error=str(error))
         except (errors.Refused, errors.Misconfigured, errors.Conflict) as error:
             log.warning("delivery_refused", row=row.id, channel=self._channel, error=str(error))
-            self._telemetry.count("outbox_failed_total", channel_kind=row.kind.value)
+            self._telemetry.count("outbox_failed_total", kind=row.kind.value)
             await self._give_up(row, error)
             self._pace()
         return True

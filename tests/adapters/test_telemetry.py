@@ -35,6 +35,15 @@ def full() -> telemetry.PrometheusTelemetry:
     return made
 
 
+PROMISED = ["build_info", "leader", "mirror_age_seconds", "mirror_objects", "watch_restarts_total", "cycle_seconds", "detection_latency_seconds", "findings", "incidents", "outbox_depth", "outbox_oldest_seconds", "slack_requests_total", "slack_connected", "kube_requests_total", "job_runs_total", "plans", "runs", "gaps"]
+
+
+def test_every_promised_name_is_served() -> None:
+    text = full().text().decode()
+    for name in PROMISED:
+        assert f"\n# HELP flannel_bot_{name} " in f"\n{text}"
+
+
 def test_no_label_carries_a_node_or_a_pod() -> None:
     tables = [labels for _, labels in telemetry.GAUGES.values()]
     tables += [labels for _, labels in telemetry.COUNTERS.values()]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bot.adapters import telemetry
 from bot.domain import errors, notice
 from bot.flow import ports
 
@@ -29,11 +30,16 @@ class LoopClock:
 
 
 class NoTelemetry:
-    def count(self, name: str, value: float = 1, **labels: str) -> None: ...
+    """Keeps nothing, but takes only what the real one would."""
 
-    def observe(self, name: str, value: float, **labels: str) -> None: ...
+    def count(self, name: str, value: float = 1, **labels: str) -> None:
+        assert set(labels) == set(telemetry.COUNTERS[name][1]), (name, labels)
 
-    def gauge(self, name: str, value: float, **labels: str) -> None: ...
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        assert set(labels) == set(telemetry.HISTOGRAMS[name][1]), (name, labels)
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        assert set(labels) == set(telemetry.GAUGES[name][1]), (name, labels)
 
 
 @dataclass
