@@ -293,6 +293,7 @@ def _noticed(
 
 
 def _difference(before: Incident, after: Incident) -> str:
+    """Who came and went, in words; nothing where only the evidence is newer."""
     was: Mapping[str, str] = {m.fingerprint: m.name for m in before.affected}
     now: Mapping[str, str] = {m.fingerprint: m.name for m in after.affected}
     parts = []
@@ -302,7 +303,7 @@ def _difference(before: Incident, after: Incident) -> str:
         parts.append(f"well again: {_few(left)}")
     if after.unseen != before.unseen:
         parts.append("not seen at the moment" if after.unseen else "seen again")
-    return "; ".join(parts) or "new evidence"
+    return "; ".join(parts)
 
 
 def _few(names: Sequence[str], most: int = 8) -> str:

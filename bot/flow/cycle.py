@@ -5,6 +5,7 @@ at any instant either repeats the whole decision or none of it.
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -194,12 +195,15 @@ class Cycle:
         stored = notice.Notice(
             incident=incident, reason=told.reason, text=told.text, calls=told.calls
         )
-        await unit.add_timeline(
-            at=now, subject=incident.name, kind=told.reason.value, text=told.text
-        )
+        if told.text:  # newer evidence alone is on the card, and no part of the story
+            await unit.add_timeline(
+                at=now, subject=incident.name, kind=told.reason.value, text=told.text
+            )
         for row in tell.rows(stored, self.channel, now=now, new_id=lambda: uuid.uuid4().hex):
             await unit.enqueue(row)
-        log.info(
+        level = logging.INFO if told.text else logging.DEBUG
+        log.log(
+            level,
             "incident_told",
             reason=told.reason.value,
             incident=incident.name,

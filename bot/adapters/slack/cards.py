@@ -78,10 +78,9 @@ def place(value: incident.Incident) -> str:
 
 def brief(value: incident.Incident) -> prose.Line:
     """One incident in one line."""
-    number = wording.affected(len(value.affected), value.population)
     return prose.line(
         prose.strong(f"{mark(value)} · {value.name}"),
-        f"  {limits.cut(value.title, _NEXT)} · {place(value)} · {number} · {wording.state(value)}",
+        f"  {limits.cut(value.title, _NEXT)} · {place(value)} · {wording.state(value)}",
     )
 
 
