@@ -293,9 +293,12 @@ class Bot:
     def _slack_part(self) -> health.Part:
         if self._slack is None:
             return health.Part(ok=False, reason="not started yet")
-        if self._slack.connected:
-            return health.Part(ok=True)
-        return health.Part(ok=False, reason=self._slack.trouble or "not connected yet")
+        if not self._slack.connected:
+            return health.Part(ok=False, reason=self._slack.trouble or "not connected yet")
+        troubles = self._sending.troubles() if self._sending is not None else {}
+        for channel, why in troubles.items():
+            return health.Part(ok=False, reason=f"channel {channel} hears nothing: {why}")
+        return health.Part(ok=True)
 
     async def _store_part(self) -> health.Part:
         if self._store is None:

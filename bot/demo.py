@@ -6,6 +6,8 @@ It is restarted on the same database if it dies, so that killing it is part of t
 
 import asyncio
 import contextlib
+import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -41,6 +43,7 @@ _TOKENS = {
 _READY_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 _MISCONFIGURED = 2
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class Demo:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
         self._refuse_taken_ports()
+        self._refuse_ready_file()
         async with contextlib.AsyncExitStack() as stack:
             directory = self._directory(stack)
             stack.push_async_callback(self._stop_children)
@@ -143,17 +147,24 @@ class Demo:
                         f"choose another with {flag} N, or {flag} 0 for any free one"
                     ) from None
 
+    def _refuse_ready_file(self) -> None:
+        file = self._options.ready_file
+        if file is not None and not os.access(file.absolute().parent, os.W_OK | os.X_OK):
+            raise errors.Misconfigured(f"--ready-file {file}: its directory cannot be written")
+
     def _directory(self, stack: contextlib.AsyncExitStack) -> Path:
         if self._options.data_dir is None:
             return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flannel-bot-")))
+        given = self._options.data_dir
         try:
-            self._options.data_dir.mkdir(parents=True, exist_ok=True)
-            (self._options.data_dir / "demo.log").touch()
+            given.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((given / "demo.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.Misconfigured(f"--data-dir {given}: another demo is using it") from None
         except OSError as error:
-            raise errors.Misconfigured(
-                f"--data-dir {self._options.data_dir}: {error.strerror}"
-            ) from None
-        return self._options.data_dir.resolve()
+            raise errors.Misconfigured(f"--data-dir {given}: {error.strerror}") from None
+        return given.resolve()
 
     async def _run(self, directory: Path, stack: contextlib.AsyncExitStack) -> None:
         options = self._options
@@ -200,7 +211,7 @@ class Demo:
             "channels": _CHANNELS,
             "tokens": _TOKENS,
         }
-        self._welcome(environment)
+        self._welcome(environment, await _running(control_url))
         self._announce()
         if options.browser:
             _open_browser(slack["page"])
@@ -248,6 +259,7 @@ class Demo:
                 stdout=asyncio.subprocess.PIPE if stdout else log,
                 stderr=log,
                 env={**kept, **environment},
+                preexec_fn=_die_with_parent,  # one thread here, and no locks held
                 start_new_session=True,  # Ctrl-C reaches the demo alone, which ends all in order
             )  # fmt: skip
         child = _Child(name=name, process=process)
@@ -263,6 +275,9 @@ class Demo:
             while asyncio.get_running_loop().time() < deadline:
                 if bot.process.returncode is not None:
                     break
+                for child in self._children:
+                    if child.process.returncode is not None:
+                        raise _ended(child, directory)
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     async with session.get(f"{bot_http}/readyz") as answer:
                         if answer.ok:
@@ -281,13 +296,10 @@ class Demo:
         sys.stdout.write(f"READY {text}\n")
         sys.stdout.flush()
 
-    def _welcome(self, environment: Mapping[str, str]) -> None:
+    def _welcome(self, environment: Mapping[str, str], running: str) -> None:
         ready, options = self._ready, self._options
-        _tell(
-            f"{options.nodes} nodes, flannel v0.12.0, memory limit 50Mi, "
-            "--iface-regex=eth1|bond1; "
-            f"time runs {options.speed:g} times as fast, so the bot was given shorter durations:"
-        )
+        _tell(f"scenario {options.scenario}, seed {options.seed}: {running}")
+        _tell(f"time runs {options.speed:g} times as fast, so the bot was given shorter durations:")
         short = [
             f"{key.removeprefix(settings.PREFIX).lower().replace('__', '.')}={value}"
             for key, value in sorted(environment.items())
@@ -300,11 +312,8 @@ class Demo:
         _tell("end with Ctrl-C")
 
     async def _must_live(self, child: _Child, directory: Path) -> None:
-        code = await child.process.wait()
-        raise errors.Misconfigured(
-            f"the pretend {child.name} ended with code {code}: "
-            f"{_last_line(directory / f'{child.name}.log')}"
-        )
+        await child.process.wait()
+        raise _ended(child, directory)
 
     async def _supervise(
         self, bot: _Child, directory: Path, environment: Mapping[str, str]
@@ -352,6 +361,15 @@ class Demo:
             await asyncio.gather(*child.tasks, return_exceptions=True)
 
 
+async def _running(control: str) -> str:
+    """Say what the pretend cluster runs, as it says itself."""
+    async with aiohttp.ClientSession() as session, session.get(f"{control}/_sim/truth") as answer:
+        nodes = (await answer.json())["nodes"]
+    one = next(iter(nodes.values()))
+    count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+    return f"{count}, flannel v0.12.0, memory limit {one['memory_limit']}, {' '.join(one['flags'])}"
+
+
 async def _news(session: aiohttp.ClientSession, control: str) -> AsyncIterator[str]:
     async with session.get(f"{control}/_sim/truth") as answer:
         truth = await answer.json()
@@ -361,13 +379,26 @@ async def _news(session: aiohttp.ClientSession, control: str) -> AsyncIterator[s
             yield f"cluster: flannel on {name} was OOM-killed{again}"
         if node["crash_looping"]:
             reason = node.get("last_error") or "see its log"
-            yield f"cluster: flannel on {name} cannot start any more: {reason}"
+            yield f"cluster: flannel on {name} crash-loops: {reason}"
     async with session.get(f"{control}/_sim/messages") as answer:
         messages = (await answer.json())["messages"]
     for message in messages:
         if message.get("user") == "U0BOT" and not message.get("thread_ts"):
             first = " ".join(str(message.get("text", "")).split())[:120]
             yield f"slack:   {first}"
+
+
+def _ended(child: _Child, directory: Path) -> errors.Misconfigured:
+    return errors.Misconfigured(
+        f"the pretend {child.name} ended with code {child.process.returncode}: "
+        f"{_last_line(directory / f'{child.name}.log')}"
+    )
+
+
+def _die_with_parent() -> None:
+    """Have Linux end this child when the demo is killed, which cannot tidy up then."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _raise_first(result: object) -> None:

@@ -34,7 +34,10 @@ def check(context: Context) -> Iterable[Finding]:
     killed: dict[tuple[str, str], list[tuple[Record, story.Story, story.Kills]]] = {}
     for record, told in context.ledger.containers():
         kills = told.kills
-        if kills is None or story.over(told, now=context.now, policy=context.policy):
+        if kills is None:
+            continue
+        # While it loops it is not known to live again within its memory.
+        if told.loop is None and story.over(told, now=context.now, policy=context.policy):
             continue
         if context.snapshot.sees("Pod", record.namespace, record.name):
             place = (record.namespace, record.name)

@@ -141,13 +141,24 @@ def observe(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Update:
         for key in forgotten:
             records.pop(key, None)
     seen_until = ledger.seen_until
-    if snapshot.sees("Pod", "", ""):
+    if _watching(records, snapshot):
         seen_until = max(now, seen_until or now)
     return Update(
         ledger=Ledger(records=records, seen_until=seen_until, pods=snapshot.pods, sighted=sighted),
         changed=tuple(changed.values()),
         forgotten=tuple(forgotten),
     )
+
+
+def _watching(records: Mapping[Key, Record], snapshot: Snapshot) -> bool:
+    """Whether pods are seen in every namespace where they ever were; before any was, in all.
+
+    The moment speaks for all of them. Moved while one is still being listed, it would date what
+    happened before, or all that ever did, into the seconds since.
+    """
+    names = {record.name for record in records.values() if record.kind == "Namespace"}
+    names = names or {gap.namespace for gap in snapshot.gaps}
+    return all(snapshot.sees("Pod", name, "") for name in names)
 
 
 def _containers(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Iterator[Record]:

@@ -116,6 +116,11 @@ def _worst(severities: Iterable[Severity]) -> Severity:
     return max(severities, key=lambda severity: severity.rank)
 
 
+def _on_nodes(affected: Iterable[Finding | Member]) -> bool:
+    """Whether each is on a node, so that "of so many" can be said of them."""
+    return all(one.target.node for one in affected)
+
+
 def _lead(group: Sequence[Finding]) -> Finding:
     """The finding that speaks for all: of the worst, the first that most of them agree with."""
     worst = _worst(found.severity for found in group)
@@ -144,7 +149,7 @@ def _open(group: Sequence[Finding], snapshot: Snapshot) -> notice.Notice:
         opened_at=now,
         changed_at=now,
         members=members,
-        population=population(first.workload, snapshot),
+        population=population(first.workload, snapshot) if _on_nodes(group) else 0,
         peak=len(members),
         happened_at=max(happened) if happened else None,
         detected_at=now,
@@ -163,7 +168,9 @@ def _visible(member: Member, snapshot: Snapshot) -> bool:
     """
     target = member.target
     if target.kind == "Cluster":
-        return True
+        # What was blind is named by its gap. A bot that begins anew counts the gap from its own
+        # start, so for a while it is there and no finding yet.
+        return all(gap.what != target.name for gap in snapshot.gaps)
     if not snapshot.sees(target.kind, target.namespace, target.name):
         return False
     if target.kind == "Node" or not target.node:
@@ -203,7 +210,10 @@ def _advance(
         incident,
         members=tuple(sorted(members, key=lambda m: (m.name, m.fingerprint))),
         recovered=tuple(recovered.values())[-_RECOVERED_KEPT:],
-        population=population(incident.workload, snapshot) or incident.population,
+        population=(
+            (population(incident.workload, snapshot) if _on_nodes(members) else 0)
+            or incident.population
+        ),
         unseen=unseen,
     )
     if group:
@@ -260,7 +270,7 @@ def _resolved(incident: Incident, now: datetime) -> notice.Notice:
             incident, state=State.RESOLVED, resolved_at=now, changed_at=now, unseen=False
         ),
         reason=notice.Reason.RESOLVED,
-        text="every member has been seen well for the hold-down",
+        text="nothing of it has been seen for the whole hold-down",
         calls=False,
     )
 
@@ -300,7 +310,7 @@ def _difference(before: Incident, after: Incident) -> str:
     if joined := sorted({now[key] for key in now.keys() - was.keys()}):
         parts.append(f"now also {_few(joined)}")
     if left := sorted({was[key] for key in was.keys() - now.keys()}):
-        parts.append(f"well again: {_few(left)}")
+        parts.append(f"no longer affected: {_few(left)}")
     if after.unseen != before.unseen:
         parts.append("not seen at the moment" if after.unseen else "seen again")
     return "; ".join(parts)

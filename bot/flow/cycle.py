@@ -38,6 +38,9 @@ class Options:
     """
     retry_after: timedelta = timedelta(seconds=1)
     """How soon a cycle is repeated that could not be stored."""
+    beside_the_loop: int = 2_000
+    """With more pods than this, judging runs in a thread: 25,000 take 45 ms, and 5,000 deaths at
+    once half a second, in which nobody would be answered. Fewer are not worth a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +126,10 @@ class Cycle:
             started = self._clock.monotonic()
             remembered = await self._remembered()
             taken = self._mirror.snapshot()
-            update = ledger.observe(remembered, taken, self._options.memory)
-            judgement = judge.judge(
-                checks.Context(
-                    snapshot=taken,
-                    ledger=update.ledger,
-                    limits=self._options.limits,
-                    policy=self._options.memory,
-                )
-            )
+            if len(taken.pods) > self._options.beside_the_loop:
+                update, judgement = await asyncio.to_thread(self._judged, remembered, taken)
+            else:
+                update, judgement = self._judged(remembered, taken)
             notices = await self._store_all(taken, update, judgement)
             seconds = self._clock.monotonic() - started
             outcome = Outcome(
@@ -145,6 +143,19 @@ class Cycle:
         if notices:
             self._told()
         return outcome
+
+    def _judged(
+        self, remembered: ledger.Ledger, taken: snapshot.Snapshot
+    ) -> tuple[ledger.Update, judge.Judgement]:
+        """Compare and judge. Pure, so it may run in a thread."""
+        update = ledger.observe(remembered, taken, self._options.memory)
+        context = checks.Context(
+            snapshot=taken,
+            ledger=update.ledger,
+            limits=self._options.limits,
+            policy=self._options.memory,
+        )
+        return update, judge.judge(context)
 
     async def _remembered(self) -> ledger.Ledger:
         if self._ledger is None:

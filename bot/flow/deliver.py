@@ -67,6 +67,7 @@ class Courier:
         self._unsettled: list[notice.Outgoing] = []
         self._not_before = 0.0
         self._failures = 0
+        self._trouble = ""
 
     def adopt(self, rows: Sequence[notice.Outgoing]) -> None:
         """Take over rows that somebody claimed and did not settle."""
@@ -77,6 +78,11 @@ class Courier:
     def unsettled(self) -> bool:
         """Whether rows wait to be looked for in Slack's history."""
         return bool(self._unsettled)
+
+    @property
+    def trouble(self) -> str:
+        """Why this channel hears nothing; empty while it does. One failed try is none yet."""
+        return self._trouble if self._failures > 1 else ""
 
     async def work(self) -> None:
         """Deliver everything that is due, then return. Raises Unavailable of the store only."""
@@ -110,6 +116,7 @@ class Courier:
             first, most = self._options.backoff_first, self._options.backoff_most
             wait = min(first * 2 ** min(self._failures, 16), most)
             self._failures += 1
+            self._trouble = str(error)
         self._not_before = self._clock.monotonic() + wait.total_seconds()
         if self._failures <= 1:
             log.warning(
@@ -143,9 +150,10 @@ class Courier:
             await self._store.postpone(row, not_before=now, error="was not sent")
         else:
             log.info("delivery_reconciled", row=row.id, channel=self._channel, ts=found)
-            await self._delivered(row, found, now)
             if row.kind is notice.Kind.CARD:
+                # In this order: once it counts as delivered, nobody looks at this row again.
                 await self._renew(row)
+            await self._delivered(row, found, now)
         return True
 
     async def _renew(self, row: notice.Outgoing) -> None:
@@ -153,7 +161,7 @@ class Courier:
         async with self._store.unit() as unit:
             await unit.enqueue(
                 notice.Outgoing(
-                    id=f"{row.id}r",
+                    id=uuid.uuid4().hex,
                     kind=notice.Kind.CARD,
                     channel=row.channel,
                     created_at=self._clock.now(),
@@ -194,7 +202,17 @@ class Courier:
             )
             for number in shows
         ]
-        await self._store.delivered([row], at=now, posted=posted)
+        await self._noted(row, posted)
+
+    async def _noted(self, row: notice.Outgoing, posted: Sequence[notice.Posted] = ()) -> None:
+        """Write down that Slack has taken a row. Raises Ambiguous if the store fails now.
+
+        Such a row must not be given back as if it had not been sent: it is looked for.
+        """
+        try:
+            await self._store.delivered([row], at=self._clock.now(), posted=posted)
+        except errors.Unavailable as error:
+            raise ports.Ambiguous(f"sent, but it could not be noted: {error}") from error
 
     async def _deliver(self, row: notice.Outgoing) -> bool:
         """Send one claimed row. False: stop here for now."""
@@ -250,20 +268,30 @@ class Courier:
         log.warning("message_gone", row=row.id, channel=self._channel, error=str(error))
         now = self._clock.now()
         if row.kind is notice.Kind.DETAIL and row.incident is not None:
-            # Its card was deleted: post a new card first, then reply there.
-            async with self._store.unit() as unit:
-                await unit.enqueue(
-                    notice.Outgoing(
-                        id=f"{row.id}c",
-                        kind=notice.Kind.CARD,
-                        channel=row.channel,
-                        created_at=now,
-                        cluster=row.cluster,
-                        incident=row.incident,
-                        priority=tell.PRIORITY_CALL,
-                    )
-                )
+            try:
+                await self._new_card(row, now)
+            except errors.Conflict:
+                # A second time: whoever deletes the card, or a thread that takes no reply, would
+                # be sent new cards for ever.
+                self._telemetry.count("outbox_failed_total", kind=row.kind.value)
+                await self._store.failed(row, at=now, error=str(error))
+                return
         await self._store.postpone(row, not_before=now, error=str(error), forget_posted=True)
+
+    async def _new_card(self, reply: notice.Outgoing, now: datetime) -> None:
+        """Have a card posted to reply to. Raises Conflict if that reply has had one already."""
+        async with self._store.unit() as unit:
+            await unit.enqueue(
+                notice.Outgoing(
+                    id=f"{reply.id}c",
+                    kind=notice.Kind.CARD,
+                    channel=reply.channel,
+                    created_at=now,
+                    cluster=reply.cluster,
+                    incident=reply.incident,
+                    priority=tell.PRIORITY_CALL,
+                )
+            )
 
     async def _card(self, row: notice.Outgoing) -> None:
         incident = await self._store.incident(row.incident or 0)
@@ -319,7 +347,7 @@ class Courier:
             )
             for number in together
         ]  # fmt: skip
-        await self._store.delivered([row], at=self._clock.now(), posted=posted)
+        await self._noted(row, posted)
 
     async def _detail(self, row: notice.Outgoing) -> None:
         thread_ts = await self._thread(row)
@@ -332,7 +360,7 @@ class Courier:
             detail = _joined(await self._compose(incident))
         await self._messenger.post(self._channel, detail, row=row, thread_ts=thread_ts)
         self._pace()
-        await self._store.delivered([row], at=self._clock.now())
+        await self._noted(row)
 
     async def _collapse(self) -> None:
         """Turn a long backlog of first cards into digests; nothing is dropped by it."""

@@ -154,7 +154,8 @@ class Store(Protocol):
         """Take the next row that is due and mark it CLAIMED.
 
         Lowest priority number first, then oldest.
-        A DETAIL whose incident is not shown in its channel yet is not due.
+        A DETAIL whose incident is not shown in its channel yet is not due, unless its card was
+        refused for good and no other is to come.
         """
 
     async def claimed(self) -> list[notice.Outgoing]:

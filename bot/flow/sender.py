@@ -37,6 +37,10 @@ class Sender:
         """Look at the outbox now."""
         self._wake.set()
 
+    def troubles(self) -> dict[str, str]:
+        """Return the channels that hear nothing now, and why."""
+        return {name: one.trouble for name, one in self._couriers.items() if one.trouble}
+
     async def run(self) -> None:
         """Deliver until cancelled. What a dead process had claimed is adopted first."""
         try:

@@ -20,9 +20,10 @@ def rows(
 ) -> list[notice.Outgoing]:
     """Return what has to be sent because of one notice, its incident already stored.
 
-    Every notice renews the card. What calls people also leaves a reply in the thread: the
-    particulars when it opens (composed when sent, see `bot.flow.explain`), one broadcast
-    sentence when it grows. A resolution is told by the card and by one quiet reply.
+    Every notice renews the card. What calls people also leaves a reply in the thread: one
+    broadcast sentence when it grows or comes back, since an edited card notifies nobody; the
+    particulars when it opens or comes back (composed when sent, see `bot.flow.explain`). A
+    resolution is told by the card and by one quiet reply.
     """
     incident = told.incident
     first = told.reason in (notice.Reason.OPENED, notice.Reason.REOPENED)
@@ -46,9 +47,9 @@ def rows(
         )
 
     made = [row(notice.Kind.CARD, priority)]
-    if first:
-        made.append(row(notice.Kind.DETAIL, PRIORITY_DETAIL))
-    elif told.calls or told.reason is notice.Reason.RESOLVED:
+    if told.reason is not notice.Reason.OPENED and (
+        told.calls or told.reason is notice.Reason.RESOLVED
+    ):
         title = f"{incident.name} {told.reason.value.replace('_', ' ')}"
         section = notice.Section(lines=(told.text,))
         made.append(
@@ -58,4 +59,6 @@ def rows(
                 notice.Detail(title=title, sections=(section,), broadcast=told.calls),
             )
         )
+    if first:
+        made.append(row(notice.Kind.DETAIL, PRIORITY_DETAIL))
     return made

@@ -224,7 +224,7 @@ class TestBlindSpot:
             Gap("pods", "y", at(-9), "kube-flannel"),
             Gap("nodes", "x", at(-9)),
             Gap("nodes", "again", at(-8)),
-            Gap("*", "x", at(-9)),
+            Gap("*", "z", at(-9)),
         )
         assert sorted(told) == [
             ("everything", "critical"),
@@ -232,6 +232,15 @@ class TestBlindSpot:
             ("pods in kube-flannel", "critical"),
             ("pods in kube-system", "critical"),
         ]
+
+    def test_many_gaps_of_one_reason_are_one_blind_api_server(self) -> None:
+        told = self.told(
+            Gap("pods", "cannot connect", at(-9), "kube-system"),
+            Gap("pods", "cannot connect", at(-9), "kube-flannel"),
+            Gap("nodes", "cannot connect", at(-9)),
+            Gap("daemonsets", "403", at(-9)),
+        )
+        assert sorted(told) == [("API server", "critical"), ("daemonsets", "critical")]
 
     def test_a_single_object_or_the_revisions_are_a_lesser_loss(self) -> None:
         told = self.told(

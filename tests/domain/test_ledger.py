@@ -180,6 +180,15 @@ class TestFirstSight:
         assert told.kills is None
 
 
+    def test_an_answer_that_comes_after_all_others_is_a_first_sight_too(self) -> None:
+        """Pods take longest to be listed; a look before them has watched nothing."""
+        listing = Gap("pods", "not listed yet", NOW, namespace="kube-system")
+        crashing = look(container(restarts=1604, last=ended(finished=at(-1))), minutes=0.1)
+        told = the_story(watched(world(taken=NOW, gaps=[listing]), crashing))
+        assert told.before_watch == 1604
+        assert told.unseen == 0
+
+
 class TestDowntime:
     def again(self, book: ledger.Ledger) -> ledger.Ledger:
         """What a restarted bot reads from its store."""
@@ -194,6 +203,25 @@ class TestDowntime:
         assert told.kills is not None
         assert told.unseen == 2
         assert told.blind_from == QUIET.taken_at
+
+    @pytest.mark.parametrize("namespaces", [["kube-system"], ["kube-system", "kube-flannel"]])
+    def test_looks_before_the_pods_are_listed_anew_do_not_shorten_the_absence(
+        self, namespaces: list[str]
+    ) -> None:
+        book = self.again(watched(QUIET))
+        listing = [Gap("pods", "not listed yet", at(600), namespace=one) for one in namespaces]
+        seen = look(
+            container(restarts=2, state=running(at(599)), last=ended(finished=at(599))),
+            minutes=600.1,
+        )
+        told = the_story(watched(world(taken=at(600), gaps=listing), seen, start=book))
+        assert told.blind_from == QUIET.taken_at
+        assert told.loop is None, "two restarts in ten hours"
+
+    def test_a_namespace_that_is_never_seen_does_not_stop_the_others_clock(self) -> None:
+        forbidden = Gap("pods", "403", at(-20), namespace="kube-flannel")
+        book = watched(world(pod(), taken=at(-10), gaps=[forbidden]))
+        assert book.seen_until == at(-10)
 
     def test_a_kill_seen_before_the_restart_is_not_counted_again(self) -> None:
         killed = container(restarts=1, last=oom(at(-1), cid="c0"))

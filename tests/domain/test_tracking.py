@@ -158,6 +158,26 @@ def test_a_gap_neither_opens_nor_resolves() -> None:
     assert world.only.unseen
 
 
+def test_blindness_that_a_new_process_has_not_outlasted_yet_is_not_over() -> None:
+    world = World()
+    world.judged = {"blind_spot"}
+    whole = Target("c", "Cluster", "", "c")
+    blind = replace(
+        found(0),
+        check="blind_spot",
+        workload=whole,
+        target=replace(whole, name="pods in kube-system"),
+    )
+    world.cycle([blind], taken(0))
+    anew = snapshot.Gap("pods", "not listed yet", START, namespace="kube-system")
+    for minute in range(1, 10):
+        world.cycle([], taken(minute, gaps=(anew,)))
+    assert world.only.state is incident.State.OPEN
+    world.cycle([], taken(10))
+    world.cycle([], taken(13))
+    assert world.only.state is incident.State.RESOLVED
+
+
 def test_the_hold_down_counts_only_time_in_which_the_member_was_seen() -> None:
     world = World()
     blind = snapshot.Gap(resource="pods", reason="timeout", since=START)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.adapters.store import memory
 from bot.domain import errors, incident, notice
 from bot.domain.finding import Severity
 from bot.domain.target import Target
-from bot.flow import deliver, tell
+from bot.flow import deliver, ports, tell
 from bot.flow.sender import Sender
 from tests.flow import fakes
 
@@ -235,6 +236,105 @@ async def test_a_deleted_card_is_posted_anew_at_its_next_edit() -> None:
         await post.tell(replace(told, summary="more"), notice.Reason.CHANGED, calls=False)
         await post.pass_time(10)
     assert len(post.slack.cards(CHANNEL)) == 1
+
+
+async def test_a_card_that_is_deleted_again_and_again_holds_up_nothing() -> None:
+    post = Post()
+    deleted = await post.tell(trouble("deleted"))
+    send = post.slack.post
+
+    async def deleting(*args: Any, **given: Any) -> str:
+        if given.get("thread_ts") and given["row"].incident == deleted.id:
+            raise ports.MessageGone("thread_not_found")
+        return await send(*args, **given)
+
+    post.slack.post = deleting  # type: ignore[method-assign]
+    async with post.running():
+        await post.pass_time(20)
+        told = await post.tell(trouble("other"))
+        await post.pass_time(5)
+        await post.tell(replace(told, summary="newer"), notice.Reason.CHANGED, calls=False)
+        await post.pass_time(10)
+        assert (await post.store.outbox()).pending == 0
+    (other,) = [
+        m
+        for m in post.slack.cards(CHANNEL)
+        if isinstance(m.message, notice.CardView) and m.message.incident.summary == "newer"
+    ]
+    assert other.edits == 1
+
+
+async def test_what_a_refused_card_cannot_say_its_particulars_say_alone() -> None:
+    post = Post()
+    post.slack.faults = [fakes.refused]
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(10)
+        assert (await post.store.outbox()).pending == 0
+    (alone,) = post.slack.messages
+    assert alone.thread_ts == ""
+    assert alone.message == notice.Detail(title=f"particulars of {told.name}")
+
+
+@pytest.mark.parametrize("kind", ["card", "detail", "edit"])
+async def test_what_slack_took_while_the_store_was_locked_is_not_sent_again(kind: str) -> None:
+    post = Post()
+    moment = {"card": 0, "detail": 1, "edit": 2}[kind]
+    delivered, sent = post.store.delivered, itertools.count()
+
+    async def locked(*args: Any, **given: Any) -> None:
+        if next(sent) == moment:
+            raise errors.Unavailable("the database is locked")
+        await delivered(*args, **given)
+
+    post.store.delivered = locked  # type: ignore[method-assign]
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(5)
+        await post.tell(replace(told, summary="newer"), notice.Reason.CHANGED, calls=False)
+        await post.pass_time(20)
+        assert (await post.store.outbox()).pending == 0
+    card, _particulars = post.slack.messages
+    assert isinstance(card.message, notice.CardView)
+    assert card.message.incident.summary == "newer"
+
+
+@pytest.mark.parametrize("failing", ["unit", "delivered"])
+async def test_a_card_found_in_the_history_shows_what_came_meanwhile(failing: str) -> None:
+    post = Post()
+    told = await post.tell(trouble())
+    with pytest.raises(Killed):
+        await mortal(post, "after post").work()
+    async with post.store.unit() as unit:
+        await unit.save_incident(replace(told, summary="newer"))
+
+    broken = getattr(post.store, failing)
+
+    def once(*_args: object, **_given: object) -> object:
+        setattr(post.store, failing, broken)
+        raise errors.Unavailable("locked for a moment")
+
+    setattr(post.store, failing, once)
+    async with post.running():
+        await post.pass_time(20)
+    (card,) = post.slack.cards(CHANNEL)
+    assert isinstance(card.message, notice.CardView)
+    assert card.message.incident.summary == "newer"
+
+
+async def test_a_trouble_that_comes_back_is_said_in_the_channel_and_not_only_edited() -> None:
+    post = Post()
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(5)
+        await post.tell(told, notice.Reason.REOPENED)
+        await post.pass_time(10)
+    card, opened, again, particulars = post.slack.messages
+    assert card.edits == 1
+    assert {reply.thread_ts for reply in (opened, again, particulars)} == {card.ts}
+    assert isinstance(again.message, notice.Detail)
+    assert again.message.broadcast
+    assert particulars.message == opened.message
 
 
 async def test_a_long_backlog_becomes_digests_and_drops_nothing() -> None:

@@ -6,6 +6,7 @@ Only GET, and only raw: `param_serialize` and `call_api` of the library, whose t
 
 import asyncio
 import contextlib
+import importlib
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -297,6 +298,8 @@ class Client:
     async def _build(self, access: kubeconfig.Access) -> _Generation:
         fingerprint = _fingerprint(access.files)
         source = credentials.Credentials(access, self.options, clock=self._clock)
+        # Beside the loop: the library's first import takes some tenths of a second.
+        await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
         return _Generation(
             api=_api(access, await source.certificate(), source, self.options),
             access=access,

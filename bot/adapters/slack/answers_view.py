@@ -183,7 +183,9 @@ def check(value: answers.CheckReport) -> prose.Page:
             *[prose.line(note) for note in value.notes],
         ),
         prose.paragraph(*(lines or [prose.line(wording.NO_FINDINGS)])),
-        prose.paragraph(*[prose.labelled(wording.NEXT, cure) for cure in list(cures)[:5]]),
+        prose.paragraph(
+            *[prose.labelled(wording.NEXT, *prose.marked(cure)) for cure in list(cures)[:5]]
+        ),
     ]
     return prose.Page(
         title=f"{wording.CHECK_TITLE} · {value.cluster} · {wording.HEALTH[value.health]}",

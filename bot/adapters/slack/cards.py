@@ -150,7 +150,7 @@ def strongest(value: incident.Incident) -> incident.Member | None:
 
 def _why(value: incident.Incident) -> prose.Line:
     shown = strongest(value)
-    if shown is None:
+    if shown is None or value.state is incident.State.RESOLVED:
         return ()
     told = [] if shown.summary in ("", value.title) else [shown.summary]
     told += [proof for proof in shown.evidence[:1] if proof]
@@ -172,10 +172,8 @@ def _since(view: notice.CardView) -> prose.Line:
             wording.FROM_TO,
             prose.Moment(value.resolved_at),
         )
-    pieces: list[str | prose.Piece] = [
-        prose.Moment(began),
-        wording.ago((view.now - began).total_seconds()),
-    ]
+    # No "so long ago": a card stays as it was last edited, and the number would be untrue.
+    pieces: list[str | prose.Piece] = [prose.Moment(began)]
     if value.happened_at is not None and value.happened_at - began > _SKEW:
         pieces += [wording.LAST_AT, prose.Moment(value.happened_at)]
     return prose.labelled(wording.SINCE, *pieces)

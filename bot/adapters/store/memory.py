@@ -50,6 +50,18 @@ class State:
         """Whether the row's incident is shown in the row's channel."""
         return row.incident is not None and (row.incident, row.channel) in self.posted
 
+    def card_refused(self, row: notice.Outgoing) -> bool:
+        """Whether a card of the row's incident was refused for good, and no other is to come."""
+        refused = False
+        for other in self.outbox.values():
+            if other.channel != row.channel:
+                continue
+            mine = other.kind is notice.Kind.CARD and other.incident == row.incident
+            if other.delivery in UNSETTLED and (mine or row.incident in other.incidents):
+                return False
+            refused = refused or (mine and other.delivery is notice.Delivery.FAILED)
+        return refused
+
     def first_card(self, row: notice.Outgoing) -> bool:
         """Whether the row will be the first message about its incident in its channel."""
         return row.kind is notice.Kind.CARD and not self.shown(row)
@@ -66,7 +78,7 @@ class State:
             if row.kind is notice.Kind.CARD and any(_same_first(row, other) for _, other in others):
                 continue
             if row.kind is notice.Kind.DETAIL and (
-                not self.shown(row)
+                not (self.shown(row) or self.card_refused(row))
                 or any(
                     n < seq and other.kind is row.kind and other.incident == row.incident
                     for n, other in others

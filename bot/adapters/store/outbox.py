@@ -3,7 +3,8 @@
 A row is due when it is pending, its time has come, and nothing that must be told before it is
 still on its way:
 
-- a DETAIL waits for its incident's card, and for every detail of that incident before it;
+- a DETAIL waits for its incident's card, and for every detail of that incident before it; where
+  the card was refused for good and no other is to come, it goes alone;
 - a CARD waits while an earlier card of that incident is claimed or a digest that names it is on
   its way. Both may end up as the first message about it, and then there would be two.
 """
@@ -40,7 +41,10 @@ def _shown() -> sa.ColumnElement[bool]:
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     other = box.alias("other")
     sibling = (other.c.incident == box.c.incident, other.c.channel == box.c.channel)
-    claimed_card = sa.exists().where(*sibling, other.c.kind == CARD, other.c.delivery == CLAIMED)
+    card = (*sibling, other.c.kind == CARD)
+    claimed_card = sa.exists().where(*card, other.c.delivery == CLAIMED)
+    coming_card = sa.exists().where(*card, other.c.delivery.in_(UNSETTLED))
+    refused_card = sa.exists().where(*card, other.c.delivery == FAILED)
     earlier_detail = sa.exists().where(
         *sibling, other.c.kind == DETAIL, other.c.delivery.in_(UNSETTLED), other.c.seq < box.c.seq
     )
@@ -56,7 +60,13 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
         sa.or_(box.c.not_before.is_(None), box.c.not_before <= now),
         sa.case(
             (box.c.kind == CARD, sa.and_(~claimed_card, ~in_digest)),
-            (box.c.kind == DETAIL, sa.and_(_shown(), ~earlier_detail)),
+            (
+                box.c.kind == DETAIL,
+                sa.and_(
+                    sa.or_(_shown(), sa.and_(refused_card, ~coming_card, ~in_digest)),
+                    ~earlier_detail,
+                ),
+            ),
             else_=sa.true(),
         ),
     )

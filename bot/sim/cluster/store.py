@@ -58,7 +58,7 @@ class Store:
             Older ones are answered with `Compacted`.
     """
 
-    def __init__(self, *, revision: int = 1, window: int = 8192) -> None:
+    def __init__(self, *, revision: int = 1, window: int = 4096) -> None:
         self.revision = revision
         self._window = window
         self._objects: dict[str, dict[Key, Object]] = {}

@@ -61,6 +61,7 @@ def of_node(one: kubelet.Kubelet, *, now: float) -> Object:
         "flannel_running": container is not None and container.running,
         "chosen_nic": None if link is None else link.name,
         "chosen_address": None if choice is None else choice.address,
+        "memory_limit": None if container is None else _memory_limit(container.spec),
         "memory_mib": None if running is None else round(running.usage(), 1),
         "iptables_child_mib": round(host.iptables_mib * host.rules, 1),
         "oom_kills": one.flannel.oom_kills,
@@ -71,6 +72,11 @@ def of_node(one: kubelet.Kubelet, *, now: float) -> Object:
         "last_exit_code": one.flannel.last_exit,
         "ready": not one.silent,
     }
+
+
+def _memory_limit(spec: Object) -> str | None:
+    limit: str | None = spec.get("resources", {}).get("limits", {}).get("memory")
+    return limit
 
 
 def _nic(host: hosts.Host, link: selection.Link) -> Object:

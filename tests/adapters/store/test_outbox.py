@@ -121,6 +121,23 @@ async def test_a_detail_is_not_due_before_its_incident_is_shown_in_that_channel(
     assert (await store.claim(now=samples.at(9))).kind is notice.Kind.DETAIL
 
 
+async def test_a_detail_goes_alone_once_its_card_is_refused_and_no_other_is_to_come(store, samples):
+    (number,) = await samples.saved(store)
+    card, detail, later = samples.card(number), samples.detail(number), samples.card(number)
+    await samples.enqueued(store, card, detail)
+    await store.failed(await store.claim(now=samples.now), at=samples.now, error="invalid_blocks")
+    assert await store.due_channels(now=samples.now) == {"C0ALERTS": 0}
+
+    await samples.enqueued(store, later)
+    assert (await store.claim(now=samples.now)).id == later.id
+    assert await store.claim(now=samples.now) is None  # it may still get its thread
+    await store.postpone(later, not_before=samples.at(60), error="limited")
+    assert await store.claim(now=samples.now) is None
+
+    await store.failed(later, at=samples.now, error="invalid_blocks")
+    assert (await store.claim(now=samples.now)).id == detail.id
+
+
 async def test_details_of_an_incident_keep_their_order_whatever_delays_one(store, samples):
     one, two = await samples.saved(store, 2)
     await samples.shown(store, one, two)

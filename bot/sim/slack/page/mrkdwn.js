@@ -4,7 +4,7 @@
 import { h, link } from "./dom.js";
 import { emoji, signs } from "./emoji.js";
 import { state } from "./store.js";
-import { dayOf, short } from "./times.js";
+import { formatted } from "./times.js";
 
 const MARKS = { "*": "strong", _: "em", "~": "s" };
 const OPENS = /[\s([{"'“‘>—–/|*_~-]/;
@@ -38,11 +38,7 @@ function special(body, label) {
 
 export function date(stamp, format, fallback) {
   if (!Number.isFinite(Number(stamp))) return h("span", {}, fallback ?? "");
-  const text = format
-    .replace(/\{date[a-z_]*\}/g, dayOf(stamp))
-    .replace(/\{time[a-z_]*\}/g, short(stamp))
-    .replace(/\{[a-z_]+\}/g, short(stamp));
-  return h("time", { title: fallback }, text);
+  return h("time", { title: fallback }, formatted(stamp, format));
 }
 
 // Between < and >: a reference to somebody or something, or a link.
