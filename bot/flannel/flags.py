@@ -57,12 +57,16 @@ class Flags:
     """All flags in force, in order. `problems` are sentences about what is wrong or not known.
 
     `readable` is False where the command line is not flanneld's own (a shell script): then what
-    is in force is not known, and nothing may be concluded from a flag's absence.
+    is in force is not known, and nothing may be concluded from a flag's absence. `unknown` names
+    the flags whose value stands elsewhere; `exits` is the problem at which flanneld exits at once,
+    if there is one.
     """
 
     in_force: tuple[Flag, ...] = ()
     problems: tuple[str, ...] = ()
     readable: bool = True
+    unknown: tuple[str, ...] = ()
+    exits: str = ""
 
     @property
     def values(self) -> Mapping[str, tuple[str, ...]]:
@@ -124,6 +128,26 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 class _Reading:
     in_force: list[Flag] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unresolved: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    exits: str = ""
+
+    def ends(self, problem: str) -> None:
+        self.exits = problem
+        self.problems.append(problem)
+
+    def flags(self) -> Flags:
+        hidden = [
+            flag.name
+            for flag in self.in_force
+            if any(one in (flag.value or "") for one in self.unresolved)
+        ]
+        return Flags(
+            in_force=tuple(self.in_force),
+            problems=tuple(self.problems),
+            unknown=tuple(dict.fromkeys((*hidden, *self.elsewhere))),
+            exits=self.exits,
+        )
 
 
 def of(container: snapshot.ContainerSpec) -> Flags:
@@ -142,14 +166,14 @@ def of(container: snapshot.ContainerSpec) -> Flags:
     expanded = [(place, _expand(word, container.env, reading)) for place, word in words[start:]]
     _parse(expanded, reading)
     _fill(container, reading)
-    return Flags(in_force=tuple(reading.in_force), problems=tuple(reading.problems))
+    return reading.flags()
 
 
 def parse(arguments: Sequence[str]) -> Flags:
     """Return the flags of a bare command line, the program's name not among them."""
     reading = _Reading()
     _parse([("args", word) for word in arguments], reading)
-    return Flags(in_force=tuple(reading.in_force), problems=tuple(reading.problems))
+    return reading.flags()
 
 
 def runs_flanneld(words: Sequence[str]) -> bool:
@@ -184,6 +208,7 @@ def _expand(word: str, env: Mapping[str, str], reading: _Reading) -> str:
         if found[1] in env:
             return env[found[1]]
         reading.problems.append(f"the value of {found[0]} in `{word}` is not known here")
+        reading.unresolved.append(found[0])
         return found[0]
 
     return _REFERENCE.sub(value, word)
@@ -199,16 +224,16 @@ def _parse(words: Sequence[tuple[str, str]], reading: _Reading) -> None:
         rest = rest[1:]
         name, equals, given = word.removeprefix("-").removeprefix("-").partition("=")
         if not name or name.startswith("-"):
-            reading.problems.append(f"`{word}` is no flag: flanneld exits at it")
+            reading.ends(f"`{word}` is no flag: flanneld exits at it")
             return
         value: str | None = given if equals else None
         if name in _SWITCHES:
             if value is not None and value not in _TRUE | _FALSE:
-                reading.problems.append(f"`{word}` is neither true nor false: flanneld exits at it")
+                reading.ends(f"`{word}` is neither true nor false: flanneld exits at it")
                 return
         elif not equals and _takes_next(name, rest):
             if not rest:
-                reading.problems.append(f"--{name} lacks its value: flanneld exits at it")
+                reading.ends(f"--{name} lacks its value: flanneld exits at it")
                 return
             value = rest[0][1]
             rest = rest[1:]
@@ -243,8 +268,11 @@ def _fill(container: snapshot.ContainerSpec, reading: _Reading) -> None:
             reading.in_force.append(
                 Flag(name=name, value=None if _plain(name, value) else value, place="env")
             )
+    names = {variable: name for name, variable in _variables()}
     for variable in container.env_from_elsewhere:
         if variable.startswith(_PREFIX) and variable not in _overridden(given):
+            if variable in names:
+                reading.elsewhere.append(names[variable])
             reading.problems.append(
                 f"{variable} is set from elsewhere (a ConfigMap or a Secret): its value is not "
                 "known here"

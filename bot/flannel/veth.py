@@ -3,12 +3,14 @@
 flannel's patterns are not anchored, and a pod's host-side NIC is called `veth` and hexadecimal
 digits: eight from the CNI bridge and ptp plugins, seven from Docker. So `eth1` matches
 `veth17f90f70`. A judgement by trial names: it can miss an exotic pattern, and never accuses a
-harmless one. The exact simulation needs the node's NICs.
+harmless one. What a node's own NICs would give is told by `bot.flannel.selection`.
 """
 
 import functools
 import re
 from collections.abc import Iterable, Iterator
+
+from bot.flannel import regex
 
 _LITERAL = re.compile(r"eth([0-9a-f]{1,8})")
 _HEX = "0123456789abcdef"
@@ -19,13 +21,12 @@ _FILL = "7f90f70c"
 def example(pattern: str) -> str:
     """Return a possible veth name that the pattern matches, or nothing if none was found.
 
-    A pattern that Python cannot read (a rare difference to RE2) gives nothing.
+    A pattern that does not compile matches nothing.
     """
-    try:
-        compiled = re.compile(pattern)
-    except re.error:
+    compiled = regex.read(pattern)
+    if isinstance(compiled, regex.Malformed):
         return ""
-    return next((name for name in _names(pattern) if compiled.search(name)), "")
+    return next((name for name in _names(pattern) if compiled.matches(name)), "")
 
 
 def _names(pattern: str) -> Iterator[str]:
@@ -34,6 +35,8 @@ def _names(pattern: str) -> Iterator[str]:
     for first in _HEX:
         for second in _HEX:
             yield f"veth{first}{second}{_FILL[:6]}"
+    for first in _HEX:
+        yield f"veth{first}{_FILL[:6]}"
 
 
 def prone(patterns: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -215,3 +215,26 @@ def test_patterns_that_take_a_pods_nic_are_known(pattern: str, prone: bool) -> N
     name = veth.example(pattern)
     assert bool(name) == prone
     assert not name or (name.startswith("veth") and len(name) == 12)
+
+
+def test_flags_whose_value_stands_elsewhere_are_named() -> None:
+    found = flags.of(
+        spec(
+            "--iface-regex=$(NICS)",
+            "--public-ip=$(HOST_IP)",
+            "--iface=$(NIC)",
+            env={"NIC": "eth1"},
+            env_from_elsewhere=("FLANNELD_IFACE", "FLANNELD_IFACE_CAN_REACH", "FLANNELD_ODD"),
+        )
+    )
+    assert found.unknown == ("iface-regex", "public-ip", "iface-can-reach")
+    assert found.iface == ("eth1",)
+    assert not found.exits
+    assert flags.of(spec("--iface=eth1")).unknown == ()
+
+
+@pytest.mark.parametrize("words", [["--iface"], ["--ip-masq=maybe"], ["---iface=eth0"], ["--=x"]])
+def test_what_flannel_exits_at_is_told_apart_from_what_it_ignores(words: list[str]) -> None:
+    found = flags.parse(words)
+    assert found.exits in found.problems
+    assert not flags.parse(["--ip-masq", "", "--iface=eth0"]).exits
