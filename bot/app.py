@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 _STORE_RETRY = 2.0
 _HEARTBEAT = 1.0
 _HEARTBEAT_LATE = 10.0
+_PROBE_WITHIN = 0.5
+"""Seconds that a probe waits for the store; the kubelet gives up on a probe after one."""
 
 
 async def upgrade(given: settings.Settings) -> str:
@@ -65,7 +67,8 @@ class Bot:
         self._desk: desk.Desk | None = None
         self._sending: sender.Sender | None = None
         self._watched: list[_Watched] = []
-        self._writable: tuple[float, health.Part] = (float("-inf"), health.Part(ok=False))
+        self._asking: asyncio.Task[health.Part] | None = None
+        self._asked = float("-inf")
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT.
@@ -88,7 +91,7 @@ class Bot:
             stack.push_async_callback(server.stop)
             port = await server.start()
             log.info("listening", host=self._settings.http.host, port=port)
-            await self._until_stopped(partial(self._serve, stack))
+            await self._until_stopped(partial(self._work, stack))
         log.info("stopped")
 
     async def _until_stopped(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -119,6 +122,11 @@ class Bot:
         if lacking:
             raise errors.Misconfigured("\n".join(lacking))
 
+    async def _work(self, stack: contextlib.AsyncExitStack) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._heart(), name="heart")
+            await self._serve(stack)
+
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         store = await self._open_store(stack)
         web = await stack.enter_async_context(
@@ -134,7 +142,6 @@ class Bot:
             )
             for one in options.clusters(self._settings)
         ]
-        await _verify([web.verify, *(api.verify for api in apis)])
         sending = self._sender(store, web, apis)
         jobs = schedule.JobScheduler(self._jobs(), telemetry=self._telemetry)
         self._desk = desk.Desk(
@@ -158,14 +165,14 @@ class Bot:
         )
         self._telemetry.before_scrape(self._measure)
         jobs.start()
-        stack.callback(jobs.stop)
+        stack.push_async_callback(jobs.stop)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._heart(), name="heart")
-            group.create_task(self._slack.run(), name="slack")
+            group.create_task(_verified(web.verify, self._slack.run), name="slack")
             group.create_task(self._give_up(), name="slack watchdog")
             group.create_task(sending.run(), name="sender")
             for each in self._watched:
-                group.create_task(each.mirror.run(), name=f"mirror {each.cycle.cluster}")
+                watching = _verified(each.api.verify, each.mirror.run)
+                group.create_task(watching, name=f"mirror {each.cycle.cluster}")
                 group.create_task(each.cycle.run(), name=f"cycle {each.cycle.cluster}")
 
     async def _open_store(self, stack: contextlib.AsyncExitStack) -> sql.SqlStore:
@@ -182,7 +189,14 @@ class Bot:
                 await self._clock.sleep(_STORE_RETRY)
             else:
                 self._store = store
+                stack.push_async_callback(self._leave_store)
                 return store
+
+    async def _leave_store(self) -> None:
+        """Let nobody ask the store any more, before it is closed."""
+        self._store, self._store_reason = None, "closed"
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
 
     def _sender(
         self, store: sql.SqlStore, web: slack_client.Web, apis: Sequence[cluster_client.Client]
@@ -277,7 +291,7 @@ class Bot:
 
     def _alive(self) -> health.Part:
         late = self._clock.monotonic() - self._beat
-        if self._store is not None and late > _HEARTBEAT_LATE:
+        if late > _HEARTBEAT_LATE:
             return health.Part(ok=False, reason=f"the loop has not turned for {late:.0f} s")
         return health.Part(ok=True)
 
@@ -303,16 +317,16 @@ class Bot:
     async def _store_part(self) -> health.Part:
         if self._store is None:
             return health.Part(ok=False, reason=self._store_reason)
-        asked, part = self._writable
         now = self._clock.monotonic()
-        if now - asked > _HEARTBEAT:  # probes must not become a load of writes
-            try:
-                await self._store.check_writable()
-                part = health.Part(ok=True)
-            except errors.BotError as error:
-                part = health.Part(ok=False, reason=str(error))
-            self._writable = (now, part)
-        return part
+        # Probes must not become a load of writes, and a store that is locked must not hold them up.
+        if self._asking is None or (self._asking.done() and now - self._asked > _HEARTBEAT):
+            self._asked = now
+            self._asking = asyncio.create_task(_writable(self._store), name="store probe")
+        asking = self._asking
+        await asyncio.wait({asking}, timeout=_PROBE_WITHIN)
+        if asking.done():
+            return asking.result()
+        return health.Part(ok=False, reason=f"no answer for {now - self._asked:.0f} s")
 
     def _measure(self) -> None:
         for each in self._watched:
@@ -339,17 +353,28 @@ async def _once(judged: cycle.Cycle) -> None:
     await judged.once()
 
 
-async def _verify(checks: Sequence[Callable[[], Awaitable[object]]]) -> None:
-    """Ask every outside once: what is definitely wrong ends the start, the rest may come later."""
-    results = await asyncio.gather(*(check() for check in checks), return_exceptions=True)
-    wrong = [str(result) for result in results if isinstance(result, errors.Misconfigured)]
-    if wrong:
-        raise errors.Misconfigured("\n".join(wrong))
-    for result in results:
-        if isinstance(result, errors.BotError):
-            log.warning("not_reachable_yet", error=str(result))
-        elif isinstance(result, BaseException):
-            raise result
+async def _verified(
+    check: Callable[[], Awaitable[object]], work: Callable[[], Awaitable[None]]
+) -> None:
+    """Ask an outside once before working with it.
+
+    What is definitely wrong ends the start; what does not answer yet holds up nobody else.
+    """
+    try:
+        await check()
+    except errors.Misconfigured:
+        raise
+    except errors.BotError as error:
+        log.warning("not_reachable_yet", error=str(error))
+    await work()
+
+
+async def _writable(store: sql.SqlStore) -> health.Part:
+    try:
+        await store.check_writable()
+    except errors.BotError as error:
+        return health.Part(ok=False, reason=str(error))
+    return health.Part(ok=True)
 
 
 async def run(given: settings.Settings) -> None:

@@ -9,7 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot import settings_text
@@ -18,6 +26,9 @@ PREFIX = "FLANNEL_BOT_"
 
 Duration = Annotated[timedelta, BeforeValidator(settings_text.duration)]
 """Seconds as a number, or `90s`, `5m`, `1h30m`, `2d`."""
+
+Wait = Annotated[Duration, AfterValidator(settings_text.positive)]
+"""A duration that may not be zero: waiting that long keeps a loop from turning hot."""
 
 Trigger = Annotated[str, BeforeValidator(settings_text.trigger)]
 """A duration (`30s`), five cron fields (`0 9 * * mon-fri`) or `off`."""
@@ -82,20 +93,20 @@ class Mirror(Section):
 
     page_size: int = Field(default=500, ge=1, le=5000)
     """Objects a page when listing."""
-    watch_timeout: Duration = timedelta(minutes=5)
+    watch_timeout: Wait = timedelta(minutes=5)
     """Longest life of one watch; the real one is drawn between 80 % and all of it."""
-    silence_after: Duration = timedelta(seconds=150)
+    silence_after: Wait = timedelta(seconds=150)
     """A watch without event or bookmark for so long is taken for dead.
 
     Servers send a bookmark about once a minute; two may be missed.
     """
-    backoff_first: Duration = timedelta(seconds=1)
+    backoff_first: Wait = timedelta(seconds=1)
     """Wait after a first failure; doubles, with jitter, up to `backoff_most`."""
-    backoff_most: Duration = timedelta(seconds=30)
+    backoff_most: Wait = timedelta(seconds=30)
     """Longest wait between tries."""
     gap_after: Duration = timedelta(seconds=5)
     """A failure shorter than this is no gap: watches reconnect all the time."""
-    request_timeout: Duration = timedelta(seconds=30)
+    request_timeout: Wait = timedelta(seconds=30)
     """Longest time for one list page or log."""
 
 

@@ -32,6 +32,13 @@ def duration(value: object) -> object:
     return timedelta(seconds=number_of_seconds)
 
 
+def positive(value: timedelta) -> timedelta:
+    """Refuse zero. Raises ValueError."""
+    if value <= timedelta(0):
+        raise ValueError("must be longer than zero")
+    return value
+
+
 def shown(value: timedelta) -> str:
     """Write a duration as `duration` reads it, in the largest unit that fits."""
     number = value.total_seconds()

@@ -80,6 +80,7 @@ WRONG_VARIABLES = [
     ("FLANNEL_BOT_SLACK__API_URL", "slack", "slack.api_url: 'slack' is no http or https URL"),
     ("FLANNEL_BOT_CHECKS__POD_GRACE", "5 parsecs", "checks.pod_grace: '5 parsecs' is no duration"),
     ("FLANNEL_BOT_CHECKS__POD_GRACE", "-1", "between 0 and a year"),
+    ("FLANNEL_BOT_MIRROR__BACKOFF_FIRST", "0", "mirror.backoff_first: must be longer than zero"),
     ("FLANNEL_BOT_SCHEDULE__CYCLE", "61 * * * *", "is no cron expression"),
     ("FLANNEL_BOT_SCHEDULE__CYCLE", "0", "without pause"),
     (

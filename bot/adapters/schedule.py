@@ -4,6 +4,7 @@ The library reports a job that failed, came late or overlapped only through even
 become states that `/flannel schedule`, the log and the metrics show.
 """
 
+import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -75,6 +76,7 @@ class JobScheduler:
             for job in jobs
         }
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._running: set[asyncio.Task[object]] = set()
 
     def start(self) -> None:
         """Begin; needs a running loop."""
@@ -95,10 +97,12 @@ class JobScheduler:
         )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Stop; runs under way are cancelled by the library."""
+    async def stop(self) -> None:
+        """Stop; runs under way are cancelled by the library and waited for here."""
         if self._scheduler.running:
+            running = set(self._running)
             self._scheduler.shutdown(wait=False)
+            await asyncio.gather(*running, return_exceptions=True)
 
     def jobs(self) -> list[ports.JobState]:
         """Return every job with its next run."""
@@ -111,8 +115,15 @@ class JobScheduler:
     async def _run(self, job: Job) -> None:
         began, started = datetime.now(UTC), time.monotonic()
         result, failures = "succeeded", 0
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         try:
             await job.run()
+        except asyncio.CancelledError:
+            # At a stop. The library would swallow it too, and log it as an error with its trace.
+            return
         except errors.BotError as error:
             log.warning("job_failed", job=job.name, error=str(error))
             result, failures = f"failed: {error}", 1

@@ -17,9 +17,6 @@ from bot.domain.finding import Finding, Severity
 
 NAME = "blind_spot"
 
-_MANY = 3
-"""So many kinds hidden for one reason are one trouble: that of the API server."""
-
 _REFUSED = ("forbidden", "unauthorized", "403", "401")
 
 
@@ -32,7 +29,7 @@ def check(context: Context) -> Iterable[Finding]:
     reasons = Counter(gap.reason for gap in lasting.values() if not gap.name)
     told: set[str] = set()
     for what, gap in lasting.items():
-        if reasons[gap.reason] < _MANY or gap.name:
+        if reasons[gap.reason] < snapshot.MANY_KINDS or gap.name:
             yield _finding(context, gap, what)
         elif gap.reason not in told:
             told.add(gap.reason)
@@ -64,7 +61,7 @@ def _whole(context: Context, gap: snapshot.Gap, hidden: Sequence[str]) -> Findin
         check=NAME,
         severity=Severity.CRITICAL,
         target=target.Target(
-            cluster=context.cluster, kind="Cluster", namespace="", name="API server"
+            cluster=context.cluster, kind="Cluster", namespace="", name=snapshot.API_SERVER
         ),
         workload=context.whole(),
         summary=f"cannot see cluster {context.cluster}: {gap.reason}",

@@ -2,9 +2,11 @@
 
 Says so for every node that a flannel DaemonSet wants (node selector, required affinity, taints
 against tolerations), that has been ready and without a pod of it for
-`Limits.flannel_missing_grace`. Where an old version has one DaemonSet an architecture, a pod of
-any of them serves. It leaves out nodes that are NotReady, and as many nodes as flannel pods wait
-to be scheduled: those are `pod_not_ready`'s.
+`Limits.flannel_missing_grace`. A node that has lost a label its kubelet gave it (architecture,
+operating system) is meant too, though the controller passes over it and misses nothing. Where an
+old version has one DaemonSet an architecture, a pod of any of them serves. It leaves out nodes
+that are NotReady, and as many nodes as flannel pods wait to be scheduled: those are
+`pod_not_ready`'s.
 
 The DaemonSet's own counters are not asked: they stand still when the controller manager is the
 trouble.
@@ -16,7 +18,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bot.checks.context import Context
-from bot.domain import snapshot, target, units
+from bot.domain import placement, snapshot, target, units
 from bot.domain.finding import Finding, Severity
 from bot.flannel import discovery
 
@@ -101,8 +103,12 @@ def _finding(
     since: datetime,
     waiting: int,
 ) -> Finding:
+    lost = _lost(context, flannel, node)
     evidence = [
-        f"DaemonSet {flannel.name} wants a pod on {node.name}, and none is there",
+        f"node {node.name} lacks the label {lost}, which its kubelet gave it: for want of it "
+        f"DaemonSet {flannel.name} has no pod there"
+        if lost
+        else f"DaemonSet {flannel.name} wants a pod on {node.name}, and none is there",
         f"the node is Ready since {units.stamp(_ready_since(node))}",
     ]
     if waiting:
@@ -123,12 +129,23 @@ def _finding(
         headline="no flannel pod",
         evidence=tuple(evidence),
         cure=(
-            "See why the DaemonSet controller makes none: its events, the controller manager, "
+            f"Put the label back: `kubectl label node {node.name} {lost}`."
+            if lost
+            else "See why the DaemonSet controller makes none: its events, the controller manager, "
             "quotas and admission webhooks."
         ),
         since=since,
         container=flannel.container,
     )
+
+
+def _lost(context: Context, flannel: discovery.Flannel, node: snapshot.Node) -> str:
+    """The labels for want of which the DaemonSet passes over a node; empty where it does not."""
+    template = context.snapshot.daemonsets[flannel.namespace, flannel.daemonset].template
+    if placement.wanted(template, node):
+        return ""
+    lost = placement.lost_labels(node).items()
+    return " ".join(f"{key}={value}" for key, value in lost if placement.selects_by(template, key))
 
 
 def _ready_since(node: snapshot.Node) -> datetime | None:

@@ -61,13 +61,15 @@ class Record:
 class Ledger:
     """All records, and the moment up to which the cluster was watched.
 
-    The flow persists both. `pods` and `sighted` live in memory only: the pods of the last
-    snapshot, to pass over those that did not change, and when each namespace was last seen.
+    The flow persists both. `pods`, `departed` and `sighted` live in memory only: the pods of the
+    last snapshot and those that had gone from it, to pass over what did not change, and when each
+    namespace was last seen.
     """
 
     records: Mapping[Key, Record] = field(default_factory=dict)
     seen_until: datetime | None = None
     pods: Mapping[tuple[str, str], Pod] = field(default_factory=dict, compare=False, repr=False)
+    departed: tuple[Pod, ...] = field(default=(), compare=False, repr=False)
     sighted: Mapping[str, datetime] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -115,7 +117,7 @@ def observe(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Update:
     """
     now = snapshot.taken_at
     changed: dict[Key, Record] = {}
-    for record in _containers(ledger, snapshot, policy):
+    for record in (*_containers(ledger, snapshot, policy), *_gone(ledger, snapshot, policy)):
         changed[record.key] = record
     forgotten: list[Key] = []
     for record, after in _elapsed(ledger, snapshot, policy, skip=changed):
@@ -144,7 +146,13 @@ def observe(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Update:
     if _watching(records, snapshot):
         seen_until = max(now, seen_until or now)
     return Update(
-        ledger=Ledger(records=records, seen_until=seen_until, pods=snapshot.pods, sighted=sighted),
+        ledger=Ledger(
+            records=records,
+            seen_until=seen_until,
+            pods=snapshot.pods,
+            departed=snapshot.departed,
+            sighted=sighted,
+        ),
         changed=tuple(changed.values()),
         forgotten=tuple(forgotten),
     )
@@ -170,21 +178,42 @@ def _containers(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Iterator[
     for place, pod in snapshot.pods.items():
         if known.get(place) is pod:
             continue
-        for container in pod.containers:
-            record = ledger.records.get((pod.uid, container.name))
-            if record is None and not story.worth_telling(container):
-                continue
-            if pod.namespace not in watched:
-                watched[pod.namespace] = ledger.watched_at(pod.namespace)
-            before = watched[pod.namespace]
-            if before is not None and record is None:
-                # Watched and without a record: the count was zero then, or at its creation.
-                before = max(before, pod.created_at)
-            sight = _sight(pod, snapshot, before)
-            told = record.story if record else None
-            advanced = story.advance(told, container, sight, policy=policy)
-            if record is None or advanced != told or record.gone_at is not None:
-                yield _record(pod, container.name, advanced)
+        if pod.namespace not in watched:
+            watched[pod.namespace] = ledger.watched_at(pod.namespace)
+        yield from _advanced(pod, ledger, snapshot, policy, before=watched[pod.namespace])
+
+
+def _advanced(
+    pod: Pod, ledger: Ledger, snapshot: Snapshot, policy: Policy, *, before: datetime | None
+) -> Iterator[Record]:
+    for container in pod.containers:
+        record = ledger.records.get((pod.uid, container.name))
+        if record is None and not story.worth_telling(container):
+            continue
+        since = before
+        if record is None and before is not None:
+            # Watched and without a record: the count was zero then, or at its creation.
+            since = max(before, pod.created_at)
+        sight = _sight(pod, snapshot, since)
+        told = record.story if record else None
+        advanced = story.advance(told, container, sight, policy=policy)
+        if record is None or advanced != told or record.gone_at is not None:
+            yield _record(pod, container.name, advanced)
+
+
+def _gone(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Iterator[Record]:
+    """The records of OOM kills that a pod took along when it went, each pod looked at once."""
+    if snapshot.departed is ledger.departed:
+        return
+    known = {pod.uid for pod in ledger.departed}
+    for pod in snapshot.departed:
+        present = snapshot.pods.get((pod.namespace, pod.name))
+        if pod.uid in known or (present is not None and present.uid == pod.uid):
+            continue
+        before = ledger.watched_at(pod.namespace)
+        for record in _advanced(pod, ledger, snapshot, policy, before=before):
+            if record.story is not None and record.story.kills is not None:
+                yield replace(record, gone_at=snapshot.taken_at)
 
 
 def _sight(pod: Pod, snapshot: Snapshot, before: datetime | None) -> story.Sight:
@@ -313,7 +342,7 @@ def _missing(
     return {
         name: known.get(name, snapshot.taken_at)
         for name, node in snapshot.nodes.items()
-        if name not in here and placement.wanted(daemonset.template, node)
+        if name not in here and placement.meant(daemonset.template, node)
     }
 
 

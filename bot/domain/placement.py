@@ -6,6 +6,7 @@ when the controller is the trouble. Source: `NodeShouldRunDaemonPod` and
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.domain import snapshot
 
@@ -20,6 +21,31 @@ _ADDED = (
 _ADDED_ON_HOST_NETWORK = (
     snapshot.Toleration("node.kubernetes.io/network-unavailable", "Exists", "", "NoSchedule"),
 )
+
+
+def lost_labels(node: snapshot.Node) -> Mapping[str, str]:
+    """Labels that a node's kubelet once gave it and that it lacks now.
+
+    A kubelet writes them when it registers and puts them back only when it starts, so a node that
+    somebody took them from runs on, and whatever selects by them leaves it without a word.
+    """
+    said = {"kubernetes.io/os": node.os, "kubernetes.io/arch": node.arch}
+    said |= {f"beta.{key}": value for key, value in said.items()}
+    return {key: value for key, value in said.items() if value and key not in node.labels}
+
+
+def meant(template: snapshot.Template, node: snapshot.Node) -> bool:
+    """Whether a DaemonSet wants a pod there, or would if the node had not lost labels."""
+    if wanted(template, node):
+        return True
+    lost = lost_labels(node)
+    return bool(lost) and wanted(template, replace(node, labels={**node.labels, **lost}))
+
+
+def selects_by(template: snapshot.Template, label: str) -> bool:
+    """Whether a template's placement asks for that label."""
+    asked = {key for term in template.required_node_labels for key, _, _ in term}
+    return label in asked or label in template.node_selector
 
 
 def wanted(template: snapshot.Template, node: snapshot.Node) -> bool:

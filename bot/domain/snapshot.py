@@ -6,6 +6,7 @@ few dictionaries. What could not be read is a `Gap`: neither health nor illness.
 """
 
 import enum
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,6 +139,7 @@ class Node:
     pod_cidrs: tuple[str, ...] = ()
     kernel: str = ""
     os: str = "linux"
+    arch: str = ""
     kubelet: str = ""
     allocatable_memory: int | None = None
 
@@ -274,6 +276,11 @@ class Gap:
         )
 
 
+API_SERVER = "API server"
+"""What is not seen where `MANY_KINDS` or more are hidden for one and the same reason."""
+
+MANY_KINDS = 3
+
 RESOURCE_OF_KIND = {
     "Node": "nodes",
     "Pod": "pods",
@@ -295,6 +302,15 @@ class Snapshot:
     deployments: Mapping[tuple[str, str], Deployment] = field(default_factory=dict)
     revisions: Mapping[tuple[str, str], ControllerRevision] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
+    departed: tuple[Pod, ...] = ()
+    """Pods that went lately, in their last state, if something in them had ended. A pod may be
+    killed and deleted between two snapshots; no other would tell of its end."""
+
+    @property
+    def dark(self) -> bool:
+        """Whether it is the API server that is not seen."""
+        reasons = Counter(gap.reason for gap in self.gaps if not gap.name)
+        return any(count >= MANY_KINDS for count in reasons.values())
 
     def sees(self, kind: str, namespace: str, name: str) -> bool:
         """Whether this snapshot could have shown that object, were it there.

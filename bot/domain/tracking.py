@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from bot.domain import health, notice
 from bot.domain.finding import Finding, Severity
 from bot.domain.incident import Incident, Member, State
-from bot.domain.snapshot import Snapshot
+from bot.domain.snapshot import API_SERVER, Snapshot
 from bot.domain.target import Target
 
 _RECOVERED_KEPT = 200
@@ -170,6 +170,8 @@ def _visible(member: Member, snapshot: Snapshot) -> bool:
     if target.kind == "Cluster":
         # What was blind is named by its gap. A bot that begins anew counts the gap from its own
         # start, so for a while it is there and no finding yet.
+        if target.name == API_SERVER:
+            return not snapshot.dark
         return all(gap.what != target.name for gap in snapshot.gaps)
     if not snapshot.sees(target.kind, target.namespace, target.name):
         return False
@@ -245,17 +247,20 @@ def _renewed(incident: Incident, group: Sequence[Finding]) -> Incident:
 
 
 def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> notice.Notice:
+    severity = _lead(group).severity
     happened = [found.happened_at for found in group if found.happened_at is not None]
     return notice.Notice(
         incident=replace(
             incident,
             state=State.OPEN,
+            # Judged afresh: how bad it was before it was over wakes nobody again.
+            severity=severity,
             resolved_at=None,
             changed_at=now,
             reopened=incident.reopened + 1,
             happened_at=max(happened) if happened else None,
             detected_at=now,
-            told_severity=incident.severity,
+            told_severity=severity,
             told_spread=len(incident.affected),
         ),
         reason=notice.Reason.REOPENED,

@@ -29,6 +29,13 @@ def follow(before: Pod | None, after: Pod) -> Pod:
     return replace(after, containers=containers)
 
 
+def left_behind(before: Pod, after: Pod | None) -> bool:
+    """Whether a pod that goes, or gives way to another, takes ends along that nobody may know."""
+    if after is not None and after.uid == before.uid:
+        return False
+    return any(container.trail or _ends(container) for container in before.containers)
+
+
 def _carried(before: Container | None, after: Container) -> Container:
     if before is None:
         return after

@@ -35,7 +35,7 @@ async def run(job: schedule.Job, until) -> tuple[schedule.JobScheduler, Counted]
     try:
         await eventually(lambda: until(jobs.jobs()[0], telemetry))
     finally:
-        jobs.stop()
+        await jobs.stop()
         await asyncio.sleep(0.01)
     return jobs, telemetry
 
@@ -98,7 +98,7 @@ async def test_cron_keeps_its_time_zone() -> None:
     jobs = schedule.JobScheduler([job], telemetry=Counted())
     jobs.start()
     (state,) = jobs.jobs()
-    jobs.stop()
+    await jobs.stop()
     await asyncio.sleep(0.01)
     assert state.trigger == "0 9 * * * (Asia/Shanghai)"
     assert state.next_run is not None

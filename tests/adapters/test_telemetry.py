@@ -35,7 +35,26 @@ def full() -> telemetry.PrometheusTelemetry:
     return made
 
 
-PROMISED = ["build_info", "leader", "mirror_age_seconds", "mirror_objects", "watch_restarts_total", "cycle_seconds", "detection_latency_seconds", "findings", "incidents", "outbox_depth", "outbox_oldest_seconds", "slack_requests_total", "slack_connected", "kube_requests_total", "job_runs_total", "plans", "runs", "gaps"]
+PROMISED = [
+    "build_info",
+    "leader",
+    "mirror_age_seconds",
+    "mirror_objects",
+    "watch_restarts_total",
+    "cycle_seconds",
+    "detection_latency_seconds",
+    "findings",
+    "incidents",
+    "outbox_depth",
+    "outbox_oldest_seconds",
+    "slack_requests_total",
+    "slack_connected",
+    "kube_requests_total",
+    "job_runs_total",
+    "plans",
+    "runs",
+    "gaps",
+]
 
 
 def test_every_promised_name_is_served() -> None:

@@ -41,9 +41,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def chosen(only: list[str]) -> dict[str, tuple[str, ...]]:
     """Which rows of which families are wanted."""
     wanted = {
-        family: tuple(
-            name for name in module.ROWS if not only or family in only or name in only
-        )
+        family: tuple(name for name in module.ROWS if not only or family in only or name in only)
         for family, module in FAMILIES.items()
     }
     return {family: names for family, names in wanted.items() if names}

@@ -18,7 +18,9 @@ class Goal(NamedTuple):
 
 GOALS: dict[str, Goal] = {
     "sync_1000_cpu": Goal("s", None, "first sync of 1,000 nodes + 5,000 pods: CPU"),
-    "sync_1000_cpu_vs_kubectl": Goal("x", 0.5, "the same, of kubectl's for `get pods,nodes -o wide`"),
+    "sync_1000_cpu_vs_kubectl": Goal(
+        "x", 0.5, "the same, of kubectl's for `get pods,nodes -o wide`"
+    ),
     "sync_1000_cpu_vs_models": Goal("x", 0.15, "the same, of the official models'"),
     "sync_1000_wall": Goal("s", None, "first sync of 1,000 nodes + 5,000 pods: time"),
     "sync_1000_wall_vs_kubectl": Goal("x", 0.5, "the same, of kubectl's"),
@@ -29,6 +31,7 @@ GOALS: dict[str, Goal] = {
     "bot_5000_cpu": Goal("%", 3, "CPU of one core there, at 17 heartbeats a second"),
     "cycle_5000": Goal("ms", 150, "one cycle there, after a change"),
     "cycle_5000_first": Goal("ms", None, "the first cycle there"),
+    "cycle_5000_storm": Goal("ms", None, "the cycle in which all 5,000 flannels died at once"),
     "loop_block_5000": Goal("ms", 100, "longest time there without a turn of the event loop"),
     "slash_ack_p99": Goal("ms", 200, "slash command acknowledged, the bot at its busiest"),
     "alert_p50": Goal("ms", 400, "status written -> first card, channel idle for 1 s"),
@@ -123,7 +126,9 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 def read(text: str) -> dict[str, dict[str, Any]]:
     """Rows of an earlier run, by name."""
-    return {found["name"]: found for line in text.splitlines() if line for found in [json.loads(line)]}
+    return {
+        found["name"]: found for line in text.splitlines() if line for found in [json.loads(line)]
+    }
 
 
 def table(rows: Sequence[Row], earlier: Mapping[str, Mapping[str, Any]] | None = None) -> str:
@@ -131,7 +136,9 @@ def table(rows: Sequence[Row], earlier: Mapping[str, Mapping[str, Any]] | None =
     head = ["", "name", "value", "goal", "spread", "runs", "peer"]
     lines = [[*head, "before"] if earlier is not None else head]
     for one in rows:
-        verdict = {True: "ok", False: "MISSED", None: "-" if one.skipped is None else "skip"}[one.ok]
+        verdict = {True: "ok", False: "MISSED", None: "-" if one.skipped is None else "skip"}[
+            one.ok
+        ]
         peer = f"{one.peer.name} {one.peer.version}: {one.peer.value:g}" if one.peer else ""
         cells = [
             verdict,

@@ -136,6 +136,17 @@ class TestFlannelMissing:
         template = Template(containers=(flannel_spec(),), tolerations=every)
         assert missing(node("n1"), host, template=template) == ["n2"]
 
+    def test_a_node_that_lost_the_label_it_is_chosen_by_is_told_with_the_label(self) -> None:
+        term = (("kubernetes.io/arch", "In", ("amd64",)),)
+        template = Template(containers=(flannel_spec(),), required_node_labels=(term,))
+        labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
+        hosts = (node("n1", labels=labels, arch="amd64"), node("n2", arch="amd64"))
+        first = world(*hosts, daemonset(template=template, desired=1), pod(node="n1"))
+        (found,) = judge("flannel_missing", first, replace(first, taken_at=at(2)))
+        assert found.target.name == "n2"
+        assert "lacks the label kubernetes.io/arch=amd64," in found.evidence[0]
+        assert found.cure.endswith("`kubectl label node n2 kubernetes.io/arch=amd64`.")
+
     def test_any_of_several_daemonsets_serves(self) -> None:
         other = Owner("DaemonSet", "kube-flannel-ds-arm64", "ds-arm")
         both = world(

@@ -179,7 +179,6 @@ class TestFirstSight:
         assert told.unseen == 0
         assert told.kills is None
 
-
     def test_an_answer_that_comes_after_all_others_is_a_first_sight_too(self) -> None:
         """Pods take longest to be listed; a look before them has watched nothing."""
         listing = Gap("pods", "not listed yet", NOW, namespace="kube-system")

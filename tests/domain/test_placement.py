@@ -42,6 +42,18 @@ def test_required_affinity(
     assert placement.wanted(template(required_node_labels=required), node(labels=LABELS)) == wanted
 
 
+def test_a_node_that_lost_its_kubelets_labels_is_meant_but_not_wanted() -> None:
+    on = template(node_selector={"beta.kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"})
+    there = {"beta.kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+    whole = node(labels=there, arch="amd64")
+    bare = node(arch="amd64")
+    other = node(labels={**there, "kubernetes.io/arch": "arm64"}, arch="arm64")
+    assert [placement.wanted(on, one) for one in (whole, bare, other)] == [True, False, False]
+    assert [placement.meant(on, one) for one in (whole, bare, other)] == [True, True, False]
+    assert not placement.meant(on, node(arch="arm64"))
+    assert not placement.meant(template(node_selector={"gpu": "yes"}), bare)
+
+
 def test_one_term_of_several_is_enough_and_an_empty_term_selects_nothing() -> None:
     one, other = (("os", "In", ("x",)),), (("os", "In", ("linux",)),)
     host = node(labels=LABELS)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -158,7 +159,8 @@ def test_a_gap_neither_opens_nor_resolves() -> None:
     assert world.only.unseen
 
 
-def test_blindness_that_a_new_process_has_not_outlasted_yet_is_not_over() -> None:
+@pytest.mark.parametrize("what", ["pods in kube-system", snapshot.API_SERVER])
+def test_blindness_that_a_new_process_has_not_outlasted_yet_is_not_over(what: str) -> None:
     world = World()
     world.judged = {"blind_spot"}
     whole = Target("c", "Cluster", "", "c")
@@ -166,12 +168,15 @@ def test_blindness_that_a_new_process_has_not_outlasted_yet_is_not_over() -> Non
         found(0),
         check="blind_spot",
         workload=whole,
-        target=replace(whole, name="pods in kube-system"),
+        target=replace(whole, name=what),
     )
     world.cycle([blind], taken(0))
-    anew = snapshot.Gap("pods", "not listed yet", START, namespace="kube-system")
+    anew = [
+        snapshot.Gap(kind, "not listed yet", START, namespace="kube-system")
+        for kind in ("pods", "daemonsets", "deployments")
+    ]
     for minute in range(1, 10):
-        world.cycle([], taken(minute, gaps=(anew,)))
+        world.cycle([], taken(minute, gaps=tuple(anew)))
     assert world.only.state is incident.State.OPEN
     world.cycle([], taken(10))
     world.cycle([], taken(13))
@@ -225,6 +230,17 @@ def test_back_within_the_reopening_time_it_is_the_same_incident_and_calls() -> N
     assert (told.reason, told.calls) == (notice.Reason.REOPENED, True)
     assert world.only.reopened == 1
     assert [member.name for member in world.only.affected] == ["n2"]
+
+
+def test_what_comes_back_milder_is_as_bad_as_it_is_now() -> None:
+    world = World()
+    world.cycle([found(1, Severity.CRITICAL)], taken(0))
+    world.cycle([], taken(1))
+    world.cycle([], taken(4))
+    world.cycle([found(1, Severity.WARNING)], taken(10))
+    assert world.only.severity is Severity.WARNING
+    (told,) = world.cycle([found(1, Severity.CRITICAL)], taken(11))
+    assert told.reason is notice.Reason.SEVERITY_ROSE
 
 
 def test_one_member_recovers_while_others_stay() -> None:

@@ -95,6 +95,45 @@ def test_the_ledger_counts_a_kill_that_no_snapshot_showed() -> None:
     assert told.unseen == 0
 
 
+def test_a_kill_that_a_pod_took_along_when_it_went_counts_once() -> None:
+    policy = story.Policy(oom_quiet=timedelta(minutes=5))
+    killed = pod(1, RUNNING, end(1, "OOMKilled", 137))
+    stopped = replace(pod(0, end(2, "Error", 143)), uid="other", name="other")
+
+    def snap(seconds: float, *here: Pod, gone: tuple[Pod, ...] = ()) -> snapshot.Snapshot:
+        return snapshot.Snapshot(
+            cluster="c",
+            taken_at=START + timedelta(seconds=seconds),
+            pods={(one.namespace, one.name): one for one in here},
+            departed=gone,
+        )
+
+    book = ledger.observe(ledger.Ledger(), snap(0, pod(0, RUNNING)), policy).ledger
+    gone = (stopped, killed)
+    first = ledger.observe(book, snap(3, gone=gone), policy)
+    ((record, told),) = list(first.ledger.containers())
+    assert (record.uid, record.gone_at) == (killed.uid, START + timedelta(seconds=3))
+    assert told.kills is not None
+    assert told.kills.count == 1
+    assert not ledger.observe(first.ledger, snap(4, gone=gone), policy).changed
+    late = ledger.observe(first.ledger, snap(304, gone=(*gone, stopped)), policy)
+    assert not list(late.ledger.containers()), "no news any more, and not found anew"
+    after = ledger.observe(late.ledger, snap(305, gone=gone), policy)
+    assert not list(after.ledger.containers())
+
+
+def test_a_pod_that_is_there_is_not_taken_for_gone() -> None:
+    killed = pod(1, RUNNING, end(1, "OOMKilled", 137))
+    seen = snapshot.Snapshot(
+        cluster="c",
+        taken_at=START,
+        pods={(killed.namespace, killed.name): killed},
+        departed=(pod(0, end(1, "OOMKilled", 137)),),
+    )
+    ((record, _),) = list(ledger.observe(ledger.Ledger(), seen, story.Policy()).ledger.containers())
+    assert record.gone_at is None
+
+
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=12))
 def test_every_end_told_by_any_status_is_told_by_the_last_up_to_the_limit(
     skipped: list[int],

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -139,6 +140,19 @@ async def test_edits_coalesce_and_keep_three_seconds() -> None:
     assert card.edits <= 2
     assert isinstance(card.message, notice.CardView)
     assert card.message.incident.summary == "version 19"
+
+
+async def test_a_clock_that_was_set_back_holds_up_no_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    post = Post()
+    async with post.running():
+        told = await post.tell(trouble())
+        await post.pass_time(5)
+        monkeypatch.setattr(fakes, "START", fakes.START - timedelta(hours=1))
+        await post.tell(replace(told, summary="newer"), notice.Reason.CHANGED, calls=False)
+        await post.pass_time(5)
+    (card,) = post.slack.cards(CHANNEL)
+    assert isinstance(card.message, notice.CardView)
+    assert card.message.incident.summary == "newer"
 
 
 async def test_first_cards_of_critical_incidents_go_before_everything_else() -> None:

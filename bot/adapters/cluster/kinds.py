@@ -53,6 +53,8 @@ class Kind:
     translate: Callable[[Any], Any]
     follow: Callable[[Any, Any], Any]
     """Given the value before and the one after: the latter, with what must not be lost of both."""
+    mourned: Callable[[Any, Any], bool]
+    """Given a value and the one after it, or None: whether the former must be shown once more."""
 
     @property
     def grant(self) -> str:
@@ -75,6 +77,10 @@ class Kind:
         return (namespace, name) if self.namespaced else name
 
 
+def _never(_before: Any, _after: Any) -> bool:  # noqa: ANN401
+    return False
+
+
 def _latest(_before: Any, after: Any) -> Any:  # noqa: ANN401
     return after
 
@@ -87,6 +93,7 @@ def _kind(
     *,
     namespaced: bool = True,
     follow: Callable[[Any, Any], Any] = _latest,
+    mourned: Callable[[Any, Any], bool] = _never,
 ) -> Kind:
     return Kind(
         name=name,
@@ -98,11 +105,19 @@ def _kind(
         items=msgspec.json.Decoder(shape),
         translate=how,
         follow=follow,
+        mourned=mourned,
     )
 
 
 NODES = _kind("Node", "/api/v1", wire.Node, translate.node, namespaced=False)
-PODS = _kind("Pod", "/api/v1", wire.Pod, translate.pod, follow=trail.follow)
+PODS = _kind(
+    "Pod",
+    "/api/v1",
+    wire.Pod,
+    translate.pod,
+    follow=trail.follow,
+    mourned=trail.left_behind,
+)
 DAEMONSETS = _kind("DaemonSet", "/apis/apps/v1", wire.DaemonSet, translate.daemonset)
 DEPLOYMENTS = _kind("Deployment", "/apis/apps/v1", wire.Deployment, translate.deployment)
 REVISIONS = _kind(

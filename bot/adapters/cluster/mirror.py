@@ -42,6 +42,7 @@ class Mirror:
         self._group: asyncio.TaskGroup | None = None
         self._told: tuple[Gap, ...] = ()
         self._unreachable_since: datetime | None = None
+        self._turned = (clock.monotonic(), clock.now())
         self._add(kinds.NODES, "")
         self._add_namespaces(self._options.namespaces)
 
@@ -57,6 +58,7 @@ class Mirror:
 
     def snapshot(self) -> Snapshot:
         """Return what is known now; what is not is in its gaps. Cheap; never raises."""
+        self._turn()
         return self._shelves.snapshot(taken_at=self._clock.now(), gaps=self._gaps())
 
     async def changed(self) -> None:
@@ -89,6 +91,7 @@ class Mirror:
         """Mirror until cancelled. Leaves no task behind."""
         try:
             async with asyncio.TaskGroup() as group:
+                self._turned = (self._clock.monotonic(), self._clock.now())
                 self._group = group
                 for watch in self._watches.values():
                     self._start(group, watch)
@@ -183,12 +186,27 @@ class Mirror:
         """Notice what only the passing of time brings: gaps that last, ages that grow."""
         while True:
             await self._clock.sleep(self._options.pulse)
+            self._turn()
             self._tell_ages()
             gaps = self._gaps()
             if gaps != self._told:
                 self._tell_gaps(gaps)
                 self._told = gaps
                 self._changed.set()
+
+    def _turn(self) -> None:
+        """Notice that the bot itself did not run: stopped, suspended, or starved of its CPU.
+
+        What was true before would otherwise be judged by the time of now. Both clocks are asked,
+        since the monotonic one stands still while a machine is suspended.
+        """
+        before = self._turned
+        self._turned = (self._clock.monotonic(), self._clock.now())
+        late = max(self._turned[0] - before[0], (self._turned[1] - before[1]).total_seconds())
+        if self._group is not None and late >= self._options.pulse + self._options.stalled_after:
+            _log.warning("stood_still", cluster=self.cluster, seconds=round(late, 1))
+            for watch in self._watches.values():
+                watch.stood_still(late)
 
     def _tell_ages(self) -> None:
         worst: dict[str, float] = {}

@@ -69,6 +69,10 @@ class Options:
     pulse: float = 1.0
     """How often gaps and ages are looked at."""
 
+    stalled_after: float = 5.0
+    """Having not run for so long (stopped, suspended, starved), the bot trusts nothing it knows
+    until the server has been heard again."""
+
     probe_after: float = 20.0
     """After so long without a byte on any watch, ask whether the server still answers.
 

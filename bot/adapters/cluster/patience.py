@@ -23,6 +23,12 @@ class Trouble:
     doubts: int = 0
     since: datetime | None = None
     reason: str = ""
+    at_once: bool = False
+    """Whether it is a gap however short it lasts, since what is known may be old already."""
+
+    def distrust(self, reason: str, *, now: datetime) -> None:
+        """Remember that what is known may be old, though nothing has failed."""
+        self.since, self.reason, self.at_once = now, reason, True
 
     def note(self, reason: str, *, now: datetime) -> None:
         """Remember a failure."""
@@ -34,6 +40,7 @@ class Trouble:
         """The server has shown life: what is known is current again."""
         self.since = None
         self.reason = ""
+        self.at_once = False
         self.doubts = 0
 
     def settle(self) -> None:

@@ -13,6 +13,9 @@ from typing import Any
 from bot.adapters.cluster import kinds
 from bot.domain import snapshot
 
+_DEPARTED = 200
+"""Objects shown once more: more than go between two snapshots, unless all go at once."""
+
 
 class Shelf:
     """The objects of one kind, of all mirrored namespaces."""
@@ -22,6 +25,7 @@ class Shelf:
         self._objects: dict[kinds.Key, Any] = {}
         self._counts: dict[str, int] = {}
         self._view: Mapping[kinds.Key, Any] | None = None
+        self._departed: tuple[Any, ...] = ()
 
     def get(self, key: kinds.Key) -> Any:  # noqa: ANN401
         """Return the object or None."""
@@ -34,6 +38,7 @@ class Shelf:
             value = self.kind.follow(old, value)
         if old == value:
             return False
+        self._mourn(old, value)
         if old is None:
             self._counts[namespace] = self._counts.get(namespace, 0) + 1
         self._objects[key] = value
@@ -42,8 +47,10 @@ class Shelf:
 
     def drop(self, namespace: str, key: kinds.Key) -> bool:
         """Forget an object; True if it was known."""
-        if self._objects.pop(key, None) is None:
+        old = self._objects.pop(key, None)
+        if old is None:
             return False
+        self._mourn(old, None)
         self._counts[namespace] -= 1
         self._view = None
         return True
@@ -53,9 +60,11 @@ class Shelf:
         stale = [key for key in self.keys(namespace) if key not in fresh]
         changed = bool(stale)
         for key in stale:
-            del self._objects[key]
+            self._mourn(self._objects.pop(key), None)
         for key, value in fresh.items():
-            if self._objects.get(key) is not value:
+            old = self._objects.get(key)
+            if old is not value:
+                self._mourn(old, value)
                 self._objects[key] = value
                 changed = True
         self._counts[namespace] = len(fresh)
@@ -72,6 +81,15 @@ class Shelf:
     def count(self, namespace: str) -> int:
         """Return how many objects a namespace has."""
         return self._counts.get(namespace, 0)
+
+    @property
+    def departed(self) -> tuple[Any, ...]:
+        """The last of those that went and are to be shown once more, oldest first."""
+        return self._departed
+
+    def _mourn(self, before: Any, after: Any) -> None:  # noqa: ANN401
+        if before is not None and self.kind.mourned(before, after):
+            self._departed = (*self._departed, before)[-_DEPARTED:]
 
     def view(self) -> Mapping[kinds.Key, Any]:
         """Return all objects, frozen; the same mapping until something changes."""
@@ -105,4 +123,5 @@ class Shelves:
             deployments=views["deployments"],
             revisions=views["controllerrevisions"],
             gaps=gaps,
+            departed=self._shelves["pods"].departed,
         )

@@ -74,6 +74,7 @@ def node(value: wire.Node) -> snapshot.Node:
         pod_cidrs=tuple(cidrs),
         kernel=intern(info.kernel_version),
         os=intern(info.operating_system or "linux"),
+        arch=intern(info.architecture),
         kubelet=intern(info.kubelet_version),
         allocatable_memory=templates.memory(status.allocatable),
     )

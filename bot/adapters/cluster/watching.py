@@ -93,7 +93,7 @@ class Watch:
         found = list(self._bad.values())
         if trouble.since is not None:
             lasted = (self._clock.now() - trouble.since).total_seconds()
-            if lasted >= self._options.gap_after:
+            if lasted >= self._options.gap_after or trouble.at_once:
                 found.insert(0, self._gap(trouble.reason, since=trouble.since))
         return found
 
@@ -112,6 +112,16 @@ class Watch:
         if self._scope is not None:
             self._interruption = failure
             self._interrupt()
+
+    def stood_still(self, seconds: float) -> None:
+        """Trust nothing that is known until the server has been heard: the bot itself did not run.
+
+        Connections may have died meanwhile without a word that could have been heard.
+        """
+        reason = f"the bot itself stood still for {seconds:.0f} s"
+        if self.synced and self.trouble.since is None:
+            self.trouble.distrust(reason, now=self._clock.now())
+        self.doubt(failures.Failure(reason))
 
     # What it does
 

@@ -78,6 +78,7 @@ class NodeInfo(Object):
     kernel_version: str = ""
     kubelet_version: str = ""
     operating_system: str = ""
+    architecture: str = ""
 
 
 class Memory(Object):

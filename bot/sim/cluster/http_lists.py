@@ -52,19 +52,13 @@ async def list_all(call: http_context.Call) -> web.Response:
     limit = _limit(query.get("limit", ""))
     page = await _page(call, limit)
     namespace = call.target.namespace or None
+    revision = storage.revision if page.revision is None else page.revision
     try:
-        found = _state(storage, row, page)
+        found = storage.list_at(row.plural, revision, namespace, after=page.start)
     except store.Compacted as gone:
         raise _expired(page) from gone
-    if page.revision is not None and namespace is not None:
-        found = [obj for obj in found if obj["metadata"].get("namespace") == namespace]
-    elif page.revision is None and namespace is not None:
-        found = storage.list(row.plural, namespace)
-    if page.start:
-        found = [obj for obj in found if store.key_of(obj) > page.start]
     if selected is not None:
         found = [obj for obj in found if selected(obj)]
-    revision = storage.revision if page.revision is None else page.revision
     metadata: Object = {"resourceVersion": str(revision)}
     if page.limit and len(found) > page.limit:
         rest = len(found) - page.limit
@@ -149,12 +143,6 @@ async def _page(call: http_context.Call, limit: int) -> _Page:
     # was a match parameter.
     exact = match == "Exact" or (bool(version) and limit > 0 and not match)
     return _Page(version if exact else None, None, limit, token=False)
-
-
-def _state(storage: store.Store, row: resources.Resource, page: _Page) -> Sequence[Object]:
-    if page.revision is None:
-        return storage.list(row.plural)
-    return storage.list_at(row.plural, page.revision)
 
 
 def _expired(page: _Page) -> errors.StatusError:

@@ -47,6 +47,17 @@ def key_of(obj: Object) -> Key:
     return metadata.get("namespace", ""), metadata["name"]
 
 
+def _range(keys: list[Key], namespace: str | None, after: Key | None) -> tuple[int, int]:
+    """Where in sorted keys those of a namespace (None: all) behind a key begin and end."""
+    begin, end = 0, len(keys)
+    if namespace is not None:
+        begin = bisect.bisect_left(keys, (namespace, ""))
+        end = bisect.bisect_left(keys, (namespace + "\0", ""))
+    if after is not None:
+        begin = max(begin, bisect.bisect_right(keys, after))
+    return begin, max(begin, end)
+
+
 class Store:
     """Objects by resource, namespace and name, with one revision counter for all.
 
@@ -79,26 +90,37 @@ class Store:
         objects = self._objects.get(resource)
         if not objects:
             return []
-        keys = self._keys[resource]
-        if namespace is not None:
-            begin = bisect.bisect_left(keys, (namespace, ""))
-            end = bisect.bisect_left(keys, (namespace + "\0", ""))
-            keys = keys[begin:end]
-        return [objects[key] for key in keys]
+        begin, end = _range(self._keys[resource], namespace, None)
+        return [objects[key] for key in self._keys[resource][begin:end]]
 
-    def list_at(self, resource: str, revision: int) -> Objects:
-        """All objects of a resource as they were at a revision of the past.
+    def list_at(
+        self,
+        resource: str,
+        revision: int,
+        namespace: str | None = None,
+        *,
+        after: Key | None = None,
+    ) -> Objects:
+        """What `list` answered at a revision of the past, from behind a key on.
 
         Raises:
             Compacted: the window does not reach back so far.
         """
-        objects = dict(self._objects.get(resource, {}))
-        for change in reversed(self.history(resource, revision)):
-            if change.old is None:
-                objects.pop(key_of(change.object), None)
-            else:
-                objects[key_of(change.object)] = change.old
-        return [objects[key] for key in sorted(objects)]
+        objects = self._objects.get(resource, {})
+        # Only what has changed since is put back: a page of a long list costs no copy of it all.
+        changed = {
+            key_of(change.object): change.old
+            for change in reversed(self.history(resource, revision))
+        }
+        keys = self._keys.get(resource, [])
+        begin, end = _range(keys, namespace, after)
+        keys = keys[begin:end]
+        if changed:
+            unchanged = [key for key in keys if key not in changed]
+            former = sorted(key for key, old in changed.items() if old is not None)
+            begin, end = _range(former, namespace, after)
+            keys = sorted([*unchanged, *former[begin:end]])
+        return [changed.get(key) or objects[key] for key in keys]
 
     def next_revision(self) -> int:
         """The revision the next write will have, for the writer to stamp on its object."""

@@ -7,7 +7,7 @@ gaps; discovery; asking anew; stopping. Credentials are in test_client.py.
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from bot.adapters.cluster import mirror, watching
 from bot.domain import errors
 from tests.adapters.cluster import objects
-from tests.adapters.cluster.conftest import World
+from tests.adapters.cluster.conftest import Clock, World
 from tests.adapters.cluster.scripted import (
     ALL_DAEMONSETS,
     DAEMONSETS,
@@ -98,6 +98,36 @@ async def test_an_end_that_is_overwritten_between_two_snapshots_is_still_told(
         world.server.lists(PODS, objects.listed("Pod", [crashed], version=110))
         await seen.relist()
         assert seen.snapshot().pods["kube-system", "p"] is before
+
+
+@pytest.mark.parametrize("way", ["deleted", "replaced", "not listed any more"])
+async def test_a_pod_that_goes_right_after_an_end_is_shown_once_more(
+    world: World, way: str
+) -> None:
+    before = [objects.pod("p"), objects.pod("calm")]
+    world.server.lists(PODS, objects.listed("Pod", before))
+    async with world.mirrored() as seen:
+        killed = objects.event("MODIFIED", objects.pod("p", version=101, restarts=1))
+        calm = objects.event("DELETED", objects.pod("calm", version=102))
+        last = {
+            "deleted": objects.event("DELETED", objects.pod("p", version=103, restarts=1)),
+            "replaced": objects.event(
+                "ADDED",
+                objects.pod("p", version=103)
+                | {"metadata": objects.pod("p", version=103)["metadata"] | {"uid": "another"}},
+            ),
+            "not listed any more": b"",
+        }[way]
+        world.server.push(PODS, killed + calm + last)
+        if way == "not listed any more":
+            await eventually(lambda: ("kube-system", "calm") not in seen.snapshot().pods)
+            world.server.lists(PODS, objects.listed("Pod", [], version=110))
+            await seen.relist()
+        (gone,) = await eventually(lambda: seen.snapshot().departed)
+        assert gone.name == "p"
+        end = gone.containers[0].last_state
+        assert end is not None
+        assert end.reason == "OOMKilled"
 
 
 async def test_a_snapshot_is_not_changed_by_what_comes_later(world: World) -> None:
@@ -417,6 +447,36 @@ async def test_a_server_that_hangs_without_closing_anything_is_found_out(world: 
         await eventually(lambda: not seen.snapshot().sees("Node", "", "a"))
         gap = next(g for g in seen.snapshot().gaps if g.resource == "nodes")
         assert "did not answer in time" in gap.reason or "no answer" in gap.reason
+
+
+@pytest.mark.parametrize("clocks", ["both", "wall only"])
+async def test_after_standing_still_nothing_is_trusted_before_the_server_was_heard(
+    world: World, clocks: str
+) -> None:
+    """Stopped or suspended, the bot would judge old states by the time of now."""
+
+    class Suspended(Clock):
+        slept = 0.0
+
+        def now(self) -> datetime:
+            return super().now() + timedelta(seconds=self.slept)
+
+        def monotonic(self) -> float:
+            return super().monotonic() + (self.slept if clocks == "both" else 0)
+
+    world.clock = Suspended()
+    world.server.lists(NODES, objects.listed("Node", [objects.node("a")], version=100))
+    async with world.mirrored() as seen:
+        world.clock.slept = 600.0
+        woken = seen.snapshot()
+        assert not woken.sees("Node", "", "a")
+        assert not woken.sees("Pod", "kube-system", "")
+        ages = [woken.taken_at - gap.since for gap in woken.gaps]
+        assert max(ages) < timedelta(seconds=60), "blind only since it woke"
+        await eventually(lambda: not seen.snapshot().gaps)
+        again = world.server.asked(NODES, watch=True)
+        assert [one.query["resourceVersion"] for one in again] == ["100", "100"]
+        assert len(world.server.asked(NODES, watch=False)) == 1, "resumed, not listed anew"
 
 
 async def test_a_quiet_server_that_answers_the_probe_is_left_in_peace(world: World) -> None:

@@ -1,0 +1,36 @@
+"""A page of a past state is exactly its part of that state."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.sim.cluster import store
+
+NAMES, NAMESPACES = ["a", "b", "c"], ["x", "x-y", "y"]
+WRITES = st.lists(
+    st.tuples(st.sampled_from(["put", "put", "remove"]), st.sampled_from(NAMES), st.sampled_from(NAMESPACES)),
+    max_size=30,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    writes=WRITES,
+    namespace=st.sampled_from([None, *NAMESPACES, "z"]),
+    after=st.none() | st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(NAMES)),
+)
+def test_a_page_of_any_past_state_is_its_part(writes, namespace, after):
+    memory = store.Store()
+    for action, name, where in writes:
+        metadata = {"name": name, "namespace": where, "resourceVersion": memory.next_revision()}
+        if action == "put":
+            memory.put("things", {"metadata": metadata})
+        elif memory.get("things", where, name) is not None:
+            memory.remove("things", {"metadata": metadata})
+    for revision in range(1, memory.revision + 1):
+        state = memory.list_at("things", revision)
+        assert memory.list_at("things", revision, namespace, after=after) == [
+            obj
+            for obj in state
+            if namespace in (None, obj["metadata"]["namespace"])
+            and (after is None or store.key_of(obj) > after)
+        ]
