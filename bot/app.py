@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +17,7 @@ import structlog
 import bot
 from bot import options, settings
 from bot.adapters import clock as clocks
-from bot.adapters import health, schedule, telemetry
+from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.cluster import client as cluster_client
 from bot.adapters.cluster import mirror, reader
 from bot.adapters.slack import app as slack_app
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 _STORE_RETRY = 2.0
 _HEARTBEAT = 1.0
 _HEARTBEAT_LATE = 10.0
+_TIDY_BEATS = 30
 _PROBE_WITHIN = 0.5
 """Seconds that a probe waits for the store; the kubelet gives up on a probe after one."""
 
@@ -276,8 +278,11 @@ class Bot:
         self._sending.wake()
 
     async def _heart(self) -> None:
-        while True:
+        garbage.begin()
+        for beat in itertools.count(1):
             self._beat = self._clock.monotonic()
+            if beat % _TIDY_BEATS == 0:
+                garbage.tend()
             await self._clock.sleep(_HEARTBEAT)
 
     async def _give_up(self) -> None:

@@ -67,7 +67,8 @@ def judge(fleet: Fleet, lease: Lease, expected: Expected, kernel: Kernel, *, nic
             tables=False,
         )
     found += _nic(lease, kernel, nic=nic, below=below, routed=device is None)
-    found += _addresses(lease, expected, kernel, link, below)
+    if below is not None or not nic:
+        found += _addresses(lease, expected, kernel, link, below)
     down = any(one.fault in (Fault.NIC_DOWN, Fault.NIC_NO_CARRIER) for one in found)
     if device is None or link is None:
         return Report(tuple(found), nic_down=down)

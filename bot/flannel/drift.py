@@ -94,6 +94,8 @@ def judge(
         found += compared.deviations
         missing += compared.missing
         waiting |= compared.settling
+    # Two families share one NIC: what is wrong with it is said once.
+    found = list(dict.fromkeys(found))
     return Judgement(
         node=node,
         deviations=order([one for one in found if one.severity is not Severity.INFO]),

@@ -209,7 +209,7 @@ def host(number: int = 0, count: int = 6, backend: str = "vxlan") -> Kernel:
     )
 
 
-def with_link(state: Kernel, name: str, **changes: object) -> Kernel:
+def with_link(state: Kernel, name: str, /, **changes: object) -> Kernel:
     return replace(
         state,
         links=tuple(

@@ -145,15 +145,12 @@ def test_ipv6_alone_is_a_family_like_any_other() -> None:
         lease.of(
             f"node-{n}",
             (f"fd20:0:0:{n}::/64",),
-            {
-                key: value
-                for key, value in kernels.annotations(
-                    n,
-                    public_ip="",
-                    public_ipv6=f"fd00:7::{n + 1}",
-                    backend_v6_data='{"VNI":1,"VtepMAC":"02:00:00:00:00:0%d"}' % n,
-                ).items()
-            },
+            kernels.annotations(
+                n,
+                public_ip="",
+                public_ipv6=f"fd00:7::{n + 1}",
+                backend_v6_data=f'{{"VNI":1,"VtepMAC":"{kernels.mac(n)}"}}',
+            ),
         )
         for n in range(2)
     ]
@@ -294,7 +291,7 @@ def test_a_broken_net_conf_says_so(text: str) -> None:
 
 def test_the_tunnels_number_is_taken_from_the_configuration_or_the_most_announced() -> None:
     leases = [
-        kernels.announced(n, backend_data='{"VNI":42,"VtepMAC":"02:00:00:00:00:0%d"}' % n)
+        kernels.announced(n, backend_data=f'{{"VNI":42,"VtepMAC":"{kernels.mac(n)}"}}')
         for n in range(3)
     ]
     assert fleets.gather(leases).device("vxlan", 4) == "flannel.42"

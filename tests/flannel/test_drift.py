@@ -409,6 +409,8 @@ def test_dual_stack_is_judged_family_by_family() -> None:
         fdb=(*(state.fdb or ()), *fdb),
     )
     assert faults(judged(both, fleet)) == []
+    down = kernels.with_link(both, "eth1", flags=("BROADCAST",))
+    assert faults(judged(down, fleet)) == [Fault.NIC_DOWN]
     lost = replace(both, routes6=tuple(routes6[:-1]))
     assert faults(judged(lost, fleet)) == [Fault.ROUTE_MISSING]
     preferred = replace(both, routes6=(*routes6, Route("fd20:0:0:2::/64", dev="eth9", metric=512)))
