@@ -10,6 +10,9 @@ from bot.flannel.fleet import Fleet
 from bot.flannel.kernel import Kernel
 from bot.flannel.lease import Lease
 
+_INNER = ("cni", "docker", "flannel", "veth", "cali")
+"""NICs whose private addresses are pods' and not the host's."""
+
 
 def of_fleet(fleet: Fleet, *, private: Sequence[str] = ()) -> tuple[Deviation, ...]:
     """Judge every node, and the fleet as a whole (mixed backends)."""
@@ -136,7 +139,7 @@ def _wrong_nic(
         evidence.append(f"{ip} is on {holder.name}")
     for link in (kernel.links or ()) if kernel else ():
         better = [one for one in link.ips() if _would_do(one, private)]
-        if better and not link.name.startswith(("lo", "cni", "docker", "flannel", "veth", "cali")):
+        if better and not link.name.startswith(_INNER):
             evidence.append(f"{link.name} has {better[0]}")
     where = f" ({holder.name})" if holder else ""
     return [

@@ -23,10 +23,9 @@ NOTHING = frozenset({"alloc", "aws-vpc", "gce", "ali-vpc", "tencent-vpc"})
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """flannel's own device as it should be. `mtus` are all values that are right; empty: any."""
+    """flannel's own device as it should be; its MTU is the NIC's less one of the overheads."""
 
     name: str
-    kind: str
     address: str
     mac: str = ""
     vni: int = 0
@@ -69,6 +68,7 @@ def of(
     nic: str = "",
     direct: bool | None = None,
     network: str = "",
+    network6: str = "",
 ) -> tuple[Expected, ...]:
     """Return what a node should hold, a value a family; nothing for a node without a lease.
 
@@ -81,6 +81,7 @@ def of(
         nic: flannel's NIC on that node, through which host-gw and direct routes go.
         direct: DirectRouting, where it is known better than by the configuration.
         network: The whole pod network, where the configuration does not tell it.
+        network6: The same for IPv6.
     """
     lease = fleet.leases.get(node)
     if lease is None or not lease.usable:
@@ -100,8 +101,9 @@ def of(
                 nic=nic,
                 reach=reach,
                 direct=fleet.conf.direct_routing if direct is None else direct,
-                network=(fleet.conf.ipv6_network if version == 6 else fleet.conf.network)
-                or ("" if version == 6 else network),
+                network=(fleet.conf.ipv6_network or network6)
+                if version == 6
+                else (fleet.conf.network or network),
             )
         )
     return tuple(found)
@@ -206,7 +208,9 @@ def _reach(fleet: Fleet, peers: Peers, table: Sequence[Route]) -> _Reach:
         if route.dst not in peers.owners
         and route.kind == "unicast"
         and "dead" not in route.flags
-        and not route.dev.startswith(("flannel", "cni", "veth"))
+        # Pods' own and link-local routes differ from host to host and lead to no peer.
+        and not route.dev.startswith(("cni", "veth", "cali"))
+        and not route.dst.startswith("fe80:")
     )
     key = ("reach", peers.backend, peers.version, bones)
     found = fleet.memo.get(key)
@@ -274,7 +278,6 @@ def _device(fleet: Fleet, peers: Peers, own: Side) -> Device | None:
     )
     return Device(
         name=peers.device,
-        kind="tun" if backend == "udp" else backend,
         address="" if backend == "udp" else own.gateway,
         mac=own.mac if backend == "vxlan" else "",
         vni=fleet.vni if backend == "vxlan" else 0,

@@ -19,13 +19,20 @@ from bot.flannel.lease import Lease, Side
 _BRIDGES = ("cni0", "cbr0")
 
 
+_NIC_LOST = frozenset(
+    {Fault.NIC_DOWN, Fault.NIC_NO_CARRIER, Fault.NIC_MISSING, Fault.NIC_LOST_ADDRESS}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was found. `tables` says whether the peers' entries can be compared at all."""
 
     deviations: tuple[Deviation, ...] = ()
     tables: bool = True
-    nic_down: bool = False
+    nic_lost: bool = False
+    """Whether the NIC below is off, without link or without address: the kernel then drops the
+    routes that go by it, which is no fault of their own."""
     mac: str = ""
     """The device's MAC where it is not the announced one."""
 
@@ -69,15 +76,15 @@ def judge(fleet: Fleet, lease: Lease, expected: Expected, kernel: Kernel, *, nic
     found += _nic(lease, kernel, nic=nic, below=below, routed=device is None)
     if below is not None or not nic:
         found += _addresses(lease, expected, kernel, link, below)
-    down = any(one.fault in (Fault.NIC_DOWN, Fault.NIC_NO_CARRIER) for one in found)
+    lost = any(one.fault in _NIC_LOST for one in found)
     if device is None or link is None:
-        return Report(tuple(found), nic_down=down)
+        return Report(tuple(found), nic_lost=lost)
     if not link.up:
         found.append(Deviation(Fault.DEVICE_DOWN, lease.node, f"{link.name} is switched off"))
     found += _details(lease, device, link, kernel)
     found += _mtu(fleet, lease, device, link, below)
     differs = link.mac if device.mac and link.mac and link.mac != device.mac else ""
-    return Report(tuple(found), tables=link.up, nic_down=down, mac=differs)
+    return Report(tuple(found), tables=link.up, nic_lost=lost, mac=differs)
 
 
 def _why(lease: Lease, kernel: Kernel, own: Side) -> Iterator[str]:

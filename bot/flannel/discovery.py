@@ -131,12 +131,15 @@ def _majority(backends: Mapping[str, int]) -> str:
     return min(backends, key=lambda one: (-backends[one], one))
 
 
-def out_of_reach(seen: snapshot.Snapshot) -> tuple[str, ...]:
+def out_of_reach(
+    seen: snapshot.Snapshot, found: tuple[Flannel, ...] | None = None
+) -> tuple[str, ...]:
     """Return sentences about flannel that this bot cannot watch, and nothing where all is seen.
 
-    Nothing is said of an absence while DaemonSets could not all be read.
+    Nothing is said of an absence while DaemonSets could not all be read. `found` is what `find`
+    returned of the same snapshot, where that is known already.
     """
-    found = find(seen)
+    found = find(seen) if found is None else found
     notes = [*_etcd(found), *_unreadable(found)]
     if not found and not any(gap.resource in {"*", "daemonsets"} for gap in seen.gaps):
         notes.extend(_embedded(seen))

@@ -51,6 +51,7 @@ def judge(
     *,
     private: Sequence[str] = (),
     nic: str = "",
+    direct: bool | None = None,
     settling: Collection[str] = (),
     departed: Mapping[str, str] | None = None,
 ) -> Judgement:
@@ -61,7 +62,8 @@ def judge(
         node: Whose kernel it is.
         kernel: What was read of it.
         private: Prefixes that announced addresses must be in.
-        nic: flannel's NIC where it is known from elsewhere (its log); else the kernel tells.
+        nic: flannel's NIC as its log tells it, for kernels that do not show it.
+        direct: DirectRouting as flannel's log tells it, where net-conf.json could not be read.
         settling: Peers so new or so recently gone that a difference is no fault yet.
         departed: Subnets of nodes known to be deleted, with their names.
     """
@@ -71,9 +73,9 @@ def judge(
     found = list(announced.of_node(fleet, node, private=private, kernel=kernel))
     name = fleet.device(lease.backend, 4 if lease.v4 else 6)
     found += devices.for_cni(lease, kernel, name)
-    nic = nic or devices.external(kernel, lease, name)
+    nic = devices.external(kernel, lease, name) or nic
     unseen = list(_unseen(fleet, lease, kernel))
-    expectations, direct = _expectations(fleet, lease, kernel, nic)
+    expectations, direct = _expectations(fleet, lease, kernel, nic, direct)
     total = missing = 0
     waiting: set[str] = set()
     for expected in expectations:
@@ -118,14 +120,13 @@ def review(
 
 
 def _expectations(
-    fleet: Fleet, lease: Lease, kernel: Kernel, nic: str
+    fleet: Fleet, lease: Lease, kernel: Kernel, nic: str, told: bool | None
 ) -> tuple[tuple[Expected, ...], bool | None]:
     """Return what is expected and whether DirectRouting is on.
 
     net-conf.json may not be readable; then the mode is the one by which less is missing, since
     flannel routes to all peers by one rule.
     """
-    network = _network(fleet, kernel, 4)
 
     def by(direct: bool | None) -> tuple[Expected, ...]:
         return desired.of(
@@ -135,11 +136,12 @@ def _expectations(
             routes6=kernel.routes6,
             nic=nic,
             direct=direct,
-            network=network,
+            network=_network(fleet, kernel, 4),
+            network6=_network(fleet, kernel, 6),
         )
 
-    usual = by(None)
-    mode = fleet.conf.direct_routing
+    mode = fleet.conf.direct_routing if told is None else told
+    usual = by(mode)
     if mode is not None or lease.backend not in ("vxlan", "ipip") or fleet.by_misses:
         return usual, mode
     lacking = _lacking(usual, kernel)

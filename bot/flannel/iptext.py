@@ -7,6 +7,7 @@ object are joined by backslashes and `ip -o addr` has no line for the NIC itself
 Sources: iproute2's ip/ and bridge/, busybox's networking/libiproute.
 """
 
+import functools
 import ipaddress
 import itertools
 import re
@@ -48,8 +49,9 @@ _DETAIL = re.compile(r"^[a-z][a-z0-9_]*$")
 _IGNORED = ("altname", "alias", "valid_lft", "vf", "RX:", "TX:", "parentbus", "parentdev", "port")
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def is_ip(text: str) -> bool:
-    """Whether a text is an IP address."""
+    """Whether a text is an IP address. Remembered: every node names the same peers."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -67,6 +69,7 @@ def number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else None
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def destination(text: str, *, version: int = 4) -> str:
     """Return a route's destination with its prefix length, or nothing where it is none."""
     if text in ("default", "all"):

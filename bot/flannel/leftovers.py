@@ -1,7 +1,7 @@
 """Entries that should not be there: stale routes, routes that shadow, what has no use any more."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.domain import units
@@ -29,6 +29,7 @@ def judge(
     *,
     strays: Strays,
     departed: Mapping[str, str],
+    settling: Collection[str] = (),
     network: str = "",
 ) -> Iterator[Deviation]:
     """Judge the routes that are not expected, and entries of the device without an owner."""
@@ -65,6 +66,7 @@ def judge(
             ),
             peers=peers,
         )
+    stale = {dst: one for dst, one in stale.items() if departed.get(dst, dst) not in settling}
     if stale:
         yield _stale(expected, state, node, stale, departed)
     yield from _unused(expected, node, strays, stale)
@@ -180,7 +182,6 @@ def _unused(
     peers = expected.peers
     if peers.backend != "vxlan":
         return
-    known = {side.mac for side in peers.sides.values()} if peers.contested else peers.by_mac.keys()
     gateways = {route.gateway for route in stale.values()}
     lost = [
         one
@@ -191,7 +192,9 @@ def _unused(
         and one.ip not in gateways
     ]
     ends = [
-        one for one in strays.fdb if one.dev == peers.device and one.dst and one.mac not in known
+        one
+        for one in strays.fdb
+        if one.dev == peers.device and one.dst and one.mac not in peers.by_mac
     ]
     if lost or ends:
         yield Deviation(

@@ -113,7 +113,7 @@ _STOPPED = re.compile(
     r"shutdownHandler sent cancel|exiting cleanly|caught SIG(?:TERM|INT)", re.IGNORECASE
 )
 _DEFAULT = re.compile(r"determining (?:IP|v6 ip) address of default", re.IGNORECASE)
-_FOREIGN = ("veth", "cni", "docker", "flannel", "cali", "kube-ipvs", "nodelocaldns", "virbr", "lo")
+_FOREIGN = ("veth", "cni", "docker", "flannel", "cali", "kube-ipvs", "nodelocaldns", "virbr")
 
 _ENDS_A_RUNNING_ONE = frozenset({"panic", "panic_deleted", "healthz_port"})
 """What flannel exits at even after its start; anything else it lives through by then."""
@@ -230,7 +230,7 @@ def read(text: str, *, version: Version | None = None) -> Log:
     outcome, final = _end(reader, version)
     nic, address = reader.chosen
     also = list(reader.also.values())
-    if nic.startswith(_FOREIGN):
+    if nic == "lo" or nic.startswith(_FOREIGN):
         line = f"Using interface with name {nic} and address {address}"
         also.insert(0, _told(catalogue.CHOSE_FOREIGN_NIC, line, line))
     return Log(

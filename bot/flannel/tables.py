@@ -75,13 +75,11 @@ def compare(
         _routes(expected, lost_routes, routes, lacks, settling)
         _neighbours(expected, lost_neighbours, neighbours, lacks, settling)
         _fdb(expected, lost_ends, ends, lacks, settling)
-        if report.nic_down:
-            # Routes by the NIC itself vanish with it: they are no fault of their own.
-            lacks.routes = {} if expected.peers.backend == "host-gw" else lacks.routes
-            lacks.direct = {}
+        if report.nic_lost:
+            _excuse(expected, lacks)
         found += _verdict(expected, kernel, node, lacks, report)
         found += _wireguard(expected, kernel, node, settling)
-        if expected.unreachable and not report.nic_down:
+        if expected.unreachable and not report.nic_lost:
             found.append(
                 Deviation(
                     Fault.PEER_OFF_LINK,
@@ -92,9 +90,31 @@ def compare(
             )
     strays = leftovers.Strays(routes=routes, neighbours=neighbours, fdb=ends)
     found += leftovers.judge(
-        expected, kernel, node, strays=strays, departed=departed or {}, network=network
+        expected,
+        kernel,
+        node,
+        strays=strays,
+        departed=departed or {},
+        settling=settling,
+        network=network,
     )
     return Compared(tuple(found), missing=lacks.count, settling=frozenset(lacks.settling))
+
+
+def _excuse(expected: Expected, lacks: _Lacks) -> None:
+    """Forget what went with the NIC: plain routes by it, and so who had nothing but such a one.
+
+    Without its address nobody is on the link, so peers that were routed directly now look like
+    tunnelled ones that were never set up.
+    """
+    lacks.direct = {}
+    lacks.wrong.pop(Fault.ROUTE_DEAD, None)
+    if expected.peers.backend in ("host-gw", "ipip"):
+        lacks.routes = {}
+        return
+    for peer in lacks.routes.keys() & lacks.neighbours.keys() & lacks.fdb.keys():
+        for held in (lacks.routes, lacks.neighbours, lacks.fdb):
+            del held[peer]
 
 
 def _split(

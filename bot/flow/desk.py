@@ -90,14 +90,15 @@ class Desk:
         findings: Sequence[finding.Finding] = judged.judgement.findings if judged else ()
         gaps = (*taken.gaps, *(judged.judgement.gaps if judged else ()))
         nodes = taken.nodes.values()
+        flannels = discovery.find(taken)
         return answers.ClusterStatus(
             cluster=each.cluster,
             taken_at=taken.taken_at,
             health=health_of(findings, gaps) if judged else health.Health.UNKNOWN,
             nodes=len(taken.nodes),
             nodes_ready=sum(node.health is health.Health.HEALTHY for node in nodes),
-            flannel=flannel_of(taken),
-            notes=discovery.out_of_reach(taken),
+            flannel=_told(flannels, taken),
+            notes=discovery.out_of_reach(taken, flannels),
             incidents=tuple(await self._store.incidents(cluster=each.cluster)),
             gaps=gaps,
             ages=tuple(each.mirror.ages()),
@@ -151,10 +152,11 @@ def health_of(findings: Sequence[finding.Finding], gaps: Sequence[snapshot.Gap])
     return health.Health.UNKNOWN if gaps else health.Health.HEALTHY
 
 
-def flannel_of(taken: snapshot.Snapshot) -> tuple[answers.FlannelFound, ...]:
-    """Name every flannel DaemonSet of a snapshot."""
+def _told(
+    flannels: tuple[discovery.Flannel, ...], taken: snapshot.Snapshot
+) -> tuple[answers.FlannelFound, ...]:
     found = []
-    for each in discovery.find(taken):
+    for each in flannels:
         daemonset = taken.daemonsets[each.namespace, each.daemonset]
         found.append(
             answers.FlannelFound(
@@ -172,14 +174,15 @@ def flannel_of(taken: snapshot.Snapshot) -> tuple[answers.FlannelFound, ...]:
 
 def report(taken: snapshot.Snapshot, judgement: judge.Judgement) -> answers.CheckReport:
     """Put one pass into words that the terminal and Slack share."""
+    flannels = discovery.find(taken)
     return answers.CheckReport(
         cluster=taken.cluster,
         taken_at=taken.taken_at,
         health=health_of(judgement.findings, taken.gaps),
-        flannel=flannel_of(taken),
+        flannel=_told(flannels, taken),
         findings=judgement.findings,
         gaps=taken.gaps,
-        notes=discovery.out_of_reach(taken),
+        notes=discovery.out_of_reach(taken, flannels),
     )
 
 

@@ -94,6 +94,8 @@ def test_alloc_leaves_everything_to_the_cloud() -> None:
 
 
 def test_vxlan_before_0_9_has_one_route_for_the_whole_network() -> None:
+    (since,) = desired.of(kernels.gathered(4, version="0.9.0"), "node-1")
+    assert len(since.routes) == 3
     (expected,) = desired.of(kernels.gathered(4, version="0.8.0"), "node-1")
     assert expected.routes == {Route("10.20.0.0/16", dev="flannel.1")}
     assert not expected.neighbours
@@ -138,6 +140,15 @@ def test_dual_stack_expects_both_families_each_with_its_own_entries(backend: str
     assert six.device is not None
     assert six.device.overheads == (50, 70)
     assert {one.dev for one in four.routes} == {"flannel.1"}
+
+
+def test_one_route_for_the_network_of_each_family_where_only_the_node_tells_it() -> None:
+    fleet = fleets.gather([kernels.dual(n, "wireguard") for n in range(2)])
+    four, six = desired.of(fleet, "node-0", network="10.20.0.0/16", network6="fd20::/48")
+    assert four.routes == {Route("10.20.0.0/16", dev="flannel-wg", scope="link")}
+    assert six.routes == {Route("fd20::/48", dev="flannel-wg-v6", scope="link")}
+    bare, _ = desired.of(fleet, "node-0")
+    assert bare.routes == frozenset()
 
 
 def test_ipv6_alone_is_a_family_like_any_other() -> None:
@@ -205,6 +216,7 @@ def test_host_gw_serves_only_peers_on_its_link() -> None:
 def test_a_more_exact_route_by_a_gateway_takes_a_peer_off_the_link() -> None:
     fleet = kernels.gathered(4)
     table = (
+        Route(f"{kernels.ip(3)}/32", kind="blackhole"),
         *(kernels.host(0, 4).routes or ()),
         Route(f"{kernels.ip(2)}/32", "192.168.7.99", "eth1"),
     )

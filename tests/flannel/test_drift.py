@@ -86,6 +86,10 @@ def test_the_evidence_of_the_recorded_faults_names_what_is_wrong() -> None:
     assert "4 neighbours gone" in told[Fault.MAC_REWRITTEN]
     assert "02:11:22:33:44:55" in told[Fault.MAC_REWRITTEN]
     assert "eth1 has 10.98.0.1" in told[Fault.WRONG_NIC]
+    wrong = next(one for one in STORIES["vxlan-09-wrong-nic"] if one.node == "node-0001")
+    fleet = kernels.recorded_fleet("vxlan-09-wrong-nic")
+    (by_most,) = drift.judge(fleet, wrong.node, wrong.kernel()).deviations
+    assert by_most.evidence[1:] == ("59.98.0.1 is on eth0", "eth1 has 10.98.0.1")
     assert "state DOWN" in told[Fault.NIC_DOWN]
 
 
@@ -254,6 +258,19 @@ def test_a_tunnel_bound_to_another_address_of_the_host_is_told() -> None:
     assert Fault.PUBLIC_IP_FOREIGN not in faults(judged(state, asked))
 
 
+def test_another_port_than_configured_cuts_the_tunnel() -> None:
+    def at(port: int, conf: netconf.NetConf) -> list[Fault]:
+        tunnel = replace(TUNNEL, port=port)
+        state = kernels.with_link(kernels.host(), "flannel.1", tunnel=tunnel)
+        return faults(judged(state, kernels.gathered(conf=conf)))
+
+    unset = netconf.NetConf(network="10.20.0.0/16", backend="vxlan", direct_routing=False)
+    assert at(8472, unset) == []
+    assert at(4789, unset) == [Fault.DEVICE_OTHER]
+    assert at(4789, replace(unset, port=4789)) == []
+    assert at(4789, replace(unset, backend="")) == []
+
+
 def test_a_missing_device_says_whether_its_nic_is_missing_too() -> None:
     state = kernels.without(kernels.host(), links=("flannel.1", "eth1"))
     found = judged(state)
@@ -277,9 +294,39 @@ def test_without_direct_routes_the_lost_ones_are_told_as_such() -> None:
     assert faults(judged(kernels.without(plain, routes=EVERYONE), fleet)) == [
         Fault.DIRECT_ROUTE_LOST
     ]
-    # While the NIC is down they are gone for that reason.
-    down = kernels.with_link(kernels.without(plain, routes=EVERYONE), "eth1", flags=("BROADCAST",))
-    assert faults(judged(down, fleet)) == [Fault.NIC_DOWN]
+    # What only the log tells is as good as the configuration.
+    unknown = kernels.gathered(conf=netconf.NetConf(network="10.20.0.0/16"))
+    lost = judged(kernels.without(plain, routes=EVERYONE), unknown, direct=True)
+    assert (faults(lost), lost.direct) == ([Fault.DIRECT_ROUTE_LOST], True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"flags": ("BROADCAST",)}, Fault.NIC_DOWN),
+        ({"addresses": ()}, Fault.NIC_LOST_ADDRESS),
+    ],
+)
+@pytest.mark.parametrize("linked", [True, False])
+def test_plain_routes_that_went_with_their_nic_are_no_fault_of_their_own(
+    changes: dict[str, object], fault: Fault, linked: bool
+) -> None:
+    fleet = kernels.gathered(conf=netconf.NetConf(network="10.20.0.0/16", direct_routing=True))
+    state = kernels.without(kernels.host(), routes=EVERYONE, neighbours=EVERYONE, fdb=EVERYONE)
+    lost = kernels.with_link(state, "eth1", **changes)
+    if not linked:
+        lost = replace(lost, routes=tuple(one for one in lost.routes or () if one.dev == "cni0"))
+    assert faults(judged(lost, fleet)) == [fault]
+
+
+def test_routes_marked_unusable_without_a_cable_are_told_by_the_cable() -> None:
+    fleet, state = kernels.gathered(6, "host-gw"), kernels.host(0, 6, "host-gw")
+    dead = replace(
+        state, routes=tuple(one._replace(flags=("linkdown",)) for one in state.routes or ())
+    )
+    assert faults(judged(dead, fleet)) == [Fault.ROUTE_DEAD]
+    out = kernels.with_link(dead, "eth1", flags=("NO-CARRIER", "BROADCAST", "UP"))
+    assert faults(judged(out, fleet)) == [Fault.NIC_NO_CARRIER]
 
 
 @pytest.mark.parametrize("backend", ["host-gw", "ipip"])
@@ -444,16 +491,26 @@ def test_links_listed_without_addresses_or_details_accuse_nobody() -> None:
 
 def test_lines_not_understood_and_unknown_backends_are_said() -> None:
     assert "1 line not understood" in judged(replace(kernels.host(), odd=("quux",))).unseen[0]
+    wireguard = replace(kernels.host(0, 6, "wireguard"), wireguard=None)
+    told = judged(wireguard, kernels.gathered(6, "wireguard"))
+    assert (faults(told), told.unseen) == ([], ("not read: WireGuard's peers",))
+    unset = kernels.gathered(6, "wireguard", conf=netconf.NetConf())
+    bare = replace(kernels.host(0, 6, "wireguard"), routes=kernels.host().routes[:1])  # type: ignore[index]
+    assert faults(judged(bare, unset)) == [Fault.NETWORK_ROUTE_MISSING]
     assert "not known here" in judged(kernels.host(), kernels.gathered(6, "ipsec")).unseen[0]
     assert "the cloud's" in judged(kernels.host(), kernels.gathered(6, "alloc")).unseen[0]
     assert drift.judge(kernels.gathered(), "nobody", kernels.host()).unseen
 
 
-def test_new_peers_get_time_to_settle_but_not_to_be_wrong() -> None:
+def test_new_peers_and_routes_of_nodes_just_gone_get_time_to_settle() -> None:
     state = kernels.without(kernels.host(), routes=(3,), neighbours=(3,), fdb=(3,))
     found = judged(state, settling=("node-3",))
     assert (faults(found), found.settling, found.missing) == ([], ("node-3",), 0)
     assert faults(judged(state, settling=("node-4",))) == [Fault.PEER_NOT_SET_UP]
+    stale = more(routes=Route("10.20.77.0/24", "10.20.77.0", "flannel.1"))(kernels.host())
+    departed = {"10.20.77.0/24": "node-77"}
+    assert faults(judged(stale, departed=departed, settling=("node-77",))) == []
+    assert faults(judged(stale, departed=departed)) == [Fault.ROUTE_STALE]
 
 
 def test_a_stale_route_names_the_node_it_led_to_where_that_is_known() -> None:
@@ -479,11 +536,17 @@ def test_a_stale_route_names_the_node_it_led_to_where_that_is_known() -> None:
         Route("10.20.3.0/25", dev="eth1", table="100"),
         Route("10.20.0.1/32", dev="cni0", kind="local", table="local"),
         Route("10.64.0.0/16", "192.168.7.254", "eth1"),
+        Route("10.20.0.0/32", dev="flannel.1"),
     ],
     ids=str,
 )
 def test_routes_that_belong_to_the_host_are_no_fault(harmless: Route) -> None:
     assert faults(judged(more(routes=harmless)(kernels.host()))) == []
+
+
+@pytest.mark.parametrize("state", ["STALE", "REACHABLE", "NOARP", ""])
+def test_a_neighbour_with_the_right_mac_does_its_work_in_any_living_state(state: str) -> None:
+    assert faults(judged(swapped("neighbours", 3, state=state)(kernels.host()))) == []
 
 
 def test_a_node_without_pods_has_no_bridge_route_and_that_is_right() -> None:
@@ -527,6 +590,7 @@ def test_what_a_node_announces_is_judged_without_its_kernel(lease, fault: Fault)
     twins = announced.of_fleet(fleet)
     both = fault in (Fault.POD_CIDR_DUPLICATE, Fault.PUBLIC_IP_DUPLICATE, Fault.VTEP_MAC_DUPLICATE)
     assert len(twins) >= (2 if both else 1)
+    assert found[0].evidence or fault is not Fault.ANNOTATION_BROKEN
 
 
 def test_where_most_nodes_announce_public_addresses_one_more_is_no_fault() -> None:

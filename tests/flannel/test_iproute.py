@@ -125,6 +125,32 @@ def test_addresses_flags_and_decorations_of_text_are_read() -> None:
     assert (tun.medium, tun.mac) == ("none", "")
 
 
+def test_addresses_read_alike_in_json_and_two_readings_join_field_by_field() -> None:
+    item = {
+        "ifindex": 3, "link_index": 14, "ifname": "eth0", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"], "mtu": 1500,
+        "master": "bond0", "operstate": "UP", "link_type": "ether", "address": "32:9A:c8:87:4b:50",
+        "addr_info": [
+            {"family": "inet", "local": "59.0.0.1", "prefixlen": 24, "scope": "global", "label": "eth0"},
+            {"family": "inet", "local": "10.1.1.1", "address": "10.1.1.2", "prefixlen": 32, "scope": "global", "label": "eth0"},
+            {"family": "inet", "local": "10.0.9.9", "prefixlen": 24, "scope": "global", "secondary": True, "dynamic": True, "label": "eth0:1"},
+            {"family": "inet6", "local": "fd00::1", "prefixlen": 64, "scope": "global", "tentative": True, "deprecated": True},
+            {}, "odd", {"local": "nonsense"},
+        ],
+    }  # fmt: skip
+    (by_json,) = iproute.links(json.dumps([item])).entries
+    by_text = iproute.links(IP_ADDR).entries[1]
+    assert by_json == by_text
+    assert kernel.merged([Link("eth0")], [by_json]) == (by_json,)
+    details = replace(bare(by_json), kind="veth", tunnel=Tunnel(1))
+    assert kernel.merged([by_json], [details]) == (replace(by_json, kind="veth", tunnel=Tunnel(1)),)
+    assert kernel.merged([by_json], [Link("eth0", 9, ("X",), 9, "X", "x", "x")]) == (by_json,)
+    state = kernel.Kernel(links=(Link("lo"), by_json))
+    assert state.link("eth0") is by_json
+    assert state.link("eth") is None
+    assert state.holder("10.0.9.9") is by_json
+    assert state.holder("10.0.9.8") is None
+
+
 def test_the_oneline_form_of_addresses_has_no_line_for_the_nic_itself() -> None:
     text = (
         "3: eth1    inet 10.0.0.5/24 brd 10.0.0.255 scope global eth1\\       valid_lft forever\n"
@@ -339,14 +365,14 @@ def test_wireguard_peers_are_joined_by_their_key() -> None:
     key = "k" * 43 + "="
     other = "m" * 43 + "="
     found = iproute.wireguard(
-        f"{key}\t10.20.1.0/24 fd20::/64\n{other}\t(none)\nUnable to access interface: No such device\n",
+        f"{key}\t10.20.1.0/24 fd20::/64\n{other}\t(none)\nUnable to access interface: No such device\n{'k' * 44}\tx\n",
         f"{key}\t192.168.7.2:51820\n{other}\t(none)\n",
     )
     assert found.entries == (
         kernel.WireguardPeer("flannel-wg", key, "192.168.7.2:51820", ("10.20.1.0/24", "fd20::/64")),
         kernel.WireguardPeer("flannel-wg", other, "", ()),
     )
-    assert len(found.odd) == 1
+    assert len(found.odd) == 2
 
 
 def test_the_arp_file_tells_permanent_complete_and_incomplete_apart() -> None:
