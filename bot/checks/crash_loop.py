@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from bot.checks import deaths, remedies, standing
 from bot.checks.context import Context
-from bot.domain import snapshot, story, units
+from bot.domain import death, snapshot, story, units
 from bot.domain.finding import Finding
 from bot.domain.ledger import Record
 
@@ -80,7 +80,11 @@ def _exit(told: story.Story) -> str:
     last = told.last_death
     if last is None:
         return ""
-    return f", last exit code {last.exit_code} ({last.reason or 'no reason'})"
+    why = last.reason or "no reason"
+    if last.verdict is death.Verdict.STALE_LABEL:
+        # A headline is read without the evidence below it: it must not call this an OOM kill.
+        why = f"wrongly labelled {why}"
+    return f", last exit code {last.exit_code} ({why})"
 
 
 def _newest(told: story.Story) -> datetime | None:

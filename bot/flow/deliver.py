@@ -155,6 +155,7 @@ class Courier:
             await self._store.postpone(row, not_before=now, error="was not sent")
         else:
             log.info("delivery_reconciled", row=row.id, channel=self._channel, ts=found)
+            self._failures = 0
             if row.kind is notice.Kind.CARD:
                 # In this order: once it counts as delivered, nobody looks at this row again.
                 await self._renew(row)

@@ -135,6 +135,8 @@ def test_the_same_finding_reads_the_same_later() -> None:
 def test_misleading_ends_are_explained(code: int, reason: str, said: str) -> None:
     found = the_one(crash(1, 0, code, reason), crash(2, 2, code, reason))
     assert said in " ".join(found.evidence)
+    if reason == "OOMKilled":
+        assert found.summary.endswith("last exit code 143 (wrongly labelled OOMKilled)")
 
 
 def test_unseen_restarts_are_told() -> None:

@@ -200,6 +200,19 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated() -> None:
     assert "find" in post.slack.calls
 
 
+async def test_a_channel_whose_last_message_was_found_has_no_trouble_left() -> None:
+    post = Post()
+    async with post.running() as sender:
+        await post.tell(trouble())
+        await post.pass_time(0.5)
+        post.slack.faults = [fakes.unreachable, fakes.unreachable, fakes.answer_lost]
+        await post.pass_time(3)
+        assert sender.troubles()
+        await post.pass_time(60)
+        assert len(post.slack.messages) == 2
+        assert not sender.troubles(), "found, and nothing else to send"
+
+
 async def test_a_post_that_was_lost_unsent_is_sent_again() -> None:
     post = Post()
     post.slack.faults = [fakes.lost_unsent]

@@ -71,6 +71,8 @@ class SlackApp:
         )
         self._trouble = ""
         self._bolt = self._listeners()
+        # What Bolt remarks while it is built is no trouble of the connection.
+        web.quiet.last = ""
 
     @property
     def connected(self) -> bool:

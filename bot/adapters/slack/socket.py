@@ -44,7 +44,7 @@ class Socket:
         self._telemetry = telemetry
         self._handle = handle
         self._sdk: SocketModeClient | None = None
-        self._was_connected = False
+        self._was_connected = self._ever_connected = False
         self._down_since: float | None = None
         self._cured_at = 0.0
         self._disabled = False
@@ -70,7 +70,8 @@ class Socket:
             return ""
         if self._disabled:
             return _LINK_DISABLED
-        return self._web.quiet.last or "not connected yet"
+        lost = "the connection was lost" if self._ever_connected else "not connected yet"
+        return self._web.quiet.last or lost
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -143,6 +144,7 @@ class Socket:
         if connected:
             if not self._was_connected:
                 log.info("slack_connected")
+            self._ever_connected = True
             self._down_since, self.dead, self._web.quiet.last = None, False, ""
         else:
             if self._down_since is None:

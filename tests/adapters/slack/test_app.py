@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import wording
 from bot.domain import errors
 from bot.sim.slack import people
@@ -65,6 +66,20 @@ async def test_the_channel_chooses_the_cluster_and_the_at_sign_overrides_it(
         await ask(slack, "@staging status")
         await ask(slack, "status", channel="C0OPS")
     assert desk.asked == [("status", "prod"), ("status", "staging"), ("status", None)]
+
+
+async def test_what_bolt_remarks_while_it_is_built_is_no_trouble(
+    slack: Slack, desk: samples.Desk
+) -> None:
+    async with slack.web() as web:
+        app = slack_app.SlackApp(
+            web,
+            options=slack.options(),
+            desk=desk,
+            clock=samples.Clock(),
+            telemetry=slack.telemetry,
+        )
+        assert app.trouble == "not connected yet"
 
 
 async def test_a_command_is_acknowledged_before_any_work(slack: Slack, desk: samples.Desk) -> None:

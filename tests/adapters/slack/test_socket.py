@@ -84,6 +84,8 @@ async def test_a_line_that_fell_silent_is_noticed_and_replaced(
     async with slack.app(desk) as app:
         opened = len([x for x in slack.noted("link") if x["event"] == "opened"])
         await slack.fault("link_silent")
+        await until(lambda: not app.connected)
+        assert app.trouble == "the connection was lost"
         await until(
             lambda: len([x for x in slack.noted("link") if x["event"] == "opened"]) > opened
         )
