@@ -10,7 +10,9 @@ from bot.domain import rollout, target, workload
 from bot.domain.finding import Finding
 from bot.domain.health import Health
 from bot.domain.snapshot import RESOURCE_OF_KIND, Pod, Snapshot
-from bot.flannel import discovery
+from bot.flannel import discovery, fleet, lease, versions
+from bot.flannel.inspection import Inspection
+from bot.flannel.netconf import NetConf
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ class Context:
     ledger: memory.Ledger = field(default_factory=memory.Ledger)
     limits: Limits = field(default_factory=Limits)
     policy: memory.Policy = field(default_factory=memory.Policy)
+    inspections: Mapping[str, Inspection] = field(default_factory=dict)
+    """The newest deep look at each node, by node; its age is the check's business."""
+    net_confs: Mapping[str, NetConf] = field(default_factory=dict)
+    """flannel's configuration by namespace, where it could be read."""
+    private_cidrs: tuple[str, ...] = ()
+    """Prefixes that nodes' announced addresses must be in; empty: any."""
+    peaks: Mapping[str, int] = field(default_factory=dict)
+    """Highest memory use known of flannel on each node lately, in bytes."""
 
     @property
     def now(self) -> datetime:
@@ -72,6 +82,18 @@ class Context:
     def flannel_of(self) -> Mapping[tuple[str, str, str], discovery.Flannel]:
         """Flannel by the kind, namespace and name of its workload."""
         return {("DaemonSet", one.namespace, one.daemonset): one for one in self.flannels}
+
+    @cached_property
+    def fleets(self) -> Mapping[str, fleet.Fleet]:
+        """What all nodes announce, as each flannel of `flannels` reads it, by its name."""
+        return {
+            one.name: fleet.gather(
+                lease.read(self.snapshot.nodes.values(), prefix=one.flags.annotation_prefix),
+                conf=self.net_confs.get(one.namespace),
+                version=versions.parse(one.image),
+            )
+            for one in self.flannels
+        }
 
     @cached_property
     def pods_of(self) -> Mapping[str, tuple[Pod, ...]]:

@@ -4,15 +4,17 @@ A method raises `bot.domain.errors` only: Unavailable where a retry may help, Mi
 where only a person can, Conflict where the world moved, Refused where a rule said no.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain import errors, ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.snapshot import Snapshot
+from bot.flannel.inspection import Inspection
+from bot.flannel.netconf import NetConf
 
 
 class Clock(Protocol):
@@ -282,6 +284,86 @@ class Schedule(Protocol):
 
     def jobs(self) -> Sequence[JobState]:
         """Return every job."""
+
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many are done; cheap, never raises."""
+
+
+class Inspections(Protocol):
+    """One cluster's nodes, looked at deeply: shared, bounded, remembered."""
+
+    def latest(self) -> Mapping[str, Inspection]:
+        """Return the newest inspection of each node that was ever looked at, by node."""
+
+    async def node(self, name: str, *, max_age: timedelta) -> Inspection:
+        """Return an inspection not older than that, looking anew if need be.
+
+        Those who ask for the same node at once share one look. Raises Refused with the nearest
+        names if there is no such node or nothing may look at it, Unavailable if looking failed.
+        """
+
+    async def nodes(
+        self, names: Sequence[str], *, max_age: timedelta, progress: Progress | None = None
+    ) -> Mapping[str, Inspection | str]:
+        """Return an inspection of each node, or the sentence that says why there is none."""
+
+    async def net_conf(self, namespace: str) -> NetConf | None:
+        """Return flannel's configuration of that namespace, None where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Memory of one container at one moment, in bytes; None where it was not told."""
+
+    at: datetime
+    node: str
+    pod_uid: str
+    container: str
+    working_set: int | None = None
+    peak: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Memory of flannel on one node over time, oldest first, and the limit in force."""
+
+    node: str
+    points: tuple[tuple[datetime, int], ...]
+    limit: int | None = None
+    peak: int | None = None
+    """Highest use known, also between points, where a source tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of a workload's memory.
+
+    `source` names where it comes from, `missing` says what would have to be there to know more.
+    """
+
+    series: tuple[Series, ...]
+    source: str = ""
+    missing: tuple[str, ...] = ()
+
+
+class MemoryHistory(Protocol):
+    """One cluster's memory over time, wherever it is kept."""
+
+    async def of(
+        self, namespace: str, daemonset: str, container: str, *, since: datetime, node: str = ""
+    ) -> History:
+        """Return what is known since then, of one node or of all. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Something to be uploaded; `alt` is its text for those who do not see it."""
+
+    name: str
+    title: str
+    content: bytes
+    alt: str = ""
 
 
 Channels = Mapping[str, str]
