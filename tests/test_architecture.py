@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
-PURE = ["domain", "flannel", "checks", "runbooks"]
+PURE = ["domain", "flannel", "checks", "guards", "runbooks"]
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter", "sleep"}
 SEAMS = {
     "bot/flow/judge.py": 1,

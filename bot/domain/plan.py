@@ -158,6 +158,12 @@ class Plan:
     bindings: tuple[Binding, ...]
     criteria: tuple[Criterion, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    restarts: tuple[str, ...] = ()
+    """Nodes whose flannel it restarts."""
+    at_once: int = 1
+    """How many nodes at most are without flannel, or being drained, at one time because of it."""
+    moves_nics: bool = False
+    """Whether it is meant to change NICs: a maintenance, and said so."""
     quorum: int = 1
     risks: tuple[str, ...] = ()
     diff: tuple[str, ...] = ()
@@ -183,7 +189,7 @@ class Plan:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes that it touches, in the order in which it does."""
-        touched = [each.target.node for each in self.steps] + [p.node for p in self.predictions]
+        touched = [each.target.node for each in self.steps] + [*self.restarts]
         return tuple(dict.fromkeys(node for node in touched if node))
 
     @property
@@ -211,6 +217,9 @@ def _canonical(plan: Plan) -> str:
             "requester": plan.requester,
             "quorum": plan.quorum,
             "expires_at": plan.expires_at.isoformat(),
+            "restarts": list(plan.restarts),
+            "at_once": plan.at_once,
+            "moves_nics": plan.moves_nics,
             "steps": [
                 {
                     "kind": step.kind.value,

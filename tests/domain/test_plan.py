@@ -19,6 +19,9 @@ WHAT_COUNTS = {
     "the workload": {"workload": replace(plans.FLANNEL, name="canal")},
     "requester": {"requester": "UOTHER"},
     "quorum": {"quorum": 2},
+    "what restarts": {"restarts": ("n1",)},
+    "how many at once": {"at_once": 2},
+    "that NICs move": {"moves_nics": True},
     "expiry": {"expires_at": PLAN.expires_at + timedelta(seconds=1)},
     "the patch": {"steps": (replace(STEP, change=OTHER),)},
     "the undoing": {"steps": (replace(STEP, undo=OTHER),)},
@@ -74,5 +77,7 @@ def test_a_plan_expires_at_its_very_moment() -> None:
 
 
 def test_nodes_are_named_once_in_the_order_in_which_they_are_touched() -> None:
-    made = plans.plan(plans.step(name="b"), plans.step(name="a"), plans.step(name="b"))
+    made = plans.plan(
+        plans.step(name="b"), plans.step(name="a"), plans.step(name="b"), restarts=("n1", "a")
+    )
     assert made.nodes == ("b", "a", "n1")
