@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.domain import units
-from bot.flannel import announced
+from bot.flannel import announced, present
 from bot.flannel.desired import Device, Expected
 from bot.flannel.faults import Deviation, Fault
 from bot.flannel.fleet import Fleet
@@ -43,15 +43,7 @@ def external(kernel: Kernel, lease: Lease, device: str) -> str:
     First what the tunnel device is bound to, then who holds the tunnel's or the announced
     address. Nothing where neither says it.
     """
-    link = kernel.link(device) if device else None
-    tunnel = link.tunnel if link else None
-    if tunnel and tunnel.lower:
-        return tunnel.lower
-    for ip in (tunnel.local if tunnel else "", *(side.public_ip for _, side in lease.sides)):
-        holder = kernel.holder(ip) if ip else None
-        if holder is not None and holder.name != "lo":
-            return holder.name
-    return ""
+    return next((one.nic for one in present.by_kernel(kernel, lease, device)), "")
 
 
 def judge(fleet: Fleet, lease: Lease, expected: Expected, kernel: Kernel, *, nic: str) -> Report:

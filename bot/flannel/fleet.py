@@ -79,13 +79,18 @@ class Fleet:
 
     def device(self, backend: str, version: int) -> str:
         """Return what flannel calls its device for a backend; nothing where it has none."""
-        six = version == 6
-        return {
-            "vxlan": f"flannel{'-v6' if six else ''}.{self.vni}",
-            "ipip": "flannel.ipip",
-            "wireguard": f"flannel-wg{'-v6' if six else ''}",
-            "udp": "flannel0",
-        }.get(backend, "")
+        return device_name(backend, version, vni=self.vni)
+
+
+def device_name(backend: str, version: int, *, vni: int = 1) -> str:
+    """Return what flannel calls its device for a backend and family; nothing where it has none."""
+    six = version == 6
+    return {
+        "vxlan": f"flannel{'-v6' if six else ''}.{vni}",
+        "ipip": "flannel.ipip",
+        "wireguard": f"flannel-wg{'-v6' if six else ''}",
+        "udp": "flannel0",
+    }.get(backend, "")
 
 
 def gather(
