@@ -183,6 +183,7 @@ class Demo:
         control = gateway.Gateway(cluster=cluster["control"], slack=slack["control"])
         control_url = await control.start()
         stack.push_async_callback(control.stop)
+        await _introduce(slack["control"], control_url)
         database = f"sqlite+aiosqlite:///{directory / 'flannel-bot.db'}"
         environment = {
             "FLANNEL_BOT_CLUSTERS": json.dumps([{"name": "demo", "kubeconfig": str(kubeconfig)}]),
@@ -361,6 +362,15 @@ class Demo:
             await asyncio.gather(*child.tasks, return_exceptions=True)
 
 
+async def _introduce(slack: str, control: str) -> None:
+    """Tell the pretend Slack where its page finds the rest of the pretend outside."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.put(f"{slack}/_sim/outside", json={"control": control}) as answer,
+    ):
+        answer.raise_for_status()
+
+
 async def _running(control: str) -> str:
     """Say what the pretend cluster runs, as it says itself."""
     async with aiohttp.ClientSession() as session, session.get(f"{control}/_sim/truth") as answer:
@@ -371,15 +381,10 @@ async def _running(control: str) -> str:
 
 
 async def _news(session: aiohttp.ClientSession, control: str) -> AsyncIterator[str]:
-    async with session.get(f"{control}/_sim/truth") as answer:
-        truth = await answer.json()
-    for name, node in truth["nodes"].items():
-        for number in range(1, node["oom_kills"] + 1):
-            again = f" (kill {number})" if number > 1 else ""
-            yield f"cluster: flannel on {name} was OOM-killed{again}"
-        if node["crash_looping"]:
-            reason = node.get("last_error") or "see its log"
-            yield f"cluster: flannel on {name} crash-loops: {reason}"
+    async with session.get(f"{control}/_sim/story") as answer:
+        happenings = (await answer.json())["happenings"]
+    for one in happenings:
+        yield f"cluster: {one['text']}" + ("" if one["node"] else f" [{one['id']}]")
     async with session.get(f"{control}/_sim/messages") as answer:
         messages = (await answer.json())["messages"]
     for message in messages:

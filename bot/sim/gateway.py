@@ -2,9 +2,12 @@
 
 The simulated cluster and the simulated Slack are processes of their own, each with its own
 `/_sim/*` endpoints. This forwards to the one that knows: `truth`, `requests` and the cluster's
-faults to the cluster, everything about messages, commands and clicks to Slack.
+faults to the cluster, everything about messages, commands and clicks to Slack. What has happened
+in the cluster, and who broke what, it remembers itself: see `story`.
 """
 
+import asyncio
+import time
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +16,12 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.sim import story
+
 _OF_CLUSTER = {"truth", "requests"}
+_DONE_TO_FAULTS = {"PUT": "broken", "DELETE": "healed"}
+_LOOK_SECONDS = 0.4
+"""How old a look at the cluster may be before another one is taken, whoever asks."""
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -30,11 +38,15 @@ class Gateway:
         self._slack = slack.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
+        self._story = story.Story()
+        self._looked = float("-inf")
+        self._looking = asyncio.Lock()
 
     async def start(self, port: int = 0) -> str:
         """Listen on loopback and return the base URL."""
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
         application = web.Application(middlewares=[_loopback_only])
+        application.router.add_get("/_sim/story", self._tell)
         application.router.add_get("/_sim/faults", self._faults)
         application.router.add_route("*", "/_sim/faults/{name}", self._fault)
         application.router.add_route("*", "/_sim/{name}", self._forward)
@@ -71,8 +83,11 @@ class Gateway:
         return web.Response(status=status, body=body, content_type=kind)
 
     async def _get_faults(self, base: str) -> dict[str, Any]:
+        return await self._get(base, "faults")
+
+    async def _get(self, base: str, name: str) -> dict[str, Any]:
         assert self._session is not None
-        async with self._session.get(f"{base}/_sim/faults") as answer:
+        async with self._session.get(f"{base}/_sim/{name}") as answer:
             told: dict[str, Any] = await answer.json()
             return told
 
@@ -80,6 +95,7 @@ class Gateway:
         """Tell both sides' faults by name, the standing ones as active."""
         cluster = await self._get_faults(self._cluster)
         slack = await self._get_faults(self._slack)
+        about = slack.get("about", {})
         standing = {fault["name"]: fault for fault in slack["faults"]}
         of_slack = {
             name: {
@@ -87,6 +103,7 @@ class Gateway:
                 "active": name in standing,
                 "params": standing.get(name, {}).get("params", {}),
                 "known_params": params,
+                "about": about.get(name, ""),
             }
             for name, params in slack["known"].items()
         }
@@ -98,7 +115,27 @@ class Gateway:
         known = (await self._get_faults(self._cluster))["faults"]
         base = self._cluster if kind in known else self._slack
         status, content, body = await self._ask(base, request)
+        if status == HTTPStatus.OK and request.method in _DONE_TO_FAULTS:
+            side = "cluster" if base == self._cluster else "Slack"
+            text = f"{_DONE_TO_FAULTS[request.method]} in the pretend {side}: {kind}"
+            self._story.note("fault", text, at=time.time())
         return web.Response(status=status, body=body, content_type=content)
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        """Tell what has happened so far, after happening number `since`."""
+        since = request.query.get("since", "0")
+        if not since.isdigit():
+            return web.json_response({"ok": False, "error": "since must be a number"}, status=400)
+        async with self._looking:
+            if time.monotonic() - self._looked > _LOOK_SECONDS:
+                try:
+                    truth = await self._get(self._cluster, "truth")
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    words = f"{type(error).__name__}: the pretend cluster does not answer"
+                    return web.json_response({"ok": False, "error": words}, status=502)
+                self._story.observe(truth, at=time.time())
+                self._looked = time.monotonic()
+        return web.json_response({"ok": True, **self._story.tell(since=int(since))})
 
 
 @web.middleware

@@ -67,3 +67,65 @@ async def test_a_page_of_another_origin_is_refused(
     session, base = control
     async with session.get(f"{base}/_sim/truth", headers=headers) as answer:
         assert answer.status == 403
+
+
+async def test_the_story_tells_what_was_broken_and_healed(
+    control: tuple[aiohttp.ClientSession, str],
+) -> None:
+    session, base = control
+
+    async def told(since: int = 0) -> dict[str, Any]:
+        async with session.get(f"{base}/_sim/story?since={since}") as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    first = await told()
+    assert first["scenario"] == "healthy"
+    assert first["counts"]["nodes"] == first["counts"]["ready"] == 3
+    assert first["next"] is None
+    for name in ("slow", "node_down"):
+        async with session.put(f"{base}/_sim/faults/{name}", json={}) as put:
+            assert put.status == 200
+    async with session.delete(f"{base}/_sim/faults/slow"):
+        pass
+    async with session.put(f"{base}/_sim/faults/no_such", json={}) as refused:
+        assert refused.status >= 400
+    news = await told(first["last"])
+    assert [one["text"] for one in news["happenings"] if one["kind"] == "fault"] == [
+        "broken in the pretend Slack: slow",
+        "broken in the pretend cluster: node_down",
+        "healed in the pretend Slack: slow",
+    ]
+    async with session.get(f"{base}/_sim/story?since=soon") as answer:
+        assert answer.status == 400
+
+
+async def test_every_fault_says_what_it_does(control: tuple[aiohttp.ClientSession, str]) -> None:
+    session, base = control
+    async with session.get(f"{base}/_sim/faults") as answer:
+        faults = (await answer.json())["faults"]
+    assert [name for name, fault in faults.items() if not fault["about"]] == []
+
+
+async def test_the_page_reaches_the_cluster_through_its_own_server(
+    control: tuple[aiohttp.ClientSession, str],
+) -> None:
+    session, base = control
+    async with slack_serve.SimulatedSlack(slack_serve.SlackOptions(port=0)) as slack:
+        door = f"{slack.page}_sim/outside"
+        async with session.get(f"{door}/story") as answer:
+            alone = await answer.json()
+        assert alone["alone"]
+        for bad in ({"control": "http://elsewhere.example"}, {"control": 3}, {}):
+            async with session.put(door, json=bad) as answer:
+                assert answer.status == 400, bad
+        async with session.put(door, json={"control": base}) as answer:
+            assert answer.status == 200
+        async with session.get(f"{door}/story") as answer:
+            assert (await answer.json())["counts"]["nodes"] == 3
+        async with session.put(f"{door}/faults/node_down", json={"nodes": []}) as answer:
+            assert (await answer.json())["active"]
+        async with session.get(f"{door}/messages") as answer:
+            assert answer.status == 404
+        async with session.get(f"{door}/story", headers={"Origin": "http://evil"}) as answer:
+            assert answer.status == 403

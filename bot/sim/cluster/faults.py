@@ -64,6 +64,7 @@ class Faults:
         return {
             "active": active is not None,
             "about": spec.about,
+            "by_node": spec.by_node,
             "nodes": [] if active is None else active.nodes,
             "params": {} if active is None else active.params,
             "default_params": dict(spec.default_params),

@@ -23,6 +23,8 @@ def of_world(of: world.World) -> Object:
         "elapsed": now,
         "scenario": of.plan.name,
         "seed": of.seed,
+        "bursts": of.bursts,
+        "next_burst": of.next_burst,
         "nodes": nodes,
         "summary": {
             "oom_killed_nodes": [name for name, one in nodes.items() if one["oom_kills"]],

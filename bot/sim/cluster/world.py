@@ -96,6 +96,10 @@ class World:
         self._ordinary = ordinary.Churn(self.ctx, self.hosts)
         self._unsubscribe = self._index.unsubscribe
         self._bursts = names.stream(seed, "bursts")
+        self.bursts = 0
+        """How often the scenario has closed the watches."""
+        self.next_burst: float | None = None
+        """When it does so next, in seconds of the simulation; None for never."""
 
     def start(self) -> None:
         """Let it live: take over the running pods, begin all that repeats."""
@@ -119,9 +123,7 @@ class World:
             one.start()
         if self.plan.first_burst is not None:
             low, high = self.plan.first_burst
-            self.clock.after(
-                self._bursts.uniform(low, high), self._burst_again, what="relist burst"
-            )
+            self._burst_after(self._bursts.uniform(low, high))
 
     def stop(self) -> None:
         """End everything; the objects stay as they are."""
@@ -157,8 +159,12 @@ class World:
             first.budget()
 
     def _burst_again(self) -> None:
+        self.bursts += 1
         self.relist()
-        wait = 60.0 + self._bursts.expovariate(1.0 / self.plan.mean_between_bursts)
+        self._burst_after(60.0 + self._bursts.expovariate(1.0 / self.plan.mean_between_bursts))
+
+    def _burst_after(self, wait: float) -> None:
+        self.next_burst = self.clock.elapsed() + wait
         self.clock.after(wait, self._burst_again, what="relist burst")
 
     def _changed(self, change: store.Change) -> None:

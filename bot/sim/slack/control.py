@@ -98,6 +98,9 @@ class Control:
                     | {"members": sorted(channel.members)}
                     for channel in space.channels.values()
                 ],
+                "roles": {
+                    user: {"role": role, "may": may} for user, (role, may) in people.ROLES.items()
+                },
                 "groups": [shapes.group(g, with_users=True) for g in space.groups.values()],
             }
         )
@@ -143,7 +146,9 @@ class Control:
     async def _list_faults(self, _request: web.Request) -> web.Response:
         standing = [fault.shape() for fault in self._world.faults.standing()]
         known = {kind: list(params) for kind, params in faults.KINDS.items()}
-        return web.json_response({"ok": True, "faults": standing, "known": known})
+        return web.json_response(
+            {"ok": True, "faults": standing, "known": known, "about": dict(faults.ABOUT)}
+        )
 
     async def _put_fault(self, request: web.Request) -> web.Response:
         try:

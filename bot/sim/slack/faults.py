@@ -37,6 +37,26 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Every kind with the parameters it takes."""
 
+ABOUT: Mapping[str, str] = {
+    "rate_limited": "calls are refused with 429 and `retry_after` seconds to wait",
+    "server_error": "calls fail before they do anything: `status`, an HTML page with `html`",
+    "dropped": "the connection breaks before a call does anything",
+    "slow": "every call takes `seconds` longer",
+    "api_error": "calls are refused with the given `error`",
+    "missing_scope": "the app has lost the right named `scope`",
+    "token_revoked": "the app's token is no longer good",
+    "dropped_after_storing": "a call does its work, then the connection breaks unanswered",
+    "timeout_after_storing": "a call does its work and is not answered for `seconds`",
+    "server_error_after_storing": "a call does its work and is answered with an error page",
+    "link_refused": "new Socket Mode connections are refused",
+    "link_silent": "Socket Mode stays open and carries nothing, in either direction",
+    "envelopes_delayed": "commands, clicks and events come `seconds` late",
+    "envelopes_doubled": "every command, click and event comes twice",
+    "rate_limits_off": "no rate limit is kept at all",
+    "rate_limits_strict": "rate limits are kept to the letter of the documentation",
+}
+"""Each kind in a sentence, for people."""
+
 
 class UnknownFaultError(Exception):
     """No such kind, or a parameter it does not take."""

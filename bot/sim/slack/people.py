@@ -116,6 +116,16 @@ PEOPLE = (
     ),
 )
 
+ROLES = {
+    "U0OPERATOR": ("operator", "asks, and may request repairs"),
+    "U0APPROVER": ("approver", "asks, and may approve repairs"),
+    "U0APPROVER2": ("approver", "asks, and may approve repairs"),
+    "U0BYSTANDER": ("bystander", "asks, and may change nothing"),
+    "U0GUEST": ("guest", "reads; the app answers no guests"),
+    "U0STRANGER": ("stranger", "other company; gets no answers"),
+}
+"""What each of them stands for in a demo, and what to expect. The app's settings decide."""
+
 STAFF = frozenset({"U0OPERATOR", "U0APPROVER", "U0APPROVER2", "U0BYSTANDER"})
 
 CHANNELS = (

@@ -25,6 +25,7 @@ from bot.sim.slack import (
     journal,
     links,
     live,
+    outside,
     pages,
     people,
     rates,
@@ -170,6 +171,8 @@ def _build(options: SlackOptions) -> world.World:
         ack_seconds=pace.ack,
         changed=lambda: pages_open.send("presence", {"online": connections.online()}),
     )
+    shown = views.Views()
+    shown.listen(lambda user: pages_open.send("views", {"user": user}))
     way: delivery.Delivery = connections
     if options.mode == "http" and options.events_url:
         way = webhooks.Webhooks(options.events_url, log=log, ack_seconds=pace.ack)
@@ -186,7 +189,7 @@ def _build(options: SlackOptions) -> world.World:
         ),
         triggers=callbacks.Triggers(seconds=pace.trigger),
         responses=callbacks.ResponseUrls(space, seconds=pace.response_url),
-        views=views.Views(),
+        views=shown,
         pace=pace,
     )
 
@@ -194,6 +197,8 @@ def _build(options: SlackOptions) -> world.World:
 def _application(whole: world.World, *, banner: str) -> web.Application:
     app = web.Application(middlewares=[gate.guard], client_max_size=_LARGEST_BODY)
     methods = webapi.WebApi(whole)
+    beside = outside.Outside()
+    app.cleanup_ctx.append(beside.life)
 
     async def respond(request: web.Request) -> web.Response:
         return await _respond(whole, request)
@@ -205,6 +210,7 @@ def _application(whole: world.World, *, banner: str) -> web.Application:
             web.get("/link/", whole.links.accept),
             web.post(r"/hooks/{rest:.+}", respond),
             *control.Control(whole, banner=banner).routes(),
+            *beside.routes(),
             *pages.Pages().routes(),
         ]
     )

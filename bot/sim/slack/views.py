@@ -1,6 +1,7 @@
 """Modals and App Home tabs: what each person has open, and what the app put there."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,15 @@ class Views:
         self._views: dict[str, View] = {}
         self._stacks: dict[str, list[str]] = {}
         self.homes: dict[str, View] = {}
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` whose views have changed, from now on; it must not block."""
+        self._listeners.append(listener)
+
+    def _tell(self, user: str) -> None:
+        for listener in self._listeners:
+            listener(user)
 
     def get(self, view_id: str) -> View | None:
         """A view by its id."""
@@ -104,6 +114,7 @@ class Views:
         view = dataclasses.replace(view, previous=stack[-1] if stack else None)
         self._views[view.id] = view
         stack.append(view.id)
+        self._tell(user)
         return view
 
     def update(self, view: View, body: Json) -> View:
@@ -112,6 +123,7 @@ class Views:
         self._views[view.id] = changed
         if self.homes.get(view.user, view).id == view.id and body.get("type") == "home":
             self.homes[view.user] = changed
+        self._tell(view.user)
         return changed
 
     def close(self, user: str, *, top_only: bool = False) -> None:
@@ -120,6 +132,7 @@ class Views:
         for view_id in (stack[-1:] if top_only else tuple(stack))[::-1]:
             stack.remove(view_id)
             del self._views[view_id]
+        self._tell(user)
 
     def publish(self, user: str, body: Json) -> View:
         """Set a person's home tab."""
@@ -128,6 +141,7 @@ class Views:
             return self.update(present, body)
         view = _view(user, body, root=None)
         self._views[view.id] = self.homes[user] = view
+        self._tell(user)
         return view
 
 

@@ -1,6 +1,7 @@
 """The Web API's door: arguments, token, scope, rate limit, injected faults, then the method."""
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ METHODS: Mapping[str, calls.Method] = {
 
 _HTML = "<!DOCTYPE html><html><head><title>Server Error</title></head><body>Oops</body></html>"
 _FOR_EVER = 3600.0
+_NOTED = 8192
+"""Characters of an answer up to which the journal keeps it."""
 _LOOK_SECONDS = 0.25
 """How often a hanging call looks whether anybody still waits for it."""
 
@@ -168,7 +171,9 @@ class WebApi:
     ) -> web.Response:
         entry["ok"] = body["ok"]
         entry["error"] = body.get("error")
-        answer = web.json_response(body, status=status)
+        text = json.dumps(body)
+        entry["answer"] = body if len(text) <= _NOTED else f"{len(text)} bytes, too long to keep"
+        answer = web.Response(text=text, content_type="application/json", status=status)
         scopes = self._scopes(token) if token else None
         if scopes is not None:
             answer.headers["X-OAuth-Scopes"] = ",".join(scopes)
