@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sim.slack import blocks, errors, limits, people, stamps, workspace
+from bot.sim.slack import blocks, errors, files, limits, people, stamps, workspace
 
 Json = dict[str, Any]
 
@@ -64,9 +64,14 @@ class ResponseUrls:
     """Addresses at which the app may answer a command or a click, five times in half an hour."""
 
     def __init__(
-        self, space: workspace.Workspace, *, seconds: float = limits.RESPONSE_URL_SECONDS
+        self,
+        space: workspace.Workspace,
+        stored: files.Files,
+        *,
+        seconds: float = limits.RESPONSE_URL_SECONDS,
     ) -> None:
         self._space = space
+        self._files = stored
         self._seconds = seconds
         self._known: dict[str, _Permission] = {}
 
@@ -111,6 +116,7 @@ class ResponseUrls:
             return
         sent = body.get("blocks") or []
         blocks.judge(sent)
+        self._files.judge(sent)
         text = body.get("text") or ""
         if not text and not sent and not body.get("attachments"):
             raise errors.ApiError("no_text")

@@ -26,6 +26,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "dropped_after_storing": _CALLS,
     "timeout_after_storing": (*_CALLS, "seconds"),
     "server_error_after_storing": (*_CALLS, "status", "html"),
+    # After a file was completed.
+    "files_slow": ("seconds", "times"),
     # The link.
     "link_refused": ("times",),
     "link_silent": (),

@@ -62,3 +62,8 @@ TRIGGER_SECONDS = 3.0
 ACK_SECONDS = 3.0
 CONNECTIONS = 10
 HISTORY_PAGE = 999
+FILE_BYTES = 8 * 1024 * 1024
+"""Slack takes 1 GB; the pretend one keeps everything in memory."""
+FILE_SECONDS = 0.3
+"""Until an uploaded picture is processed; observed: well under a second, at times many."""
+ALT_TEXT = 1000

@@ -21,14 +21,17 @@ from bot.sim.slack import (
     errors,
     events,
     faults,
+    files,
     gate,
     journal,
+    limits,
     links,
     live,
     outside,
     pages,
     people,
     rates,
+    storage,
     views,
     webapi,
     webhooks,
@@ -39,7 +42,7 @@ from bot.sim.slack import (
 Json = dict[str, Any]
 
 _SHUTDOWN_SECONDS = 2.0
-_LARGEST_BODY = 4 * 1024 * 1024
+_LARGEST_BODY = limits.FILE_BYTES + 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,7 @@ class SimulatedSlack:
             whole.faults.lift_all()
             whole.live.close()
             await whole.events.close()
+            await whole.files.close()
             await whole.links.close()
             await whole.way.close()
         runner, self._runner = self._runner, None
@@ -165,6 +169,7 @@ def _build(options: SlackOptions) -> world.World:
     log = journal.Journal()
     pages_open = live.Live(space)
     pace = options.pace
+    stored = files.Files(space, standing, seconds=pace.processing)
     connections = links.Links(
         standing=standing,
         log=log,
@@ -179,6 +184,7 @@ def _build(options: SlackOptions) -> world.World:
     return world.World(
         space=space,
         faults=standing,
+        files=stored,
         journal=log,
         rates=rates.Rates(),
         live=pages_open,
@@ -188,7 +194,7 @@ def _build(options: SlackOptions) -> world.World:
             space, way, subscribed=options.events, retry_seconds=pace.event_retries
         ),
         triggers=callbacks.Triggers(seconds=pace.trigger),
-        responses=callbacks.ResponseUrls(space, seconds=pace.response_url),
+        responses=callbacks.ResponseUrls(space, stored, seconds=pace.response_url),
         views=shown,
         pace=pace,
     )
@@ -211,6 +217,7 @@ def _application(whole: world.World, *, banner: str) -> web.Application:
             web.post(r"/hooks/{rest:.+}", respond),
             *control.Control(whole, banner=banner).routes(),
             *beside.routes(),
+            *storage.Storage(whole).routes(),
             *pages.Pages().routes(),
         ]
     )

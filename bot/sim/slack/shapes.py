@@ -25,6 +25,8 @@ def message(
         shape["blocks"] = list(said.blocks)
     if said.attachments:
         shape["attachments"] = list(said.attachments)
+    if said.files:
+        shape |= {"files": list(said.files), "upload": False}
     if said.metadata is not None and with_metadata:
         shape["metadata"] = said.metadata
     if said.edited is not None:

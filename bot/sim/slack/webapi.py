@@ -9,13 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from bot.sim.slack import calls, errors, faults, people, rates, world
-from bot.sim.slack.methods import apps, chat, conversations, reactions, users, viewing
+from bot.sim.slack.methods import apps, chat, conversations, files, reactions, users, viewing
 
 Json = dict[str, Any]
 
 METHODS: Mapping[str, calls.Method] = {
     method.name: method
-    for table in (apps, chat, conversations, reactions, users, viewing)
+    for table in (apps, chat, conversations, files, reactions, users, viewing)
     for method in table.METHODS
 }
 

@@ -33,6 +33,7 @@ class Message:
     text: str
     blocks: tuple[Json, ...] = ()
     attachments: tuple[Json, ...] = ()
+    files: tuple[Json, ...] = ()
     metadata: Json | None = None
     thread_ts: str | None = None
     """The parent's stamp; only replies carry one here."""
@@ -150,11 +151,16 @@ class Workspace:
         metadata: Json | None = None,
         thread_ts: str | None = None,
         broadcast: bool = False,
+        files: Callable[[str], tuple[Json, ...]] | None = None,
     ) -> Message:
-        """Say something in a channel or, with `thread_ts`, in a thread."""
+        """Say something in a channel or, with `thread_ts`, in a thread.
+
+        `files` tells what is shared, given the stamp of the message that shares it.
+        """
+        ts = self.stamps.next()
         message = Message(
             channel=channel,
-            ts=self.stamps.next(),
+            ts=ts,
             user=user,
             text=text,
             blocks=tuple(blocks),
@@ -162,6 +168,7 @@ class Workspace:
             metadata=metadata,
             thread_ts=thread_ts,
             broadcast=broadcast,
+            files=files(ts) if files else (),
         )
         self._messages.setdefault(channel, {})[message.ts] = message
         if thread_ts is not None:
@@ -203,6 +210,7 @@ class Workspace:
                 text="This message was deleted.",
                 blocks=(),
                 attachments=(),
+                files=(),
                 metadata=None,
             )
         else:

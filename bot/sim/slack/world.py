@@ -7,6 +7,7 @@ from bot.sim.slack import (
     delivery,
     events,
     faults,
+    files,
     journal,
     limits,
     links,
@@ -27,6 +28,8 @@ class Pace:
     """How long a `trigger_id` is good."""
     response_url: float = limits.RESPONSE_URL_SECONDS
     """How long a `response_url` is good."""
+    processing: float = limits.FILE_SECONDS
+    """How long a file takes until it can be shown."""
     event_retries: tuple[float, ...] = events.RETRY_SECONDS
     """Waits before an event is sent again."""
     heartbeat: float = 15.0
@@ -39,6 +42,7 @@ class World:
 
     space: workspace.Workspace
     faults: faults.Faults
+    files: files.Files
     journal: journal.Journal
     rates: rates.Rates
     live: live.Live

@@ -16,7 +16,15 @@ def reachable(whole: world.World, call: calls.Call, *, by_name: bool = False) ->
     Raises:
         errors.ApiError: `channel_not_found`, `is_archived` or `not_in_channel`.
     """
-    wanted = call.need("channel")
+    return speaking(whole, call.need("channel"), by_name=by_name)
+
+
+def speaking(whole: world.World, wanted: str, *, by_name: bool = False) -> people.Channel:
+    """The channel called so, if the bot may speak there.
+
+    Raises:
+        errors.ApiError: `channel_not_found`, `is_archived` or `not_in_channel`.
+    """
     space = whole.space
     if by_name and wanted in space.people and wanted != people.BOT_USER:
         return space.open_im(wanted)
@@ -30,11 +38,12 @@ def reachable(whole: world.World, call: calls.Call, *, by_name: bool = False) ->
     return channel
 
 
-def _content(call: calls.Call) -> tuple[list[Json] | None, list[Json] | None]:
+def _content(whole: world.World, call: calls.Call) -> tuple[list[Json] | None, list[Json] | None]:
     sent = call.structure("blocks", error="invalid_blocks_format")
     if sent is not None:
         blocks.judge(sent)
         blocks.judge_size(sent)
+        whole.files.judge(sent)
     attachments = call.structure("attachments", error="invalid_attachments")
     if attachments is None:
         return sent, None
@@ -47,6 +56,7 @@ def _content(call: calls.Call) -> tuple[list[Json] | None, list[Json] | None]:
         if inner is not None:
             blocks.judge(inner, path=f"/attachments/{index}/blocks")
             blocks.judge_size(inner)
+            whole.files.judge(inner, path=f"/attachments/{index}/blocks")
     return sent, attachments
 
 
@@ -81,7 +91,7 @@ def thread_parent(whole: world.World, channel: str, thread_ts: str) -> str | Non
 def _post_message(whole: world.World, call: calls.Call) -> Json:
     channel = reachable(whole, call, by_name=True)
     parent = thread_parent(whole, channel.id, call.text("thread_ts"))
-    sent, attachments = _content(call)
+    sent, attachments = _content(whole, call)
     metadata = _metadata(call)
     text = call.text("text")
     if not text and not sent and not attachments:
@@ -125,7 +135,7 @@ def _own(whole: world.World, call: calls.Call, *, refusal: str) -> workspace.Mes
 
 def _update(whole: world.World, call: calls.Call) -> Json:
     message = _own(whole, call, refusal="cant_update_message")
-    sent, attachments = _content(call)
+    sent, attachments = _content(whole, call)
     metadata = _metadata(call)
     text = call.text("text")
     if not text and not sent and attachments is None:
@@ -159,7 +169,7 @@ def _post_ephemeral(whole: world.World, call: calls.Call) -> Json:
     if user not in channel.members:
         raise errors.ApiError("user_not_in_channel")
     parent = thread_parent(whole, channel.id, call.text("thread_ts"))
-    sent, attachments = _content(call)
+    sent, attachments = _content(whole, call)
     text = call.text("text")
     if not text and not sent and not attachments:
         raise errors.ApiError("no_text")

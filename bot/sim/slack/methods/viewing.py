@@ -7,21 +7,23 @@ from bot.sim.slack import calls, errors, views, world
 Json = dict[str, Any]
 
 
-def _body(call: calls.Call, *, kind: str) -> Json:
+def _body(whole: world.World, call: calls.Call, *, kind: str) -> Json:
     view = call.structure("view", error="invalid_arguments")
     if view is None:
         raise errors.missing_field("view")
-    return views.judge(view, kind=kind)
+    body = views.judge(view, kind=kind)
+    whole.files.judge(body["blocks"], path="/view/blocks")
+    return body
 
 
 def _open(whole: world.World, call: calls.Call) -> Json:
-    body = _body(call, kind="modal")
+    body = _body(whole, call, kind="modal")
     user = whole.triggers.exchange(call.need("trigger_id"))
     return {"view": whole.views.open(user, body).shape()}
 
 
 def _push(whole: world.World, call: calls.Call) -> Json:
-    body = _body(call, kind="modal")
+    body = _body(whole, call, kind="modal")
     user = whole.triggers.exchange(call.need("trigger_id"))
     return {"view": whole.views.push(user, body).shape()}
 
@@ -31,7 +33,7 @@ def _update(whole: world.World, call: calls.Call) -> Json:
     if view is None:
         raise errors.ApiError("not_found")
     _judge_hash(call, view)
-    body = _body(call, kind=str(view.body["type"]))
+    body = _body(whole, call, kind=str(view.body["type"]))
     return {"view": whole.views.update(view, body).shape()}
 
 
@@ -39,7 +41,7 @@ def _publish(whole: world.World, call: calls.Call) -> Json:
     user = call.need("user_id")
     if user not in whole.space.people:
         raise errors.ApiError("user_not_found")
-    body = _body(call, kind="home")
+    body = _body(whole, call, kind="home")
     present = whole.views.homes.get(user)
     if present is not None:
         _judge_hash(call, present)
