@@ -1,6 +1,6 @@
 """What a check is given, and the limits by which it judges."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -9,8 +9,8 @@ from bot.domain import ledger as memory
 from bot.domain import rollout, target, workload
 from bot.domain.finding import Finding
 from bot.domain.health import Health
-from bot.domain.snapshot import RESOURCE_OF_KIND, Pod, Snapshot
-from bot.flannel import discovery, fleet, lease, versions
+from bot.domain.snapshot import RESOURCE_OF_KIND, ControllerRevision, Node, Pod, Snapshot
+from bot.flannel import discovery, fleet, lease, study, versions
 from bot.flannel.inspection import Inspection
 from bot.flannel.netconf import NetConf
 
@@ -41,6 +41,14 @@ class Limits:
     blind_after: timedelta = timedelta(minutes=3)
     """A gap that lasts this long is a finding of its own; a re-list after a broken watch is not."""
 
+    settle: timedelta = timedelta(seconds=60)
+    """A node that joined this lately is not judged by what it announces; nor is a look at another
+    node by its entries of it."""
+
+    look_valid: timedelta = timedelta(hours=2)
+    """A deep look older than this shows nothing any more: neither that a node is well nor that it
+    is not."""
+
     one_pass: bool = False
     """Whether this is a single look without memory: graces that need memory count as over,
     except for a rollout that is visibly under way."""
@@ -62,6 +70,11 @@ class Context:
     """Prefixes that nodes' announced addresses must be in; empty: any."""
     peaks: Mapping[str, int] = field(default_factory=dict)
     """Highest memory use known of flannel on each node lately, in bytes."""
+    studies: Mapping[str, study.Study] = field(default_factory=dict)
+    """What those looks show, by node, as it was judged when they arrived. A look whose study is
+    not here is judged when it is asked for."""
+    gathered: Mapping[str, fleet.Fleet] = field(default_factory=dict)
+    """Fleets that are known already, by flannel's name; one that is not here is made."""
 
     @property
     def now(self) -> datetime:
@@ -87,13 +100,72 @@ class Context:
     def fleets(self) -> Mapping[str, fleet.Fleet]:
         """What all nodes announce, as each flannel of `flannels` reads it, by its name."""
         return {
-            one.name: fleet.gather(
+            one.name: self.gathered.get(one.name)
+            or fleet.gather(
                 lease.read(self.snapshot.nodes.values(), prefix=one.flags.annotation_prefix),
                 conf=self.net_confs.get(one.namespace),
                 version=versions.parse(one.image),
             )
             for one in self.flannels
         }
+
+    @cached_property
+    def flannel_on(self) -> Mapping[str, discovery.Flannel]:
+        """Which flannel serves each node; of several the first by name."""
+        return {node: one for one in reversed(self.flannels) for node in one.serves}
+
+    @cached_property
+    def looks(self) -> Mapping[str, study.Study]:
+        """What is known of nodes by looks that still count.
+
+        A look that is too old, or that was at an earlier machine of that name, is none.
+        """
+        found = {}
+        for name in sorted(self.inspections):
+            seen, node = self.inspections[name], self.snapshot.nodes.get(name)
+            if node is None or name not in self.flannel_on:
+                continue
+            if self._counts(seen, node):
+                kept = self.studies.get(name)
+                current = kept is not None and kept.taken_at == seen.taken_at
+                found[name] = kept if kept is not None and current else self._study(seen, node)
+        return found
+
+    def _counts(self, seen: Inspection, node: Node) -> bool:
+        fresh = self.now - seen.taken_at <= self.limits.look_valid
+        return fresh and seen.taken_at >= node.created_at
+
+    def _study(self, seen: Inspection, node: Node) -> study.Study:
+        flannel = self.flannel_on[node.name]
+        young = [
+            other.name
+            for other in self.snapshot.nodes.values()
+            if seen.taken_at - other.created_at < self.limits.settle
+        ]
+        return study.of(
+            seen,
+            node,
+            flannel,
+            self.fleets[flannel.name],
+            private=self.private_cidrs,
+            settling=young,
+        )
+
+    @cached_property
+    def flannel_pods(self) -> Mapping[str, Pod]:
+        """Flannel's pod on each node; of several, as while one replaces another, the newest."""
+        found: dict[str, Pod] = {}
+        for one in self.flannels:
+            for pod in self.pods_of.get(one.uid, ()):
+                other = found.get(pod.node)
+                if other is None or other.created_at <= pod.created_at:
+                    found[pod.node] = pod
+        return found
+
+    def looping_on(self, node: str) -> bool:
+        """Whether flannel crash-loops on that node, which says more than what follows from it."""
+        pod = self.flannel_pods.get(node)
+        return pod is not None and pod.uid in self.looping
 
     @cached_property
     def pods_of(self) -> Mapping[str, tuple[Pod, ...]]:
@@ -125,6 +197,15 @@ class Context:
         """What is remembered of a workload."""
         return self.ledger.progress(uid)
 
+    def revision(self, uid: str) -> ControllerRevision | None:
+        """Return the newest revision of a DaemonSet's template, which tells since when it is."""
+        owned = [
+            one
+            for one in self.snapshot.revisions.values()
+            if one.owner is not None and one.owner.uid == uid
+        ]
+        return max(owned, key=lambda one: one.revision, default=None)
+
     def flannel(self, whose: target.Target) -> discovery.Flannel | None:
         """Return flannel, if that workload is one."""
         return self.flannel_of.get((whose.kind, whose.namespace, whose.name))
@@ -153,10 +234,26 @@ class Context:
         """The pod as a target."""
         return workload.place(pod, cluster=self.cluster)
 
+    def home(self, flannel: discovery.Flannel) -> target.Target:
+        """The DaemonSet that runs flannel, as a workload."""
+        return target.Target(
+            cluster=self.cluster,
+            kind="DaemonSet",
+            namespace=flannel.namespace,
+            name=flannel.daemonset,
+        )
+
+    def node(self, name: str) -> target.Target:
+        """A node as a target."""
+        return target.Target(cluster=self.cluster, kind="Node", namespace="", name=name, node=name)
+
     def whole(self) -> target.Target:
         """The cluster as a workload."""
         return target.Target(cluster=self.cluster, kind="Cluster", namespace="", name=self.cluster)
 
+
+Sight = Callable[[Context], Collection[str]]
+"""Which nodes a check that judges by deep looks could see now."""
 
 Check = Callable[[Context], Iterable[Finding]]
 """A pure rule. It says the same whenever it is asked about the same context."""

@@ -6,6 +6,8 @@ container runs and looks well. It is over only when the container has run and be
 `Policy.stable`, or twice the longest back-off seen. A flapping pod is thus one lasting finding;
 a rolling update is none, since new pods begin at zero, and neither is a single restart.
 
+For flannel it names the cause that its log tells, where the log was read since the loop began.
+
 Severity: critical for flannel and for what the cluster cannot do without (control plane, DNS,
 kube-proxy), else warning.
 
@@ -21,6 +23,7 @@ from bot.checks.context import Context
 from bot.domain import death, snapshot, story, units
 from bot.domain.finding import Finding
 from bot.domain.ledger import Record
+from bot.flannel import logs
 
 NAME = "crash_loop"
 
@@ -56,6 +59,8 @@ def _finding(
     times = units.count(_restarts(told, loop), "restart")
     exit_ = _exit(told)
     mine = flannel is not None and flannel.container == record.container
+    log = _log(context, pod, told) if mine else None
+    said = [f"by its log: {log.final.cause}"] if log and log.final else []
     return Finding(
         check=NAME,
         severity=standing.when_broken(owner, context),
@@ -63,13 +68,26 @@ def _finding(
         workload=owner,
         summary=f"{record.container} is crash-looping{where}: {times}{began}{exit_}",
         headline=f"{record.container} crash-looping",
-        evidence=tuple(line for one in group for line in _evidence(*one, alone=len(group) == 1)),
-        cure=remedies.end_loop(owner, record.container, told, flannel if mine else None),
+        evidence=(
+            *(line for one in group for line in _evidence(*one, alone=len(group) == 1)),
+            *said,
+        ),
+        cure=remedies.end_loop(
+            context, owner, record.container, told, flannel if mine else None, log=log
+        ),
         since=since,
         happened_at=_newest(told),
         occurrences=sum(_restarts(one, its) for _, one, its in group),
         container=record.container,
     )
+
+
+def _log(context: Context, pod: snapshot.Pod, told: story.Story) -> logs.Log | None:
+    """What flannel's log said when its node was last looked at, if it was this loop's log."""
+    seen = context.inspections.get(pod.node)
+    if seen is None or seen.log is None or told.loop is None:
+        return None
+    return seen.log if seen.taken_at >= max(told.loop.since, pod.created_at) else None
 
 
 def _restarts(told: story.Story, loop: story.Loop) -> int:

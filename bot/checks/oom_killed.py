@@ -98,7 +98,9 @@ def _finding(
         summary=f"{record.container} was OOM-killed{often}{where}{limit}",
         headline=f"{record.container} OOM-killed",
         evidence=tuple(line for one in group for line in _evidence(*one, alone=len(group) == 1)),
-        cure=remedies.more_memory(_workload(context, record), record.container, told, flannel),
+        cure=remedies.more_memory(
+            context, _workload(context, record), record.container, told, flannel
+        ),
         since=min(one.first_at for _, _, one in group),
         happened_at=kills.newest_at,
         occurrences=count,

@@ -47,7 +47,7 @@ def _only_dead_nodes(context: Context, daemonset: snapshot.DaemonSet) -> bool:
     """Whether all that is left to replace sits on nodes that are NotReady."""
     if daemonset.observed_generation < daemonset.generation:
         return False
-    newest = _revision(context, daemonset)
+    newest = context.revision(daemonset.uid)
     left = [
         one
         for one in context.pods_of.get(daemonset.uid, ())
@@ -57,7 +57,7 @@ def _only_dead_nodes(context: Context, daemonset: snapshot.DaemonSet) -> bool:
 
 
 def _by_objects(context: Context, daemonset: snapshot.DaemonSet) -> datetime | None:
-    newest = _revision(context, daemonset)
+    newest = context.revision(daemonset.uid)
     if daemonset.observed_generation < daemonset.generation:
         # Edited just now, or a controller that is dead: one look cannot tell.
         return None
@@ -70,17 +70,6 @@ def _by_objects(context: Context, daemonset: snapshot.DaemonSet) -> datetime | N
         if pod.deleting_since is not None:
             times.append(pod.deleting_since)
     return max(times)
-
-
-def _revision(
-    context: Context, daemonset: snapshot.DaemonSet
-) -> snapshot.ControllerRevision | None:
-    owned = [
-        one
-        for one in context.snapshot.revisions.values()
-        if one.owner is not None and one.owner.uid == daemonset.uid
-    ]
-    return max(owned, key=lambda one: one.revision, default=None)
 
 
 def _has(pod: snapshot.Pod, revision: snapshot.ControllerRevision) -> bool:
@@ -130,7 +119,7 @@ def _evidence(context: Context, daemonset: snapshot.DaemonSet, moved: datetime) 
         f"updateStrategy={daemonset.strategy} maxUnavailable={daemonset.max_unavailable}"
     )
     pods = sorted(context.pods_of.get(daemonset.uid, ()), key=lambda one: one.name)
-    newest = _revision(context, daemonset)
+    newest = context.revision(daemonset.uid)
     failing = [
         one.name for one in pods if newest is not None and _has(one, newest) and not one.ready
     ]

@@ -20,12 +20,18 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What to tell of one incident, and why. `calls` is whether it should reach people anew."""
+    """What to tell of one incident, and why. `calls` is whether it should reach people anew.
+
+    `quiet` is one that the channel does not hear of: it is only information, kept in the lists.
+    `first` is one that it hears of now and did not before, since it was only that.
+    """
 
     incident: Incident
     reason: Reason
     text: str
     calls: bool
+    quiet: bool = False
+    first: bool = False
 
 
 class Kind(enum.StrEnum):

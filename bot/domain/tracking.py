@@ -46,14 +46,18 @@ def reconcile(
     snapshot: Snapshot,
     *,
     judged: Collection[str],
+    looked: Mapping[str, Collection[str]] | None = None,
     policy: Policy,
 ) -> list[notice.Notice]:
     """Return what changed, one notice for each incident that did.
 
     `incidents` are those unresolved and those resolved within `policy.reopen_within`. `judged`
-    names the checks that did judge: an incident of another is left as it is. A notice holds the
-    incident's new state; a new incident has id 0 until it is stored.
+    names the checks that did judge: an incident of another is left as it is. `looked` are the
+    nodes that were seen well enough by each check that judges by more than the snapshot: a member
+    on any other node of the cluster is not seen. A notice holds the incident's new state; a new
+    incident has id 0 until it is stored.
     """
+    looked = looked or {}
     groups: dict[str, list[Finding]] = {}
     for found in findings:
         groups.setdefault(found.incident_fingerprint, []).append(found)
@@ -65,7 +69,8 @@ def reconcile(
         if incident is None:
             notices.append(_open(group, snapshot))
         elif incident.check in judged and (group or incident.state is not State.RESOLVED):
-            changed = _advance(incident, group, snapshot, policy)
+            sight = _Sight(snapshot, looked.get(incident.check))
+            changed = _advance(incident, group, sight, policy)
             if changed is not None:
                 notices.append(changed)
     return notices
@@ -157,16 +162,31 @@ def _open(group: Sequence[Finding], snapshot: Snapshot) -> notice.Notice:
         told_spread=len(members),
     )
     return notice.Notice(
-        incident=incident, reason=notice.Reason.OPENED, text=first.summary, calls=True
+        incident=incident,
+        reason=notice.Reason.OPENED,
+        text=first.summary,
+        calls=not _quiet(incident),
+        quiet=_quiet(incident),
     )
 
 
-def _visible(member: Member, snapshot: Snapshot) -> bool:
-    """Whether this snapshot could have shown that the member is well.
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one check could see: the snapshot, and of nodes only `looked` unless that is None."""
+
+    snapshot: Snapshot
+    looked: Collection[str] | None = None
+
+
+def _visible(member: Member, sight: _Sight) -> bool:
+    """Whether this cycle could have shown that the member is well.
 
     A pod on a node whose kubelet is silent keeps its last status for ever: nobody reports it.
+    And what only a deep look shows is not seen without one, be the snapshot ever so new.
     """
-    target = member.target
+    target, snapshot = member.target, sight.snapshot
+    if sight.looked is not None and target.node in snapshot.nodes:
+        return target.node in sight.looked and snapshot.sees("Node", "", target.node)
     if target.kind == "Cluster":
         # What was blind is named by its gap. A bot that begins anew counts the gap from its own
         # start, so for a while it is there and no finding yet.
@@ -185,9 +205,9 @@ def _visible(member: Member, snapshot: Snapshot) -> bool:
 
 
 def _advance(
-    incident: Incident, group: Sequence[Finding], snapshot: Snapshot, policy: Policy
+    incident: Incident, group: Sequence[Finding], sight: _Sight, policy: Policy
 ) -> notice.Notice | None:
-    now = snapshot.taken_at
+    now = sight.snapshot.taken_at
     before = {member.fingerprint: member for member in (*incident.recovered, *incident.members)}
     members: list[Member] = [
         _member(found, now, _returning(before.get(found.fingerprint))) for found in group
@@ -198,7 +218,7 @@ def _advance(
     for member in incident.members:
         if member.fingerprint in standing:
             continue
-        if not _visible(member, snapshot):
+        if not _visible(member, sight):
             unseen = True
             # The hold-down counts time seen well, so it begins anew when sight returns.
             members.append(_returning(member) or member)
@@ -213,7 +233,7 @@ def _advance(
         members=tuple(sorted(members, key=lambda m: (m.name, m.fingerprint))),
         recovered=tuple(recovered.values())[-_RECOVERED_KEPT:],
         population=(
-            (population(incident.workload, snapshot) if _on_nodes(members) else 0)
+            (population(incident.workload, sight.snapshot) if _on_nodes(members) else 0)
             or incident.population
         ),
         unseen=unseen,
@@ -265,7 +285,8 @@ def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> no
         ),
         reason=notice.Reason.REOPENED,
         text=f"back again: {incident.title}",
-        calls=True,
+        calls=severity is not Severity.INFO,
+        quiet=severity is Severity.INFO,
     )
 
 
@@ -277,6 +298,7 @@ def _resolved(incident: Incident, now: datetime) -> notice.Notice:
         reason=notice.Reason.RESOLVED,
         text="nothing of it has been seen for the whole hold-down",
         calls=False,
+        quiet=_quiet(incident),
     )
 
 
@@ -291,8 +313,11 @@ def _noticed(
     if told is None or incident.severity.rank > told.rank:
         reason = notice.Reason.SEVERITY_ROSE
         text = f"now {incident.severity.value}: {incident.title}"
-    elif not incident.unseen and spread >= max(
-        before.told_spread * policy.growth, before.told_spread + policy.growth_least
+    elif (
+        not incident.unseen
+        and not _quiet(incident)
+        and spread
+        >= max(before.told_spread * policy.growth, before.told_spread + policy.growth_least)
     ):
         reason = notice.Reason.SPREAD_GREW
         text = f"spread from {before.told_spread} to {spread}: {incident.title}"
@@ -302,9 +327,17 @@ def _noticed(
             reason=notice.Reason.CHANGED,
             text=_difference(before, incident),
             calls=False,
+            quiet=_quiet(incident),
         )
     incident = replace(incident, told_severity=incident.severity, told_spread=spread)
-    return notice.Notice(incident=incident, reason=reason, text=text, calls=True)
+    return notice.Notice(
+        incident=incident, reason=reason, text=text, calls=True, first=told is Severity.INFO
+    )
+
+
+def _quiet(incident: Incident) -> bool:
+    """Whether it is only information, which no channel needs to hear."""
+    return incident.severity is Severity.INFO
 
 
 def _difference(before: Incident, after: Incident) -> str:

@@ -15,7 +15,15 @@ _INNER = ("cni", "docker", "flannel", "veth", "cali")
 
 
 def of_fleet(fleet: Fleet, *, private: Sequence[str] = ()) -> tuple[Deviation, ...]:
-    """Judge every node, and the fleet as a whole (mixed backends)."""
+    """Judge every node, and the fleet as a whole (mixed backends); once for each fleet."""
+    key = ("announced", tuple(private))
+    known = fleet.memo.get(key)
+    if not isinstance(known, tuple):
+        known = fleet.memo[key] = _of_fleet(fleet, private)
+    return known
+
+
+def _of_fleet(fleet: Fleet, private: Sequence[str]) -> tuple[Deviation, ...]:
     found = [one for node in fleet.leases for one in of_node(fleet, node, private=private)]
     backends: dict[str, list[str]] = {}
     for lease in fleet.leases.values():

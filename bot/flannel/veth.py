@@ -43,3 +43,16 @@ def prone(patterns: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the patterns that match a veth name, each with such a name."""
     found = ((pattern, example(pattern)) for pattern in patterns)
     return tuple((pattern, name) for pattern, name in found if name)
+
+
+@functools.lru_cache(maxsize=256)
+def share(pattern: str) -> float:
+    """Return the share of all veth names that the pattern matches, by their first two digits.
+
+    Zero where it matches too few to be met by chance.
+    """
+    compiled = regex.read(pattern)
+    if isinstance(compiled, regex.Malformed):
+        return 0.0
+    names = [f"veth{first}{second}{_FILL[:6]}" for first in _HEX for second in _HEX]
+    return sum(map(compiled.matches, names)) / len(names)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -184,6 +184,7 @@ class Cycle:
                 open_incidents,
                 taken,
                 judged=judgement.judged,
+                looked=judgement.looked,
                 policy=policy,
             )
             stored.extend([await self._store_notice(unit, told, now) for told in notices])
@@ -203,9 +204,7 @@ class Cycle:
         self, unit: ports.Unit, told: notice.Notice, now: datetime
     ) -> notice.Notice:
         incident = await unit.save_incident(told.incident)
-        stored = notice.Notice(
-            incident=incident, reason=told.reason, text=told.text, calls=told.calls
-        )
+        stored = replace(told, incident=incident)
         if told.text:  # newer evidence alone is on the card, and no part of the story
             await unit.add_timeline(
                 at=now, subject=incident.name, kind=told.reason.value, text=told.text

@@ -23,10 +23,13 @@ def rows(
     Every notice renews the card. What calls people also leaves a reply in the thread: one
     broadcast sentence when it grows or comes back, since an edited card notifies nobody; the
     particulars when it opens or comes back (composed when sent, see `bot.flow.explain`). A
-    resolution is told by the card and by one quiet reply.
+    resolution is told by the card and by one quiet reply. What is only information has no card;
+    if it becomes worse, it is told as if it had opened then.
     """
+    if told.quiet:
+        return []
     incident = told.incident
-    first = told.reason in (notice.Reason.OPENED, notice.Reason.REOPENED)
+    first = told.first or told.reason in (notice.Reason.OPENED, notice.Reason.REOPENED)
     priority = PRIORITY_EDIT
     if told.calls or told.reason is notice.Reason.RESOLVED:
         critical = incident.severity is Severity.CRITICAL
@@ -47,7 +50,7 @@ def rows(
         )
 
     made = [row(notice.Kind.CARD, priority)]
-    if told.reason is not notice.Reason.OPENED and (
+    if not (told.first or told.reason is notice.Reason.OPENED) and (
         told.calls or told.reason is notice.Reason.RESOLVED
     ):
         title = f"{incident.name} {told.reason.value.replace('_', ' ')}"

@@ -7,12 +7,15 @@ import pytest
 from bot.domain.finding import Finding, Severity
 from bot.domain.snapshot import Container, Gap, Owner, Snapshot
 from tests.checks.worlds import (
+    FLANNEL,
     NOW,
     PROXY,
+    STORY_FLAGS,
     at,
     container,
     daemonset,
     ended,
+    flannel_spec,
     judge,
     node,
     oom,
@@ -218,7 +221,10 @@ def test_two_looping_containers_of_a_pod_are_one_finding() -> None:
 
 class TestCure:
     def test_a_pattern_that_takes_a_pods_nic_is_named(self) -> None:
-        cure = the_one(crash(1, 0), crash(2, 2)).cure
+        story = daemonset(spec=flannel_spec(*STORY_FLAGS))
+        seen = [crash(1, 0), crash(2, 2)]
+        place = ("kube-system", FLANNEL.name)
+        cure = the_one(*(replace(one, daemonsets={place: story}) for one in seen)).cure
         assert "as `^(?:eth1|bond1)$`" in cure
         assert "veth" in cure
 

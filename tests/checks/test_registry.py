@@ -1,5 +1,6 @@
 """What holds for every check, whatever it is about."""
 
+import inspect
 import sys
 from dataclasses import replace
 
@@ -9,15 +10,27 @@ from hypothesis import strategies as st
 
 from bot import checks
 from bot.domain.snapshot import Condition, ContainerState, Gap, Node, Owner, Pod, Snapshot
+from tests.checks.networks import (
+    dropped,
+    look,
+    looks,
+    trapped,
+    without_entries,
+    without_env,
+)
 from tests.checks.worlds import (
     FLANNEL,
+    MI,
     PROXY,
+    STORY_FLAGS,
     all_findings,
+    announces,
     at,
     container,
     daemonset,
     deployment,
     ended,
+    flannel_spec,
     node,
     oom,
     pod,
@@ -36,6 +49,17 @@ NAMES = [
     "deployment_unavailable",
     "node_not_ready",
     "flannel_missing",
+    "nic_at_restart",
+    "node_device",
+    "node_routes",
+    "subnet_env",
+    "pod_cidr",
+    "public_ip",
+    "announcement",
+    "nic_pattern",
+    "memory_headroom",
+    "update_strategy",
+    "version_hazard",
     "blind_spot",
 ]
 
@@ -169,19 +193,49 @@ def test_what_lasts_reads_the_same_from_cycle_to_cycle() -> None:
         node("n1"),
         node("n2", ready="False"),
         node("n3"),
+        node("n4", pod_cidrs=()),
+        node("n5", annotations=announces("n5", public_ip="10.0.0.2")),
+        node("n6", annotations={}),
+        *(pod(f"f{n}", node=f"n{n}") for n in (4, 5, 6, 7, 8)),
+        node("n7"),
+        node("n8"),
         pod("a", container(restarts=9, state=waiting("CrashLoopBackOff"), last=oom()), node="n1"),
         pod("b", container(ready=False), owner=PROXY, node="n1", ready_since=at(-30)),
-        daemonset(desired=2, available=0, updated=1),
-        daemonset(PROXY, desired=9, available=1),
+        daemonset(
+            desired=9,
+            available=4,
+            updated=1,
+            spec=flannel_spec(*STORY_FLAGS, image="quay.io/coreos/flannel:v0.10.0-amd64"),
+            strategy="OnDelete",
+        ),
+        daemonset(PROXY, desired=9, available=1, updated=1),
         deployment(
             available=0, conditions=(Condition("Available", "False", "Minimum", since=at(-9)),)
         ),
         gaps=[Gap("pods", "403", at(-30), "elsewhere")],
     )
     early, late = (replace(seen, taken_at=at(minutes)) for minutes in (15, 25))
-    first = all_findings(seen, early)
-    assert len({one.check for one in first}) == len(NAMES)
-    assert all_findings(seen, early, late) == first
+    known = {
+        **looks(
+            look("n5", trapped),
+            look("n6", dropped("flannel.1")),
+            look("n7", without_entries),
+            look("n8", without_env),
+        ),
+        "peaks": {"n4": 49 * MI},
+    }
+    first = all_findings(seen, early, **known)
+    assert {one.check for one in first} == set(NAMES)
+    assert all_findings(seen, early, late, **known) == first
+
+
+def test_who_judges_by_more_than_the_snapshot_says_what_it_could_see() -> None:
+    modules = [sys.modules[f"bot.checks.{name}"] for name in NAMES]
+    assert {one.NAME for one in modules if hasattr(one, "seen")} == set(checks.SIGHT)
+    for name in NAMES:
+        source = inspect.getsource(sys.modules[f"bot.checks.{name}"])
+        deep = "by_looks" in source or "context.looks.items" in source or "context.peaks" in source
+        assert deep == (name in checks.SIGHT), name
 
 
 def test_a_context_without_a_ledger_still_judges_what_needs_none() -> None:

@@ -34,6 +34,7 @@ from tests.checks.worlds import (
     nodes,
     pod,
     running,
+    troubles,
     waiting,
     world,
 )
@@ -224,7 +225,7 @@ class TestDaemonSetShort:
     def test_a_missing_flannel_pod_is_told_by_flannel_missing_alone(self) -> None:
         first = world(*nodes(2), pod(node="n1"), daemonset(desired=2, available=1))
         later = replace(first, taken_at=at(9))
-        assert [one.check for one in all_findings(first, later)] == ["flannel_missing"]
+        assert troubles(first, later) == {"flannel_missing"}
 
     def test_counters_that_lag_behind_a_recovered_pod_are_no_trouble(self) -> None:
         """Short for an hour because of a loop; the pod is well, the counter not yet updated."""
@@ -458,7 +459,7 @@ class TestDeploymentUnavailable:
 
 class TestTogether:
     def checks(self, *snapshots: Snapshot) -> set[str]:
-        return {one.check for one in all_findings(*snapshots)}
+        return troubles(*snapshots)
 
     def test_a_healthy_cluster_has_no_finding(self) -> None:
         seen = world(
@@ -472,7 +473,7 @@ class TestTogether:
             dns("b"),
         )
         assert self.checks(seen, replace(seen, taken_at=at(60))) == set()
-        assert all_findings(seen, limits=ONE_PASS) == []
+        assert troubles(seen, limits=ONE_PASS) == set()
 
     def test_a_rolling_update_is_no_finding(self) -> None:
         """Three pods replaced one after the other, each away for twenty seconds."""

@@ -1,5 +1,6 @@
 """Small clusters, built by hand: each function gives one thing as Kubernetes would show it."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ MI = 2**20
 POLICY = ledger.Policy()
 FLANNEL = Owner("DaemonSet", "kube-flannel-ds-amd64", "ds-flannel")
 PROXY = Owner("DaemonSet", "kube-proxy", "ds-proxy")
+SAFE_FLAGS = ("--ip-masq", "--kube-subnet-mgr", "--iface-regex=^(?:eth1|bond1)$")
 STORY_FLAGS = ("--ip-masq", "--kube-subnet-mgr", "--iface-regex=eth1|bond1")
 
 
@@ -126,6 +128,25 @@ def pod(
     )
 
 
+def number(name: str) -> int:
+    """A number for a name, so that every node has its own addresses."""
+    digits = "".join(filter(str.isdigit, name))
+    return int(digits) % 250 if digits else sum(map(ord, name)) % 250
+
+
+def announces(name: str, **changed: str) -> dict[str, str]:
+    """What flannel writes to a node; an empty value takes a key away."""
+    own = number(name)
+    keys = {
+        "kube-subnet-manager": "true",
+        "backend-type": "vxlan",
+        "backend-data": json.dumps({"VNI": 1, "VtepMAC": f"02:aa:00:00:00:{own:02x}"}),
+        "public-ip": f"10.0.0.{own + 1}",
+        **{key.replace("_", "-"): value for key, value in changed.items()},
+    }
+    return {f"flannel.alpha.coreos.com/{key}": value for key, value in keys.items() if value}
+
+
 def node(
     name: str = "n1",
     *,
@@ -135,11 +156,16 @@ def node(
     **more: object,
 ) -> Node:
     return Node(
-        uid=f"uid-{name}",
-        name=name,
-        created_at=created,
-        conditions=(Condition("Ready", ready, reason="KubeletReady", since=since),),
-        **more,  # type: ignore[arg-type]
+        **{  # type: ignore[arg-type]
+            "uid": f"uid-{name}",
+            "name": name,
+            "created_at": created,
+            "conditions": (Condition("Ready", ready, reason="KubeletReady", since=since),),
+            "annotations": announces(name),
+            "pod_cidrs": (f"10.244.{number(name)}.0/24",),
+            "kernel": "5.15.0",
+            **more,
+        }
     )
 
 
@@ -155,7 +181,7 @@ def flannel_spec(
             "name": "kube-flannel",
             "image": "quay.io/coreos/flannel:v0.12.0-amd64",
             "command": command,
-            "args": args or STORY_FLAGS,
+            "args": args or SAFE_FLAGS,
             "memory_limit": 50 * MI,
             **more,
         }
@@ -262,21 +288,35 @@ def judge(
     *snapshots: Snapshot,
     start: ledger.Ledger | None = None,
     limits: checks.Limits | None = None,
+    **known: object,
 ) -> list[finding.Finding]:
     """What one check says of the last of those snapshots, having watched them all."""
     book = watched(*snapshots, start=start)
     context = checks.Context(
-        snapshot=snapshots[-1], ledger=book, limits=limits or checks.Limits(), policy=POLICY
+        snapshot=snapshots[-1],
+        ledger=book,
+        limits=limits or checks.Limits(),
+        policy=POLICY,
+        **known,  # type: ignore[arg-type]
     )
     return list(checks.ALL_CHECKS[check](context))
 
 
 def all_findings(
-    *snapshots: Snapshot, start: ledger.Ledger | None = None, limits: checks.Limits | None = None
+    *snapshots: Snapshot,
+    start: ledger.Ledger | None = None,
+    limits: checks.Limits | None = None,
+    **known: object,
 ) -> list[finding.Finding]:
     """What all checks say of the last of those snapshots."""
     return [
         found
         for name in checks.ALL_CHECKS
-        for found in judge(name, *snapshots, start=start, limits=limits)
+        for found in judge(name, *snapshots, start=start, limits=limits, **known)
     ]
+
+
+def troubles(*snapshots: Snapshot, limits: checks.Limits | None = None) -> set[str]:
+    """The checks that find more than information."""
+    found = all_findings(*snapshots, limits=limits)
+    return {one.check for one in found if one.severity is not finding.Severity.INFO}

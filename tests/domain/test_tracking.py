@@ -1,6 +1,6 @@
 """How findings meet incidents: joined, kept, resolved only on evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -70,10 +70,16 @@ class World:
     def __init__(self) -> None:
         self.incidents: dict[int, incident.Incident] = {}
         self.judged: set[str] = {"oom_killed"}
+        self.looked: dict[str, Collection[str]] = {}
 
     def cycle(self, findings: Sequence[Finding], snap: snapshot.Snapshot) -> list[notice.Notice]:
         notices = tracking.reconcile(
-            findings, list(self.incidents.values()), snap, judged=self.judged, policy=POLICY
+            findings,
+            list(self.incidents.values()),
+            snap,
+            judged=self.judged,
+            looked=self.looked,
+            policy=POLICY,
         )
         stored = []
         for told in notices:
@@ -308,3 +314,68 @@ def test_whatever_happens_no_member_recovers_unseen_and_nothing_is_told_twice(
                 assert {m.name for m in value.affected} == {f"n{i}" for i in affected}
         # The same once more says nothing new.
         assert world.cycle(findings, taken(minute, gaps=gaps, silent=silent)) == []
+
+
+# What is only information, and what only a deep look shows
+
+
+def test_information_is_kept_and_not_told() -> None:
+    (told,) = World().cycle([found(1, Severity.INFO)], taken(0))
+    assert told.quiet
+    assert not told.calls
+    assert told.incident.severity is Severity.INFO
+
+
+def test_information_that_becomes_a_warning_is_told_as_if_it_opened_then() -> None:
+    world = World()
+    world.cycle([found(1, Severity.INFO)], taken(0))
+    (risen,) = world.cycle([found(1)], taken(1))
+    assert risen.reason is notice.Reason.SEVERITY_ROSE
+    assert risen.first
+    assert risen.calls
+    assert not risen.quiet
+    (worse,) = world.cycle([found(1, Severity.CRITICAL)], taken(2))
+    assert not worse.first
+
+
+def test_information_that_spreads_or_ends_or_comes_back_calls_nobody() -> None:
+    world = World()
+    world.cycle([found(1, Severity.INFO)], taken(0))
+    (grown,) = world.cycle([found(n, Severity.INFO) for n in range(9)], taken(1))
+    assert grown.quiet
+    assert not grown.calls
+    world.cycle([], taken(2))
+    (over,) = world.cycle([], taken(6))
+    assert over.reason is notice.Reason.RESOLVED
+    assert over.quiet
+    (back,) = world.cycle([found(1, Severity.INFO)], taken(7))
+    assert back.quiet
+    assert not back.calls
+
+
+def test_a_node_that_was_not_looked_at_is_not_seen() -> None:
+    world = World()
+    world.cycle([found(1)], taken(0))
+    for looked in ({}, {"n2"}):
+        world.looked = {"oom_killed": looked}
+        world.cycle([], taken(9))
+        assert world.only.unseen
+        assert [member.name for member in world.only.affected] == ["n1"]
+    world.looked = {"another check": set()}
+    world.cycle([], taken(10))
+    assert world.only.affected == ()
+
+
+def test_a_look_counts_for_the_hold_down_from_when_it_was_seen() -> None:
+    world = World()
+    world.cycle([found(1)], taken(0))
+    world.looked = {"oom_killed": {"n1"}}
+    world.cycle([], taken(1))
+    assert world.only.state is not incident.State.RESOLVED
+    world.looked = {"oom_killed": set()}
+    world.cycle([], taken(2))
+    world.looked = {"oom_killed": {"n1"}}
+    world.cycle([], taken(5))
+    assert world.only.state is not incident.State.RESOLVED
+    world.cycle([], taken(9))
+    assert world.only.state is incident.State.RESOLVED
