@@ -1,4 +1,4 @@
-"""The doors, who may use them, the page, start and stop, and HTTP mode."""
+"""The doors, who may use them, the page, start and stop."""
 
 import asyncio
 import contextlib
@@ -8,16 +8,12 @@ import re
 import signal
 import sys
 from importlib import resources
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sim.slack import errors, gate, people, serve, webhooks, world
+from bot.sim.slack import errors, gate, people, serve
 
 ALERTS = "C0ALERTS"
 
@@ -348,125 +344,3 @@ async def test_by_itself_it_says_when_it_is_ready_and_ends_on_a_signal(tmp_path,
             process.kill()
             await process.wait()
         process._transport.close()
-
-
-@contextlib.asynccontextmanager
-async def listening(receive):
-    """An app's endpoint, and a pretend Slack in HTTP mode that calls it."""
-    server = web.Application()
-    server.router.add_post("/slack/events", receive)
-    runner = web.AppRunner(server, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    pace = world.Pace(ack=0.3, event_retries=(0.0, 0.05, 0.05))
-    try:
-        async with serve.SimulatedSlack(
-            serve.SlackOptions(port=0, mode="http", events_url=url, pace=pace)
-        ) as slack:
-            yield slack
-    finally:
-        await runner.cleanup()
-
-
-async def test_in_http_mode_bolt_accepts_the_signatures_and_answers(http):
-    heard = []
-
-    async def receive(request):
-        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
-
-    async with listening(receive) as slack:
-        client = AsyncWebClient(token=people.BOT_TOKEN, base_url=slack.api)
-        app = AsyncApp(client=client, signing_secret=people.SIGNING_SECRET)
-
-        @app.command("/flannel")
-        async def command(ack, body):
-            heard.append(body["text"])
-            await ack(text="right away")
-
-        @app.event("app_mention")
-        async def mention(event):
-            heard.append(event["text"])
-
-        @app.action("go")
-        async def action(ack, body):
-            heard.append(body["user"]["id"])
-            await ack()
-
-        async def act(name, **body):
-            async with http.post(f"{slack.page}_sim/{name}", json=body) as answer:
-                return await answer.json()
-
-        answer = await act(
-            "command", user="U0OPERATOR", channel=ALERTS, text="/flannel status & <x>"
-        )
-        assert answer["acked"], answer
-        assert [e["text"] for e in answer["ephemeral"]] == ["right away"]
-        button = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}
-        card = await client.chat_postMessage(
-            channel=ALERTS, text="x", blocks=[{"type": "actions", "elements": [button]}]
-        )
-        assert (
-            await act("click", user="U0APPROVER", channel=ALERTS, ts=card["ts"], action_id="go")
-        )["acked"]
-        await act("message", user="U0OPERATOR", channel=ALERTS, text="<@U0BOT> hello")
-        await until(lambda: len(heard) == 3)
-    assert heard == ["status & <x>", "U0APPROVER", "<@U0BOT> hello"]
-
-
-async def test_in_http_mode_a_refused_event_is_repeated_with_its_headers(http):
-    seen = []
-
-    async def receive(request):
-        seen.append((request.headers, await request.read()))
-        return web.Response(status=500 if len(seen) < 3 else 200)
-
-    async with (
-        listening(receive) as slack,
-        http.post(
-            f"{slack.page}_sim/message",
-            json={"user": "U0OPERATOR", "channel": ALERTS, "text": "<@U0BOT> x"},
-        ),
-    ):
-        await until(lambda: len(seen) == 3)
-    assert [headers.get("X-Slack-Retry-Num") for headers, _ in seen] == [None, "1", "2"]
-    assert seen[1][0]["X-Slack-Retry-Reason"] == "http_error"
-    for headers, raw in seen:
-        stamp = headers["X-Slack-Request-Timestamp"]
-        assert headers["X-Slack-Signature"] == webhooks.signature(raw, timestamp=stamp)
-    assert len({json.loads(raw)["event_id"] for _, raw in seen}) == 1
-
-
-async def test_in_http_mode_a_slow_or_absent_app_fails_the_command_visibly(http):
-    gone = asyncio.Event()
-
-    async def receive(_request):
-        await gone.wait()
-        return web.Response()
-
-    body = {"user": "U0OPERATOR", "channel": ALERTS, "text": "status"}
-    async with listening(receive) as slack:
-        async with http.post(f"{slack.page}_sim/command", json=body) as answer:
-            assert (await answer.json())["error"] == "operation_timeout"
-        gone.set()
-    port = urlsplit(slack.page).port
-    absent = serve.SlackOptions(port=0, mode="http", events_url=f"http://127.0.0.1:{port}/")
-    async with (
-        serve.SimulatedSlack(absent) as slack,
-        http.post(f"{slack.page}_sim/command", json=body) as answer,
-    ):
-        assert (await answer.json())["error"] == "dispatch_failed"
-
-
-def test_the_signature_is_the_one_in_slacks_documentation():
-    """The worked example of "Verifying requests from Slack"."""
-    body = (
-        b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
-        b"&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text="
-        b"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
-        b"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
-    )
-    expected = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
-    secret = "8f742231b10e8888abcd99yyyzzz85a5"
-    assert webhooks.signature(body, timestamp="1531420618", secret=secret) == expected

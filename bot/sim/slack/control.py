@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sim.slack import delivery, errors, faults, interactions, people, shapes, world
+from bot.sim.slack import delivery, errors, faults, interactions, people, shapes, webhooks, world
 
 Json = dict[str, Any]
 Act = Callable[[web.Request, Json], Awaitable[Json]]
@@ -32,11 +32,16 @@ class Control:
         acts: Mapping[str, Act] = {
             "command": self._command,
             "message": self._message,
+            "edit": self._edit,
+            "delete": self._delete,
+            "react": self._react,
             "click": self._click,
+            "shortcut": self._shortcut,
             "view_submit": self._view_submit,
             "view_close": self._view_close,
             "home": self._open_home,
             "raw": self._raw,
+            "verify": self._verify,
             "disconnect": self._disconnect,
             "channel": self._alter_channel,
             "person": self._alter_person,
@@ -112,6 +117,7 @@ class Control:
                 "ok": True,
                 "online": self._world.way.online(),
                 "connections": self._world.links.count,
+                "verified": getattr(self._world.way, "verified", None),
                 "messages": {channel: len(space.messages(channel)) for channel in space.channels},
                 "ephemerals": len(space.ephemerals()),
                 "faults": [fault.shape() for fault in self._world.faults.standing()],
@@ -183,6 +189,38 @@ class Control:
             thread_ts=_maybe(body, "thread_ts"),
         )
 
+    async def _edit(self, _request: web.Request, body: Json) -> Json:
+        return self._people.rewrite(
+            user=_need(body, "user"),
+            channel=_need(body, "channel"),
+            ts=_need(body, "ts"),
+            text=_need(body, "text"),
+        )
+
+    async def _delete(self, _request: web.Request, body: Json) -> Json:
+        self._people.erase(
+            user=_need(body, "user"), channel=_need(body, "channel"), ts=_need(body, "ts")
+        )
+        return {}
+
+    async def _react(self, _request: web.Request, body: Json) -> Json:
+        self._people.react(
+            user=_need(body, "user"),
+            channel=_need(body, "channel"),
+            ts=_need(body, "ts"),
+            emoji=_need(body, "emoji"),
+        )
+        return {}
+
+    async def _shortcut(self, request: web.Request, body: Json) -> Json:
+        return await self._people.shortcut(
+            user=_need(body, "user"),
+            channel=_need(body, "channel"),
+            ts=_need(body, "ts"),
+            callback_id=_maybe(body, "callback_id") or people.SHORTCUT,
+            base_url=_base(request),
+        )
+
     async def _click(self, request: web.Request, body: Json) -> Json:
         chosen = _maybe(body, "value")
         if body.get("view_id"):
@@ -214,8 +252,19 @@ class Control:
         return await self._people.dismiss(user=_need(body, "user"), view_id=_maybe(body, "view_id"))
 
     async def _open_home(self, _request: web.Request, body: Json) -> Json:
-        self._people.open_home(user=_need(body, "user"))
+        tab = _maybe(body, "tab") or "home"
+        if tab not in {"home", "messages"}:
+            raise errors.ApiError("tab must be home or messages")
+        self._people.open_home(user=_need(body, "user"), tab=tab)
         return {}
+
+    async def _verify(self, _request: web.Request, _body: Json) -> Json:
+        """Ask the app's address for a challenge back, as entering it at Slack does."""
+        way = self._world.way
+        if not isinstance(way, webhooks.Webhooks):
+            raise errors.ApiError("there is an address to verify in mode http only")
+        outcome = await way.verify()
+        return {"verified": way.verified, "error": outcome.error}
 
     async def _raw(self, _request: web.Request, body: Json) -> Json:
         """A forged payload in a true envelope, or any text as a frame of its own."""

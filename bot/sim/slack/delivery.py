@@ -29,6 +29,8 @@ class Outcome:
     payload: Json | None = None
     """What the acknowledgement carried."""
     seconds: float = 0.0
+    final: bool = False
+    """Whether the app asked not to be told again (`X-Slack-No-Retry`)."""
 
     @property
     def acked(self) -> bool:

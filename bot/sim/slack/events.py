@@ -15,14 +15,10 @@ Json = dict[str, Any]
 
 RETRY_SECONDS = (0.0, 60.0, 300.0)
 """Waits before the three repetitions: nearly at once, after a minute, after five."""
-SUBSCRIBED = ("app_mention", "app_home_opened", "member_joined_channel")
-"""What an app like this subscribes to; `message.channels` and `message.im` can be added."""
+SUBSCRIBED = ("app_mention", "app_home_opened", "member_joined_channel", "message.im")
+"""What an app like this subscribes to; `message.channels` and others can be added."""
 
-_REASONS = {
-    delivery.TIMED_OUT: "timeout",
-    delivery.UNREACHABLE: "connection_failed",
-    "http_error": "http_error",
-}
+_REASONS = {delivery.UNREACHABLE: "connection_failed", "http_error": "http_error"}
 
 
 class Events:
@@ -35,11 +31,14 @@ class Events:
         *,
         subscribed: tuple[str, ...] = SUBSCRIBED,
         retry_seconds: tuple[float, ...] = RETRY_SECONDS,
+        over_http: bool = False,
     ) -> None:
         self._space = space
         self._way = way
         self._subscribed = frozenset(subscribed)
         self._retry_seconds = retry_seconds
+        late = "http_timeout" if over_http else "timeout"
+        self._reasons = {**_REASONS, delivery.TIMED_OUT: late}
         self._tasks: set[asyncio.Task[None]] = set()
         space.listen(self._changed)
 
@@ -49,6 +48,8 @@ class Events:
             return
         if change.kind == "posted" and change.message is not None:
             self._posted(channel, change.message)
+        elif change.kind in {"edited", "deleted"} and change.before is not None:
+            self._altered(channel, change.before, change.message)
         elif change.kind == "joined" and change.user is not None:
             self._emit(
                 "member_joined_channel",
@@ -87,15 +88,40 @@ class Events:
         if mentioned and not channel.is_im and message.user != people.BOT_USER:
             self._emit("app_mention", event | {"type": "app_mention"}, user=message.user)
 
-    def home_opened(self, user: str, *, tab: str) -> None:
-        """Somebody opened the app's home."""
-        event = {
+    def _altered(
+        self,
+        channel: people.Channel,
+        before: workspace.Message,
+        after: workspace.Message | None,
+    ) -> None:
+        """An edit or a deletion: messages of their own, about another one."""
+        event: Json = {
+            "type": "message",
+            "subtype": "message_changed" if after else "message_deleted",
+            "hidden": True,
+            "channel": channel.id,
+            "channel_type": "im" if channel.is_im else "channel",
+            "ts": self._space.stamps.next(),
+            "previous_message": shapes.message(before),
+        }
+        if after is not None:
+            event["message"] = shapes.message(after)
+        else:
+            event["deleted_ts"] = before.ts
+        kind = "message.im" if channel.is_im else "message.channels"
+        self._emit(kind, event, user=before.user)
+
+    def home_opened(self, user: str, *, tab: str, view: Json | None = None) -> None:
+        """Somebody opened the app's home; `view` is what the app last published there."""
+        event: Json = {
             "type": "app_home_opened",
             "user": user,
             "channel": self._space.open_im(user).id,
             "tab": tab,
             "event_ts": self._space.stamps.next(),
         }
+        if view is not None:
+            event["view"] = view
         self._emit("app_home_opened", event, user=user)
 
     def _emit(self, kind: str, event: Json, *, user: str) -> None:
@@ -134,10 +160,10 @@ class Events:
     async def _deliver(self, payload: Json) -> None:
         outcome = await self._way.send("events_api", payload)
         for attempt, wait in enumerate(self._retry_seconds, start=1):
-            if outcome.acked:
+            if outcome.acked or outcome.final:
                 return
             await asyncio.sleep(wait)
-            reason = _REASONS.get(outcome.error or "", "unknown_error")
+            reason = self._reasons.get(outcome.error or "", "unknown_error")
             retry = delivery.Retry(attempt=attempt, reason=reason)
             outcome = await self._way.send("events_api", payload, retry=retry)
 

@@ -50,6 +50,7 @@ ABOUT: Mapping[str, str] = {
     "dropped_after_storing": "a call does its work, then the connection breaks unanswered",
     "timeout_after_storing": "a call does its work and is not answered for `seconds`",
     "server_error_after_storing": "a call does its work and is answered with an error page",
+    "files_slow": "uploaded files take `seconds` until they can be shown",
     "link_refused": "new Socket Mode connections are refused",
     "link_silent": "Socket Mode stays open and carries nothing, in either direction",
     "envelopes_delayed": "commands, clicks and events come `seconds` late",

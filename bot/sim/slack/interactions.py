@@ -18,6 +18,7 @@ from bot.sim.slack import (
     shapes,
     stamps,
     views,
+    workspace,
     world,
 )
 
@@ -196,6 +197,81 @@ class Interactions:
         )
         return _told(await self._world.way.send("interactive", payload))
 
+    async def shortcut(
+        self, *, user: str, channel: str, ts: str, callback_id: str, base_url: str
+    ) -> Json:
+        """Use a shortcut of the app from the menu of a message.
+
+        Raises:
+            errors.ApiError: for an unknown person, channel or message.
+        """
+        person = self._person(user)
+        where = self._channel(channel)
+        space = self._world.space
+        message = space.get(channel, ts)
+        if message is None:
+            # An ephemeral text has no such menu.
+            raise errors.ApiError("message_not_found")
+        path = self._world.responses.new(
+            "app", channel=channel, user=user, source=ts, thread_ts=message.thread_ts
+        )
+        payload = payloads.message_action(
+            person=person,
+            home=space.teams[people.TEAM],
+            channel=where,
+            callback_id=callback_id,
+            at=space.stamps.next(),
+            message=shapes.message(message, space.replies(channel, ts)),
+            callback=payloads.Callback(
+                trigger_id=self._world.triggers.new(user), response_url=base_url + path
+            ),
+        )
+        return _told(await self._world.way.send("interactive", payload))
+
+    def _own(self, user: str, channel: str, ts: str) -> workspace.Message:
+        self._person(user)
+        self._channel(channel)
+        message = self._world.space.get(channel, ts)
+        if message is None:
+            raise errors.ApiError("message_not_found")
+        if message.user != user:
+            raise errors.ApiError("not_the_author")
+        return message
+
+    def rewrite(self, *, user: str, channel: str, ts: str, text: str) -> Json:
+        """Edit a message of one's own.
+
+        Raises:
+            errors.ApiError: `message_not_found` or `not_the_author`.
+        """
+        message = self._own(user, channel, ts)
+        edited = self._world.space.edit(message, user=user, text=self._linked(text, labels=False))
+        return {"message": self._world.live.message(edited)}
+
+    def erase(self, *, user: str, channel: str, ts: str) -> None:
+        """Delete a message of one's own, or, as an admin may, the app's.
+
+        Raises:
+            errors.ApiError: `message_not_found` or `not_the_author`.
+        """
+        found = self._world.space.get(channel, ts)
+        author = people.BOT_USER if found and found.user == people.BOT_USER else user
+        self._person(user)
+        self._world.space.delete(self._own(author, channel, ts))
+
+    def react(self, *, user: str, channel: str, ts: str, emoji: str) -> None:
+        """Put a mark under a message.
+
+        Raises:
+            errors.ApiError: `message_not_found` or `already_reacted`.
+        """
+        self._person(user)
+        message = self._world.space.get(channel, ts)
+        if message is None:
+            raise errors.ApiError("message_not_found")
+        if not self._world.space.react(message, user=user, emoji=emoji.strip(":")):
+            raise errors.ApiError("already_reacted")
+
     def _element(
         self,
         shown: tuple[Json, ...],
@@ -291,14 +367,16 @@ class Interactions:
         )
         return _told(await self._world.way.send("interactive", payload))
 
-    def open_home(self, *, user: str) -> None:
-        """Open the app's home tab.
+    def open_home(self, *, user: str, tab: str) -> None:
+        """Open the app's home, at its `home` or `messages` tab.
 
         Raises:
             errors.ApiError: `user_not_found`.
         """
         self._person(user)
-        self._world.events.home_opened(user, tab="home")
+        shown = self._world.views.homes.get(user) if tab == "home" else None
+        view = None if shown is None else shown.shape()
+        self._world.events.home_opened(user, tab=tab, view=view)
 
 
 def _told(outcome: delivery.Outcome) -> Json:

@@ -12,6 +12,8 @@ APP = "A0DEMO"
 BOT_USER = "U0BOT"
 BOT = "B0BOT"
 COMMAND = "/flannel"
+SHORTCUT = "show_incident"
+"""The message shortcut of the app's manifest."""
 
 BOT_TOKEN = "xoxb-demo"  # noqa: S105 -- opens nothing but this process
 APP_TOKEN = "xapp-demo"  # noqa: S105 -- likewise

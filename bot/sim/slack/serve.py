@@ -180,7 +180,9 @@ def _build(options: SlackOptions) -> world.World:
     shown.listen(lambda user: pages_open.send("views", {"user": user}))
     way: delivery.Delivery = connections
     if options.mode == "http" and options.events_url:
-        way = webhooks.Webhooks(options.events_url, log=log, ack_seconds=pace.ack)
+        way = webhooks.Webhooks(
+            options.events_url, standing=standing, log=log, ack_seconds=pace.ack
+        )
     return world.World(
         space=space,
         faults=standing,
@@ -191,7 +193,11 @@ def _build(options: SlackOptions) -> world.World:
         links=connections,
         way=way,
         events=events.Events(
-            space, way, subscribed=options.events, retry_seconds=pace.event_retries
+            space,
+            way,
+            subscribed=options.events,
+            retry_seconds=pace.event_retries,
+            over_http=way is not connections,
         ),
         triggers=callbacks.Triggers(seconds=pace.trigger),
         responses=callbacks.ResponseUrls(space, stored, seconds=pace.response_url),
