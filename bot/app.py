@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
+from aiohttp import web as aiohttp_web
 
 import bot
 from bot import options, settings
@@ -89,6 +90,7 @@ class Bot:
                 alive=self._alive,
                 parts=self._parts,
                 metrics=self._telemetry.text,
+                posts={slack_app.PATH: self._posted} if self._settings.slack.mode == "http" else {},
             )
             stack.push_async_callback(server.stop)
             port = await server.start()
@@ -111,9 +113,12 @@ class Bot:
     def _refuse_incomplete(self) -> None:
         """Name everything that is missing at once, not one at a start."""
         given, lacking = self._settings, []
-        for key, variable in (("bot_token", "SLACK_BOT_TOKEN"), ("app_token", "SLACK_APP_TOKEN")):
+        other = "signing_secret" if given.slack.mode == "http" else "app_token"
+        for key in ("bot_token", other):
+            variable = f"SLACK_{key.upper()}"
             if not getattr(given.slack, key).get_secret_value():
-                lacking.append(f"slack.{key}: is not set; set {variable} or a secret file")
+                needed = f"slack.{key}: is not set, and mode {given.slack.mode} needs it"
+                lacking.append(f"{needed}; set {variable} or a secret file")
         for one in options.clusters(given):
             if not options.channel(given, one):
                 lacking.append(
@@ -242,7 +247,7 @@ class Bot:
                 clock=self._clock,
                 telemetry=self._telemetry,
                 options=options.judging(self._settings, one),
-                told=sending.wake,
+                told=self._told,
             )
             self._watched.append(_Watched(api=api, mirror=each, cycle=judged))
         self._sending = sending
@@ -293,6 +298,19 @@ class Bot:
                     f"Slack could not be reached for too long: {self._slack.trouble}; ending, so "
                     "that a new process begins afresh"
                 )
+
+    def _told(self) -> None:
+        """Wake whoever shows what a cycle has stored."""
+        if self._sending is not None:
+            self._sending.wake()
+        if self._slack is not None:
+            self._slack.changed()
+
+    async def _posted(self, request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
+        """Hand a request of Slack's on, once there is somebody to take it."""
+        if self._slack is None:
+            return aiohttp_web.Response(status=503)
+        return await self._slack.answer(request)
 
     def _alive(self) -> health.Part:
         late = self._clock.monotonic() - self._beat

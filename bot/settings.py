@@ -43,14 +43,17 @@ class Section(BaseModel):
 class Slack(Section):
     """How to reach Slack."""
 
-    mode: Literal["socket"] = "socket"
-    """`socket`: the bot connects to Slack, and nothing has to reach it from outside."""
+    mode: Literal["socket", "http"] = "socket"
+    """`socket`: the bot connects to Slack, and nothing has to reach it from outside. `http`: Slack
+    posts to `/slack/events` at `http.port`, by an address that it can reach over HTTPS."""
     bot_token: SecretStr = SecretStr("")
     """The app's `xoxb-` token. Also read from `SLACK_BOT_TOKEN`."""
     app_token: SecretStr = SecretStr("")
-    """The app's `xapp-` token with `connections:write`. Also read from `SLACK_APP_TOKEN`."""
+    """The app's `xapp-` token with `connections:write`; not used in http mode. Also read from
+    `SLACK_APP_TOKEN`."""
     signing_secret: SecretStr = SecretStr("")
-    """Not used in socket mode. Also read from `SLACK_SIGNING_SECRET`."""
+    """Proves that a request is Slack's; not used in socket mode. Also read from
+    `SLACK_SIGNING_SECRET`."""
     api_url: str = "https://slack.com/api/"
     """Base URL of the Web API; any Slack-compatible server works."""
     channel: str = ""

@@ -16,7 +16,9 @@ SEAMS = {
     "bot/flow/sender.py": 1,
     "bot/adapters/schedule.py": 1,
     "bot/adapters/cluster/mirror.py": 1,
-    "bot/adapters/slack/app.py": 2,
+    "bot/adapters/slack/home.py": 1,
+    "bot/adapters/slack/inbox.py": 2,
+    "bot/adapters/slack/shortcuts.py": 1,
 }
 
 

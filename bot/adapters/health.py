@@ -1,7 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics` over HTTP."""
+"""The bot's one HTTP server: `/healthz`, `/readyz`, `/metrics`, and what others answer on it."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -25,6 +25,10 @@ class Part:
     reason: str = ""
 
 
+_LINGERING = 1.0
+"""Seconds that the rest of a body is waited for when its request was refused already."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Parts = Callable[[], Awaitable[dict[str, Part]]]
 
 
@@ -37,6 +41,7 @@ class HealthServer:
             restart of the bot cures no dead Slack.
         parts: slack, store and every mirror.
         metrics: the exposition text.
+        posts: by path, who else answers what is posted here.
     """
 
     def __init__(
@@ -46,11 +51,13 @@ class HealthServer:
         alive: Callable[[], Part],
         parts: Parts,
         metrics: Callable[[], bytes],
+        posts: Mapping[str, Handler] | None = None,
     ) -> None:
         self._options = options
         self._alive = alive
         self._parts = parts
         self._metrics = metrics
+        self._posts = dict(posts or {})
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
@@ -59,7 +66,9 @@ class HealthServer:
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._serve_metrics)
-        runner = web.AppRunner(application, access_log=None)
+        for path, handler in self._posts.items():
+            application.router.add_post(path, handler)
+        runner = web.AppRunner(application, access_log=None, lingering_time=_LINGERING)
         await runner.setup()
         site = web.TCPSite(runner, self._options.host, self._options.port)
         try:

@@ -28,7 +28,10 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "gaps": ("Things that cannot be read now", ("cluster",)),
     "outbox_depth": ("Messages waiting to be sent", ()),
     "outbox_oldest_seconds": ("Age of the oldest waiting message", ()),
-    "slack_connected": ("1 while Socket Mode is connected", ()),
+    "slack_connected": (
+        "1 while Slack is reached: Socket Mode is connected, or over HTTP the Web API answers",
+        (),
+    ),
     "plans": ("Remediation plans by state", ("state",)),
     "runs": ("Remediation runs by state", ("state",)),
 }
@@ -36,6 +39,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "watch_restarts_total": ("Watches begun anew", ("cluster", "resource")),
     "kube_requests_total": ("API requests", ("cluster", "verb", "resource", "code")),
     "slack_requests_total": ("Slack Web API requests", ("verb", "result")),
+    "slack_http_requests_total": ("Requests at /slack/events in HTTP mode", ("result",)),
     "outbox_failed_total": ("Messages that Slack refused for good", ("kind",)),
     "job_runs_total": ("Scheduled jobs by result", ("job", "result")),
     "bad_objects_total": ("Objects that could not be decoded", ("cluster", "resource")),

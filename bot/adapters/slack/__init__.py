@@ -3,9 +3,11 @@
 Listeners translate and call, views render, nobody else in the bot knows Slack. Only this package
 imports slack_bolt and slack_sdk.
 
-Asking: `app` owns the connection (`socket`) and gives what arrives to `errands`, after
-acknowledging it; `callers` says who may ask; `grammar` reads what was typed; `commands` asks the
-desk; `actions` answers clicks; `replies` brings the answer back. Telling: `notifier` posts and
+Asking: `app` owns the way by which Slack reaches us (`socket`, or `http`, which proves every
+request by `signatures`); `inbox` acknowledges what arrives and gives the work to `errands`;
+`callers` says who may ask; `grammar` reads what was typed; `commands` asks the desk; `actions`
+answers clicks, `shortcuts` the menu of a message, `home` the app's own tab; `replies` brings the
+answer back. Telling: `notifier` posts and
 edits for the outbox. Both say pages (`prose`) that `cards`, `details` and `answers_view` make of
 domain values with the sentences of `wording`; `blocks` turns a page into Block Kit within the
 bounds of `limits`. `client` talks to the Web API; `faults` knows what its failures mean.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.adapters.slack import cards, grammar, limits, measures, prose, wording
+from bot.adapters.slack import cards, grammar, limits, measures, prose, wording, wording_windows
 from bot.domain import finding, health, notice, snapshot
 from bot.flow import answers, ports
 
@@ -16,7 +16,11 @@ _MEMBERS = 200
 def help_page(commands: Sequence[grammar.Command], *, slash: str) -> prose.Page:
     """Tell what can be asked."""
     told = [prose.line(prose.code(f"{slash} {c.usage}"), f"  {c.help}") for c in commands]
-    hints = [prose.line(wording.HELP_INTRO), prose.line(wording.HELP_MENTION)]
+    hints = [
+        prose.line(wording.HELP_INTRO),
+        prose.line(wording.HELP_MENTION),
+        prose.marked(wording_windows.HELP_ELSEWHERE),
+    ]
     return prose.Page(
         title=wording.HELP_TITLE, parts=(prose.paragraph(*told), prose.paragraph(*hints))
     )
@@ -31,6 +35,14 @@ def command_page(command: grammar.Command, *, slash: str) -> prose.Page:
                 prose.marked(wording.usage(f"{slash} {command.usage}")), prose.line(command.help)
             ),
         ),
+    )
+
+
+def waiting() -> prose.Page:
+    """Say that an answer is on its way."""
+    return prose.Page(
+        title=wording_windows.WAITING_TITLE,
+        parts=(prose.paragraph(prose.line(wording_windows.WAITING)),),
     )
 
 
@@ -71,12 +83,12 @@ def _cluster(value: answers.ClusterStatus) -> list[prose.Line]:
             f"  {wording.HEALTH[value.health]}"
             f" · {wording.nodes_ready(value.nodes_ready, value.nodes)}",
         ),
-        *_flannel(value.flannel),
+        *flannel(value.flannel),
         *[cards.brief(i) for i in value.incidents],
     ]
     if not value.incidents:
         lines.append(prose.line(wording.NO_INCIDENTS))
-    lines += _gaps(value.gaps)
+    lines += gaps(value.gaps)
     lines += [prose.line(note) for note in value.notes]
     lines += [_age(age) for age in value.ages if not age.synced or age.failures or age.error]
     synced = [age for age in value.ages if age.synced]
@@ -94,7 +106,8 @@ def _age(age: ports.ResourceAge) -> prose.Line:
     return prose.labelled(where, f"{told}: {age.error}" if age.error else told)
 
 
-def _flannel(found: Sequence[answers.FlannelFound]) -> list[prose.Line]:
+def flannel(found: Sequence[answers.FlannelFound]) -> list[prose.Line]:
+    """Each flannel that was found, in a line."""
     if not found:
         return [prose.labelled(wording.FLANNEL, wording.NO_FLANNEL)]
     # Old versions have a DaemonSet for each architecture; those for none of the nodes say nothing.
@@ -118,17 +131,18 @@ def _flannel(found: Sequence[answers.FlannelFound]) -> list[prose.Line]:
     ]
 
 
-def _gaps(gaps: Sequence[snapshot.Gap]) -> list[prose.Line]:
+def gaps(found: Sequence[snapshot.Gap]) -> list[prose.Line]:
+    """What cannot be read, and since when."""
     lines = [
         prose.labelled(
             wording.CANNOT_SEE,
             f"{gap.what}: {limits.cut(gap.reason, 200)} · ",
             prose.Moment(gap.since),
         )
-        for gap in gaps[:_GAPS]
+        for gap in found[:_GAPS]
     ]
-    if len(gaps) > _GAPS:
-        lines.append(prose.line(wording.does_not_fit(len(gaps) - _GAPS)))
+    if len(found) > _GAPS:
+        lines.append(prose.line(wording.does_not_fit(len(found) - _GAPS)))
     return lines
 
 
@@ -178,8 +192,8 @@ def check(value: answers.CheckReport) -> prose.Page:
     parts = [
         prose.paragraph(
             prose.line(wording.JUDGED_AT, prose.Moment(value.taken_at)),
-            *_flannel(value.flannel),
-            *_gaps(value.gaps),
+            *flannel(value.flannel),
+            *gaps(value.gaps),
             *[prose.line(note) for note in value.notes],
         ),
         prose.paragraph(*(lines or [prose.line(wording.NO_FINDINGS)])),

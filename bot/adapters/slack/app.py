@@ -1,35 +1,25 @@
-"""What arrives from Slack: acknowledged at once, judged, answered.
+"""The bot's side of Slack: whichever way it reaches us, one inbox takes what arrives."""
 
-Bolt dispatches; every listener acknowledges before anything else and leaves the work to an
-errand, so that a slow answer never costs an acknowledgement and none is lost at shutdown.
-"""
-
-import json
-import re
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+import asyncio
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.request.async_request import AsyncBoltRequest
+from aiohttp import web as aiohttp_web
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.adapters.slack import (
-    actions,
-    answers_view,
     callers,
     client,
     commands,
     errands,
-    prose,
+    home,
+    http,
+    inbox,
     replies,
+    shortcuts,
     socket,
-    wording,
 )
 from bot.adapters.slack.options import Options
 from bot.domain import errors
@@ -39,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 
-_ANY = re.compile("")
+PATH = "/slack/events"
+"""Where Slack's requests are taken in HTTP mode: events, commands and interactivity alike."""
+
 _INTRODUCTION_SECONDS = (1.0, 60.0)
 """Waits between tries to learn who we are, doubling from first to last."""
 
@@ -59,41 +51,66 @@ class SlackApp:
         self._web = web
         self._options = options
         self._clock = clock
-        self._callers = callers.Callers(web, clock=clock, ttl=options.caller_ttl)
-        self._commands = commands.Commands(
+        who = callers.Callers(web, clock=clock, ttl=options.caller_ttl)
+        asking = commands.Commands(
             desk, web, clock=clock, slash=options.command, timeout=options.answer_timeout
         )
-        self._replies = replies.Replies(web)
+        answering = replies.Replies(web)
         self._errands = errands.Errands()
-        self._seen = errands.Seen()
-        self._socket = socket.Socket(
+        self._home = home.Home(web, desk, who=who, options=options, clock=clock)
+        rooms = inbox.Rooms(
+            callers=who,
+            commands=asking,
+            home=self._home,
+            shortcuts=shortcuts.Shortcuts(web, who=who, asking=asking, answering=answering),
+            replies=answering,
+            errands=self._errands,
+        )
+        self._inbox = inbox.Inbox(web, rooms, options=options)
+        self._http: http.Http | None = None
+        if options.mode == "http":
+            self._http = http.Http(
+                web, options=options, clock=clock, telemetry=telemetry, take=self._inbox.take
+            )
+        self._way: http.Http | socket.Socket = self._http or socket.Socket(
             web, options=options, clock=clock, telemetry=telemetry, handle=self._handle
         )
         self._trouble = ""
-        self._bolt = self._listeners()
         # What Bolt remarks while it is built is no trouble of the connection.
         web.quiet.last = ""
 
     @property
     def connected(self) -> bool:
-        """Whether people can reach the bot now."""
-        return self._socket.connected
+        """Whether people can reach the bot now, as far as can be told from here."""
+        return self._way.connected
 
     @property
     def trouble(self) -> str:
         """Why they cannot; empty while they can."""
-        return self._trouble or self._socket.trouble
+        return self._trouble or self._way.trouble
 
     @property
     def dead(self) -> bool:
         """Whether they could not for so long that a new process is the best cure."""
-        return self._socket.dead
+        return self._way.dead
+
+    def changed(self) -> None:
+        """Hear that the state of a cluster has changed."""
+        self._home.changed()
+
+    async def answer(self, request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
+        """Answer a request of Slack's; in HTTP mode only."""
+        if self._http is None:
+            raise aiohttp_web.HTTPNotFound
+        return await self._http.answer(request)
 
     async def run(self) -> None:
         """Listen until cancelled; then stop listening and finish what was asked."""
         try:
             await self._introduce()
-            await self._socket.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._way.run(), name="slack way")
+                group.create_task(self._home.run(), name="slack home")
         finally:
             await self._errands.drain(self._options.drain_after)
 
@@ -113,172 +130,12 @@ class SlackApp:
         if self._web.identity.lacking:
             log.warning("slack_scopes_lacking", scopes=self._web.identity.lacking)
 
-    def _listeners(self) -> AsyncApp:
-        bolt = AsyncApp(
-            name="flannel-bot",
-            logger=self._web.sdk.logger,
-            client=self._web.sdk,
-            authorize=_authorizing(self._web, self._options.bot_token),
-        )
-        bolt.command(_ANY)(self._on_command)
-        bolt.event("app_mention")(self._on_mention)
-        bolt.event("message")(self._on_message)
-        bolt.event(_ANY)(self._on_other_event)
-        bolt.action(_ANY)(self._on_click)
-        bolt.shortcut(_ANY)(self._on_click)
-        bolt.view(_ANY)(self._on_form)
-        return bolt
-
     async def _handle(self, link: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Take one envelope. Acknowledged even if nobody here knows what it is."""
-        body, carried = request.payload, None
-        try:
-            response = await self._bolt.async_dispatch(
-                AsyncBoltRequest(mode="socket_mode", body=body)
-            )
-            known = response is not None and response.status == 200
-            if known and response.body:
-                carried = json.loads(response.body)
-        except Exception:  # the seam of one envelope: a forged one must not end the connection
-            log.exception("slack_envelope_failed", type=request.type)
-            known = False
+        """Take one envelope and acknowledge it."""
+        carried = await self._inbox.take(request.type, request.payload)
         try:
             await link.send_socket_mode_response(
                 SocketModeResponse(envelope_id=request.envelope_id, payload=carried)
             )
         except (OSError, AttributeError) as error:
             log.warning("slack_ack_failed", type=request.type, error=str(error))
-        if not known:
-            log.warning("slack_envelope_unknown", type=request.type)
-            if isinstance(body, dict) and request.type in ("interactive", "slash_commands"):
-                # Bolt could not place it; whoever sent it still waits for an answer.
-                (self._click if request.type == "interactive" else self._command)(body)
-
-    async def _on_command(self, ack: AsyncAck, body: Json) -> None:
-        await ack()
-        self._command(body)
-
-    def _command(self, body: Json) -> None:
-        if self._seen.before(str(body.get("trigger_id") or "")):
-            return
-        asked = replies.Asked(
-            user=str(body.get("user_id") or ""),
-            channel=str(body.get("channel_id") or ""),
-            response_url=str(body.get("response_url") or ""),
-        )
-        text = str(body.get("text") or "")
-        self._serve(asked, callers.of_command(body), self._answering(text, asked.channel))
-
-    async def _on_mention(self, ack: AsyncAck, body: Json) -> None:
-        await ack()
-        self._message(body, body.get("event"), in_thread=True)
-
-    async def _on_message(self, ack: AsyncAck, body: Json) -> None:
-        await ack()
-        event = body.get("event")
-        if isinstance(event, Mapping) and event.get("channel_type") == "im":
-            self._message(body, event, in_thread=False)
-
-    async def _on_other_event(self, ack: AsyncAck) -> None:
-        """Events nobody asked for are acknowledged, or Slack would send them again."""
-        await ack()
-
-    async def _on_click(self, ack: AsyncAck, body: Json) -> None:
-        await ack()
-        self._click(body)
-
-    async def _on_form(self, ack: AsyncAck, body: Json) -> None:
-        if body.get("type") != "view_submission":
-            await ack()
-            return
-        said = {"type": "plain_text", "text": wording.NO_FORMS}
-        view = {
-            "type": "modal",
-            "title": {"type": "plain_text", "text": "flannel-bot"},
-            "blocks": [{"type": "section", "text": said}],
-        }
-        await ack(response_action="update", view=view)
-
-    def _message(self, body: Json, event: object, *, in_thread: bool) -> None:
-        if not isinstance(event, Mapping) or event.get("bot_id") or event.get("subtype"):
-            # Other bots, and changes of messages: answering those could go on for ever.
-            return
-        if self._seen.before(str(body.get("event_id") or "")):
-            return
-        root = str(event.get("thread_ts") or (event.get("ts") if in_thread else "") or "")
-        asked = replies.Asked(
-            user=str(event.get("user") or ""),
-            channel=str(event.get("channel") or ""),
-            thread_ts=root,
-            # What a member may ask, an outsider who reads along may not read.
-            open=not body.get("is_ext_shared_channel"),
-        )
-        text = self._spoken(str(event.get("text") or ""))
-        self._serve(asked, callers.of_event(event), self._answering(text, asked.channel))
-
-    def _spoken(self, text: str) -> str:
-        """What was said to the bot: the words after its name, or before if none follow."""
-        user = self._web.identity.user_id if self._web.identity else ""
-        before, _, after = re.sub(rf"<@{re.escape(user)}(?:\|[^>]*)?>", "\0", text).partition("\0")
-        return (after.strip() or before).replace("\0", " ")
-
-    def _click(self, body: Json) -> None:
-        if self._seen.before(actions.key(body)):
-            return
-
-        async def answer() -> prose.Page:
-            return actions.answer(body)
-
-        self._serve(actions.asked(body), callers.of_interaction(body), answer)
-
-    def _answering(self, text: str, channel: str) -> Callable[[], Awaitable[prose.Page]]:
-        async def answer() -> prose.Page:
-            return await self._commands.answer(text, channel=channel)
-
-        return answer
-
-    def _serve(
-        self,
-        asked: replies.Asked,
-        caller: callers.Caller,
-        answer: Callable[[], Awaitable[prose.Page]],
-    ) -> None:
-        self._errands.run(self._served(asked, caller, answer), name=f"answer {asked.user}")
-
-    async def _served(
-        self,
-        asked: replies.Asked,
-        caller: callers.Caller,
-        answer: Callable[[], Awaitable[prose.Page]],
-    ) -> None:
-        try:
-            refusal = await self._callers.refusal(caller)
-            if refusal:
-                log.info("caller_refused", user=caller.user, teams=caller.teams, reason=refusal)
-                asked, page = replace(asked, open=False), answers_view.problem(refusal)
-            else:
-                page = await answer()
-        except Exception:  # the seam of one question: whoever asked hears of it
-            reference = uuid.uuid4().hex[:8]
-            log.exception("answer_failed", user=asked.user, reference=reference)
-            page = answers_view.problem(wording.went_wrong(reference))
-        await self._replies.send(asked, page)
-
-
-def _authorizing(web: client.Web, token: str) -> Callable[[], Awaitable[AuthorizeResult]]:
-    """Tell Bolt who the app is. Who the caller is, and may do, is judged by `callers`."""
-
-    # A plain function, because Bolt takes the `self` of a method for an argument of its own.
-    async def authorize() -> AuthorizeResult:
-        identity = web.identity
-        if identity is None:
-            return AuthorizeResult(enterprise_id=None, team_id=None)
-        return AuthorizeResult(
-            enterprise_id=identity.enterprise_id or None,
-            team_id=identity.team_id,
-            bot_user_id=identity.user_id,
-            bot_id=identity.bot_id or None,
-            bot_token=token,
-        )
-
-    return authorize

@@ -32,15 +32,20 @@ class Rendered:
     blocks: tuple[Json, ...]
 
 
-def render(page: prose.Page) -> Rendered:
-    """Render a page within every limit of one message; what does not fit is said not to."""
+def render(
+    page: prose.Page, *, most: int = limits.BLOCKS, room: int = limits.BLOCKS_BYTES
+) -> Rendered:
+    """Render a page within every limit of one message; what does not fit is said not to.
+
+    `most` blocks and `room` bytes are a message's unless it is for another place.
+    """
     title = limits.clean(page.title).strip() or limits.ELLIPSIS
     parts = list(page.parts)
     if len(title) > limits.HEADER:
         parts.insert(0, prose.paragraph(prose.line(prose.strong(title))))
     head = _header(limits.cut(title, limits.HEADER))
-    parts, left_out = _few(parts)
-    room = limits.BLOCKS_BYTES - limits.size(head) - _NOTE
+    parts, left_out = _few(parts, most - 2)
+    room -= limits.size(head) + _NOTE
     verbatim = sum(isinstance(part, prose.Verbatim) for part in parts)
     reserved = min(_RESERVED, room // 2) if verbatim else 0
     made: dict[int, tuple[Json, str]] = {}
@@ -85,10 +90,9 @@ def _fallback(text: str) -> str:
 
 
 def _few(
-    parts: Sequence[prose.Paragraph | prose.Verbatim],
+    parts: Sequence[prose.Paragraph | prose.Verbatim], most: int
 ) -> tuple[list[prose.Paragraph | prose.Verbatim], int]:
     kept = [part for part in parts if isinstance(part, prose.Verbatim) or part.lines]
-    most = limits.BLOCKS - 2
     lost = sum(len(p.lines) if isinstance(p, prose.Paragraph) else 1 for p in kept[most:])
     return kept[:most], lost
 

@@ -76,6 +76,16 @@ class Callers:
             return wording.UNKNOWN_CALLER
         return _judged(user, identity)
 
+    async def refusal_of(self, user: str) -> str:
+        """Return the same where the payload does not tell a person's team.
+
+        Then Slack's word alone decides; enough for what may only be read.
+        """
+        identity = self._web.identity
+        if identity is None:
+            return wording.NOT_READY
+        return await self.refusal(Caller(user, (identity.team_id,)))
+
     async def _look_up(self, user: str) -> Mapping[str, Any]:
         known = self._known.get(user)
         if known is not None and self._clock.monotonic() - known[0] < self._ttl:

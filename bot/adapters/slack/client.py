@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+import re
 import types
 import urllib.parse
 import urllib.request
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 _sent: contextvars.ContextVar[list[bool]] = contextvars.ContextVar("slack_request_sent")
 """Filled when a request of this task has begun to leave; before that it cannot have been stored."""
+
+_BODIES = re.compile(r"(Unhandled request|Invalid request signature detected) .*", re.DOTALL)
+"""What Bolt says with a whole request behind it: what somebody wrote is not for logs."""
 
 NEEDED_SCOPES = ("app_mentions:read", "chat:write", "commands", "users:read")
 """Without these something people rely on does not work; the history scopes are wanted beside
@@ -68,7 +72,7 @@ class Quiet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Take the record over."""
-        said = faults.hidden(record.getMessage())[:500]
+        said = _BODIES.sub(r"\1 …", faults.hidden(record.getMessage()))[:500]
         if record.levelno >= logging.WARNING:
             self.last = said
         log.debug("slack_sdk_says", level=record.levelname, said=said)
@@ -128,17 +132,15 @@ class Web:
         return data
 
     async def verify(self) -> Identity:
-        """Ask Slack who we are and whether both tokens work.
+        """Ask Slack who we are and whether every token that this mode needs works.
 
         Raises:
             errors.Misconfigured: A token is definitely wrong; the text names its setting.
             errors.Unavailable: Slack cannot be asked now.
         """
-        if self._options.mode != "socket":
-            raise errors.Misconfigured(
-                f"slack.mode is {self._options.mode!r}; this version speaks to Slack by 'socket'"
-            )
         self.identity = await self._who()
+        if self._options.mode == "http":
+            return self.identity
         await self._certain(
             "apps.connections.open",
             self.sdk.apps_connections_open(app_token=self._options.app_token),

@@ -12,6 +12,10 @@ BLOCKS = 45
 """Blocks of one message; Slack takes 50."""
 BLOCKS_BYTES = 12_000
 """All blocks of one message as JSON."""
+VIEW_BLOCKS = 90
+"""Blocks of a home tab; Slack takes 100."""
+VIEW_BYTES = 60_000
+"""All blocks of a home tab as JSON; Slack takes 250,000."""
 HEADER = 140
 """A header's text; Slack takes 150, and may count an emoji twice."""
 TEXT = 3_800

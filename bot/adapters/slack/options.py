@@ -24,7 +24,8 @@ class Options:
     Slack's protocols will do."""
 
     mode: str = "socket"
-    """How Slack reaches the bot. `socket` needs no open port."""
+    """How Slack reaches the bot. `socket` needs no open port; `http` needs an address that Slack
+    can reach, and the signing secret."""
 
     command: str = "/flannel"
     """The slash command of the app's manifest."""
@@ -50,6 +51,12 @@ class Options:
 
     caller_ttl: float = 300.0
     """How long what Slack said of a caller is believed."""
+
+    home_interval: float = 20.0
+    """Between two looks whether open home tabs are still true."""
+
+    home_watch: float = 900.0
+    """How long a home tab is kept fresh after it was opened; Slack does not say that it closed."""
 
     drain_after: float = 5.0
     """How long answers under way may take at shutdown."""

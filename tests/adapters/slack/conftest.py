@@ -4,11 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
+from aiohttp import web
 
+from bot.adapters import health
 from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client
 from bot.adapters.slack.options import Options
@@ -27,18 +31,37 @@ async def until(true: Callable[[], Any], seconds: float = 15.0) -> Any:
     return found
 
 
-class Slack:
-    """The pretend workspace as tests use it."""
+class Wall(samples.Clock):
+    """True time, where what is signed must be of now."""
 
-    def __init__(self, server: serve.SimulatedSlack, http: aiohttp.ClientSession) -> None:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Slack:
+    """The pretend workspace as tests use it, and the bot's own address where it is called."""
+
+    def __init__(
+        self,
+        server: serve.SimulatedSlack,
+        http: aiohttp.ClientSession,
+        *,
+        mode: str = "socket",
+        address: str = "",
+    ) -> None:
         self.server = server
-        self._http = http
+        self.http = http
+        self.mode = mode
+        self.address = address
+        self.running: slack_app.SlackApp | None = None
         self.telemetry = samples.Telemetry()
 
     def options(self, **changes: Any) -> Options:
         given: Json = {
             "bot_token": people.BOT_TOKEN,
             "app_token": people.APP_TOKEN,
+            "signing_secret": people.SIGNING_SECRET,
+            "mode": self.mode,
             "api_url": self.server.api,
             "timeout": 2.0,
             "ping_interval": 0.2,
@@ -49,23 +72,23 @@ class Slack:
         return Options(**(given | changes))
 
     async def act(self, door: str, **body: Any) -> Json:
-        async with self._http.post(f"{self.server.page}_sim/{door}", json=body) as answer:
+        async with self.http.post(f"{self.server.page}_sim/{door}", json=body) as answer:
             told = await answer.json()
             assert answer.status == 200, told
             return told
 
     async def fault(self, name: str, **params: Any) -> None:
         url = f"{self.server.page}_sim/faults/{name}"
-        async with self._http.put(url, json={"params": params}) as answer:
+        async with self.http.put(url, json={"params": params}) as answer:
             assert answer.status == 200, await answer.text()
 
     async def lift(self, name: str) -> None:
-        async with self._http.delete(f"{self.server.page}_sim/faults/{name}") as answer:
+        async with self.http.delete(f"{self.server.page}_sim/faults/{name}") as answer:
             assert answer.status == 200
 
     async def messages(self, channel: str = "C0ALERTS") -> list[Json]:
         url = f"{self.server.page}_sim/messages?channel={channel}"
-        async with self._http.get(url) as answer:
+        async with self.http.get(url) as answer:
             return (await answer.json())["messages"]
 
     def said(self, channel: str = "C0ALERTS") -> list[Any]:
@@ -94,9 +117,10 @@ class Slack:
                 web,
                 options=self.options(**changes),
                 desk=desk,
-                clock=samples.Clock(),
+                clock=Wall() if self.mode == "http" else samples.Clock(),
                 telemetry=self.telemetry,
             )
+            self.running = app
             running = asyncio.create_task(app.run())
             try:
                 await until(lambda: app.connected or running.done())
@@ -107,9 +131,32 @@ class Slack:
                 assert isinstance(ended, asyncio.CancelledError), ended
 
 
+async def _well() -> dict[str, health.Part]:
+    return {}
+
+
 @pytest_asyncio.fixture
-async def slack() -> AsyncIterator[Slack]:
+async def slack(request: pytest.FixtureRequest) -> AsyncIterator[Slack]:
+    """Slack by Socket Mode, or by the way that a test's parameter names."""
+    mode = getattr(request, "param", "socket")
+    made: list[Slack] = []
+
+    async def posted(asked: web.Request) -> web.StreamResponse:
+        running = made[0].running
+        return web.Response(status=503) if running is None else await running.answer(asked)
+
+    own = health.HealthServer(
+        health.Options(host="127.0.0.1", port=0),
+        alive=lambda: health.Part(ok=True),
+        parts=_well,
+        metrics=lambda: b"",
+        posts={slack_app.PATH: posted},
+    )
+    port = await own.start()
+    address = f"http://127.0.0.1:{port}{slack_app.PATH}"
     pace = world.Pace(ack=1.0, event_retries=(0.05, 0.1, 0.2), heartbeat=5.0)
-    server = serve.SimulatedSlack(serve.SlackOptions(port=0, pace=pace))
-    async with server, aiohttp.ClientSession() as http:
-        yield Slack(server, http)
+    options = serve.SlackOptions(port=0, pace=pace, mode=mode, events_url=address)
+    async with serve.SimulatedSlack(options) as server, aiohttp.ClientSession() as http:
+        made.append(Slack(server, http, mode=mode, address=address))
+        yield made[0]
+    await own.stop()

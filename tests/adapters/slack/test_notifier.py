@@ -195,7 +195,7 @@ async def test_the_bot_knows_who_it_is_and_what_it_may(slack: Slack) -> None:
         ({"bot_token": "xoxb-wrong"}, "slack.bot_token"),
         ({"app_token": "xapp-wrong"}, "slack.app_token"),
         ({"app_token": people.BOT_TOKEN}, "slack.app_token"),
-        ({"mode": "http"}, "slack.mode"),
+        ({"mode": "http", "bot_token": "xoxb-wrong"}, "slack.bot_token"),
     ],
 )
 async def test_a_wrong_token_is_named_by_its_setting(
