@@ -21,25 +21,45 @@ PATIENCE = 60_000
 
 
 @contextlib.asynccontextmanager
-async def chromium(**context: Any) -> AsyncIterator[async_api.Page]:
-    """A page in the system's own Chromium; errors of the page fail whoever uses it."""
+async def browser() -> AsyncIterator[async_api.Browser]:
+    """The system's own Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     async with async_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        running = await playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        async_api.expect.set_options(timeout=PATIENCE)
         try:
-            page = await (await browser.new_context(**context)).new_page()
-            faults: list[str] = []
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on(
-                "console",
-                lambda said: faults.append(said.text) if said.type == "error" else None,
-            )
-            page.set_default_timeout(PATIENCE)
-            async_api.expect.set_options(timeout=PATIENCE)
-            yield page
-            assert not faults, faults
+            yield running
         finally:
-            await browser.close()
+            await running.close()
+
+
+@contextlib.asynccontextmanager
+async def opened(running: async_api.Browser, **context: Any) -> AsyncIterator[async_api.Page]:
+    """A page with nothing remembered; errors of the page fail whoever uses it."""
+    its = await running.new_context(**context)
+    try:
+        page = await its.new_page()
+        faults: list[str] = []
+
+        def heard(said: async_api.ConsoleMessage) -> None:
+            # The control's refusals are shown on the page; the browser's own line adds nothing.
+            if said.type == "error" and "/_sim/" not in said.location["url"]:
+                faults.append(said.text)
+
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", heard)
+        page.set_default_timeout(PATIENCE)
+        yield page
+        assert not faults, faults
+    finally:
+        await its.close()
+
+
+@contextlib.asynccontextmanager
+async def chromium(**context: Any) -> AsyncIterator[async_api.Page]:
+    """A browser with one page."""
+    async with browser() as running, opened(running, **context) as page:
+        yield page
 
 
 @contextlib.asynccontextmanager

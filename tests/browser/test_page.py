@@ -26,8 +26,8 @@ async def test_alerts_arrive_a_thread_opens_and_commands_are_answered(tmp_path: 
         await expect(log).to_contain_text("of 120")
 
         # The thread holds the particulars: history and the log's last words.
-        opener = page.locator("[data-testid^=thread-open-]").first
-        await opener.click()
+        card = log.locator(".message", has_text="kube-flannel OOM-killed on").first
+        await card.locator("[data-testid^=thread-open-]").click()
         pane = page.get_by_test_id("thread-pane")
         await expect(pane).to_contain_text("particulars")
         await expect(pane).to_contain_text("Last lines of kube-flannel")
@@ -47,12 +47,24 @@ async def test_alerts_arrive_a_thread_opens_and_commands_are_answered(tmp_path: 
         await expect(page.get_by_test_id("ephemeral").last).to_contain_text("status")
 
         # A mention in the channel is answered in its thread.
-        await composer.fill("<@U0BOT> incidents")
+        await composer.fill("@flannel-bot incidents")
+        await composer.press("Escape")
         await composer.press("Enter")
-        await expect(log).to_contain_text("incidents")
+        asked = log.locator(".message", has_text="@flannel-bot incidents").last
+        await expect(asked).to_contain_text("1 reply")
+        await asked.locator("[data-testid^=thread-open-]").click()
+        await expect(pane).to_contain_text("INC-")
+        await page.get_by_test_id("thread-close").click()
+
+        # The bar tells the same story as the terminal.
+        bar = page.get_by_test_id("scenario")
+        await expect(bar).to_contain_text("120 nodes")
+        await bar.click()
+        await expect(page.get_by_test_id("happenings")).to_contain_text("was OOM-killed")
+        await bar.click()
 
         # A guest gets no answer but a sentence.
-        await page.get_by_test_id("user-switch").select_option("U0GUEST")
+        await page.get_by_test_id("person-U0GUEST").click()
         await composer.fill("/flannel status")
         await composer.press("Enter")
         refused = page.get_by_test_id("ephemeral").last

@@ -120,12 +120,12 @@ PEOPLE = (
 )
 
 ROLES = {
-    "U0OPERATOR": ("operator", "asks, and may request repairs"),
-    "U0APPROVER": ("approver", "asks, and may approve repairs"),
-    "U0APPROVER2": ("approver", "asks, and may approve repairs"),
-    "U0BYSTANDER": ("bystander", "asks, and may change nothing"),
-    "U0GUEST": ("guest", "reads; the app answers no guests"),
-    "U0STRANGER": ("stranger", "other company; gets no answers"),
+    "U0OPERATOR": ("operator", "may request repairs"),
+    "U0APPROVER": ("approver", "may approve repairs"),
+    "U0APPROVER2": ("approver", "may approve repairs"),
+    "U0BYSTANDER": ("bystander", "may ask, changes nothing"),
+    "U0GUEST": ("guest", "may read, gets no answers"),
+    "U0STRANGER": ("stranger", "other company, no answers"),
 }
 """What each of them stands for in a demo, and what to expect. The app's settings decide."""
 

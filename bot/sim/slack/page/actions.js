@@ -1,6 +1,9 @@
-// Buttons and menus of messages: what is used is sent as Slack would, and nothing fails silently.
+// Buttons and menus of messages and views: what is used is sent as Slack would, and nothing
+// fails silently.
 
-import { byId, fill, h, link } from "./dom.js";
+import { confirmed } from "./confirm.js";
+import { h, link } from "./dom.js";
+import { chosen, control } from "./inputs.js";
 import { plain } from "./mrkdwn.js";
 import { post } from "./net.js";
 import { state } from "./store.js";
@@ -10,105 +13,103 @@ const REASONS = {
   dispatch_failed: "The app is not connected.",
 };
 
-// Slack's "are you sure?", as a true modal: Escape means no.
-function confirmed(object, opener) {
-  if (!object) return Promise.resolve(true);
-  const dialog = byId("confirm");
-  return new Promise((resolve) => {
-    const close = (answer) => () => {
-      dialog.close();
-      resolve(answer);
-      opener.focus();
-    };
-    const text = object.text?.text ?? "";
-    fill(
-      dialog,
-      h("h2", { id: "confirm-title" }, plain(object.title?.text ?? "Are you sure?")),
-      h("p", {}, plain(text)),
-      h(
-        "div",
-        { class: "actions" },
-        h("button", { type: "button", class: "button", on: { click: close(false) } }, plain(object.deny?.text ?? "Cancel")),
-        h(
-          "button",
-          { type: "button", class: `button ${object.style ?? "primary"}`, on: { click: close(true) } },
-          plain(object.confirm?.text ?? "Yes"),
-        ),
-      ),
-    );
-    dialog.setAttribute("aria-labelledby", "confirm-title");
-    dialog.oncancel = () => resolve(false);
-    dialog.showModal();
-  });
-}
+export const why = (answer) => REASONS[answer.error] ?? `This did not work: ${answer.message ?? answer.error}`;
 
-async function use(control, { source, block, element, value }) {
-  if (!(await confirmed(element.confirm, control))) return;
-  control.setAttribute("aria-busy", "true");
-  control.disabled = true;
+export async function use(used, { source, block, element, value }) {
+  if (!(await confirmed(element.confirm, used))) return;
+  used.setAttribute("aria-busy", "true");
+  used.disabled = true;
+  const where = source.view_id ? { view_id: source.view_id } : { channel: source.channel, ts: source.ts };
   const answer = await post("click", {
     user: state.me,
-    channel: source.channel,
-    ts: source.ts,
+    ...where,
     action_id: element.action_id,
     block_id: block.block_id,
     value,
   });
-  control.removeAttribute("aria-busy");
-  control.disabled = false;
-  if (answer.ok && answer.acked) return;
-  const words = REASONS[answer.error] ?? `This did not work: ${answer.error}`;
-  const holder = control.closest(".block");
+  used.removeAttribute("aria-busy");
+  used.disabled = false;
+  const holder = used.closest(".block");
   holder?.querySelector(".failed")?.remove();
-  holder?.append(h("p", { class: "failed", role: "alert" }, words));
+  if (answer.ok && answer.acked) return;
+  holder?.append(h("p", { class: "failed", role: "alert" }, why(answer)));
 }
 
+// All that the listeners of a control know; see `morph`.
+const version = (source, block, element) => JSON.stringify([source.view_id ?? source.ts, block.block_id, element]);
+
 function button(source, block, element) {
-  const control = h(
-    "button",
-    {
-      type: "button",
-      class: `button ${element.style ?? ""}`.trim(),
-      "aria-label": element.accessibility_label,
-      data: { testid: `action-${element.action_id}` },
-    },
-    plain(element.text.text),
-  );
-  control.addEventListener("click", () => use(control, { source, block, element, value: element.value }));
-  if (!element.url) return control;
+  const attributes = {
+    class: `button ${element.style ?? ""}`.trim(),
+    "aria-label": element.accessibility_label,
+    data: { testid: `action-${element.action_id}`, v: version(source, block, element) },
+  };
+  const sent = (event) => use(event.currentTarget, { source, block, element, value: element.value });
+  if (!element.url) return h("button", { type: "button", ...attributes, on: { click: sent } }, plain(element.text.text));
   const opened = link(element.url, plain(element.text.text));
-  opened.className = control.className;
-  opened.addEventListener("click", () => use(control, { source, block, element, value: element.value }));
+  opened.className = attributes.class;
+  Object.assign(opened.dataset, attributes.data);
+  opened.addEventListener("click", sent);
   return opened;
 }
 
-function choices(element) {
-  if (element.type.includes("users")) {
-    return [...state.users.values()].map((user) => [user.id, user.real_name]);
-  }
-  if (element.type.includes("channels") || element.type.includes("conversations")) {
-    return [...state.channels.values()].map((channel) => [channel.id, `#${channel.name}`]);
-  }
-  const groups = element.option_groups ?? [{ options: element.options ?? [] }];
-  return groups.flatMap((group) => group.options).map((option) => [option.value, option.text.text]);
+function overflow(source, block, element) {
+  const holder = h("div", { class: "menu-holder", data: { v: version(source, block, element) } });
+  const opener = h(
+    "button",
+    { type: "button", class: "button overflow-button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "More actions", data: { testid: `action-${element.action_id}` } },
+    h("span", { "aria-hidden": "true" }, "⋯"),
+  );
+  let list = null;
+  const close = (refocus) => {
+    const closing = list;
+    list = null; // removing what has the focus calls here again
+    closing?.remove();
+    opener.setAttribute("aria-expanded", "false");
+    if (refocus) opener.focus();
+  };
+  const pick = (option) => () => {
+    close(true);
+    if (option.url) window.open(option.url, "_blank", "noopener,noreferrer");
+    use(opener, { source, block, element, value: option.value });
+  };
+  opener.addEventListener("click", () => {
+    if (list) return close(true);
+    const options = element.options.map((option) =>
+      h("button", { type: "button", role: "menuitem", tabindex: "-1", on: { click: pick(option) } }, plain(option.text.text)),
+    );
+    list = h("div", { class: "options", role: "menu", "aria-label": "More actions" }, options);
+    holder.append(list);
+    opener.setAttribute("aria-expanded", "true");
+    options[0].focus();
+  });
+  holder.addEventListener("keydown", (event) => {
+    const options = [...holder.querySelectorAll("[role=menuitem]")];
+    if (!options.length) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) options[(options.indexOf(document.activeElement) + step + options.length) % options.length].focus();
+    if (event.key === "Escape") close(true);
+    if (!step && event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  holder.addEventListener("focusout", (event) => !holder.contains(event.relatedTarget) && close(false));
+  holder.append(opener);
+  return holder;
 }
 
 function menu(source, block, element) {
-  const title = element.placeholder?.text ?? (element.type === "overflow" ? "More actions" : "Choose");
-  const control = h(
-    "select",
-    { class: `button select ${element.type}`, "aria-label": title, data: { testid: `action-${element.action_id}` } },
-    h("option", { value: "" }, element.type === "overflow" ? "⋯" : title),
-    choices(element).map(([value, label]) => h("option", { value }, plain(label))),
-  );
-  control.addEventListener("change", async () => {
-    const value = control.value;
-    if (value) await use(control, { source, block, element, value });
-    if (element.type === "overflow") control.value = "";
+  const made = control(element, { label: element.placeholder?.text ?? "Choose", classes: "button select" });
+  made.dataset.testid = `action-${element.action_id}`;
+  made.dataset.v = version(source, block, element);
+  made.addEventListener("change", () => {
+    const value = chosen(made);
+    if (value) use(made, { source, block, element, value });
   });
-  return control;
+  return made;
 }
 
 export function interactive(source, block, element) {
-  return element.type === "button" ? button(source, block, element) : menu(source, block, element);
+  if (element.type === "button" || element.type === "workflow_button") return button(source, block, element);
+  return element.type === "overflow" ? overflow(source, block, element) : menu(source, block, element);
 }

@@ -1,42 +1,67 @@
 // Puts the parts together and keeps them in step with the server.
 
+import { announce, brief } from "./announce.js";
 import { drawBanner } from "./banner.js";
 import { Composer } from "./composer.js";
-import { byId } from "./dom.js";
+import { byId, fill, h } from "./dom.js";
+import { startFaults } from "./faults.js";
+import { startKeys } from "./keys.js";
 import { Log } from "./log.js";
+import { nameOf } from "./message.js";
 import { get, stream } from "./net.js";
-import { drawMe, drawSide } from "./side.js";
-import { apply, changed, learn, listen, load, markRead, message, mine, state, timeline } from "./store.js";
+import { closePane, startPanes, togglePane } from "./panes.js";
+import { drawPeople, drawSide, enterChannels, neighbour } from "./side.js";
+import { apply, changed, current, learn, listen, load, message, mine, state, timeline } from "./store.js";
+import { startStory } from "./story.js";
+import { changeTheme, startTheme } from "./theme.js";
 import { Thread } from "./thread.js";
-import { keepFresh } from "./times.js";
+import { startTraffic } from "./traffic.js";
+import { drawLine, eraseLine, follow, lineBefore, markAllRead, markRead, unread, unreadReplies } from "./unread.js";
+import { drawHome, learnViews, openHome, startViews } from "./views.js";
 
 const thread = new Thread();
 const log = new Log(byId("log"), byId("scroll"), { open: (root) => thread.open(root) });
+log.news = (root) => (root.reply_count ? unreadReplies(root) : 0);
 const composer = new Composer({
   testid: "composer",
   sendTestid: "send",
   id: "composer",
   label: "Message",
-  target: () => ({ channel: state.channel }),
+  target: () => ({ channel: current()?.id }),
 });
 byId("compose").append(composer.element);
 
-function go(channel) {
+function go(channel, { focus = true } = {}) {
+  const left = current();
+  if (left && channel !== state.channel) eraseLine(left.id);
   state.channel = channel;
-  state.thread = null;
+  if (state.pane === "thread") closePane({ refocus: false });
   showSide(false);
   history.replaceState(null, "", `#${channel}`);
+  if (channel === "app") show("home");
+  else drawLine(channel);
   changed();
-  composer.field.focus({ preventScroll: true });
+  if (focus && channel !== "app") composer.field.focus({ preventScroll: true });
+}
+
+function show(tab) {
+  state.tab = tab;
+  if (tab === "home") openHome();
+  else if (current()) drawLine(current().id);
+  changed();
 }
 
 function become(user) {
   state.me = user;
+  state.views = { home: null, modals: [] };
+  byId("home").replaceChildren();
   const seen = mine();
-  if (!seen.some((channel) => channel.id === state.channel)) {
-    state.channel = seen[0]?.id ?? state.channel;
-    state.thread = null;
+  if (state.channel !== "app" && !seen.some((channel) => channel.id === state.channel)) {
+    state.channel = seen.find((channel) => !channel.is_im)?.id ?? "app";
   }
+  if (state.thread && !seen.some((channel) => channel.id === state.thread.channel)) closePane({ refocus: false });
+  if (state.channel === "app" && state.tab === "home") openHome();
+  learnViews();
   changed();
 }
 
@@ -46,8 +71,9 @@ function showSide(shown) {
 }
 
 // #C0ALERTS or #C0ALERTS/1700000000.000100: a permalink leads to the message, or into its thread.
-function follow() {
+function followLink() {
   const [channel, ts] = decodeURIComponent(location.hash.slice(1)).split("/");
+  if (channel === "app") return go("app");
   if (!state.channels.has(channel)) return;
   state.channel = channel;
   const found = ts && message(channel, ts);
@@ -56,30 +82,87 @@ function follow() {
   changed();
 }
 
-function draw() {
-  const channel = state.channels.get(state.channel);
-  if (!channel) return;
-  const unseen = log.show(`${state.me} ${channel.id}`, timeline(channel.id));
+function drawTabs(app) {
+  const tabs = byId("tabs");
+  tabs.hidden = !app;
+  if (!tabs.childElementCount) {
+    fill(tabs, ["home", "messages"].map((tab) =>
+      h("button", { type: "button", role: "tab", id: `tab-${tab}`, data: { testid: `tab-${tab}` }, on: { click: () => show(tab) } }, tab[0].toUpperCase() + tab.slice(1)),
+    ));
+    tabs.addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+      show(state.tab === "home" ? "messages" : "home");
+      byId(`tab-${state.tab}`).focus();
+    });
+  }
+  for (const button of tabs.children) {
+    const on = button.id === `tab-${state.tab}`;
+    button.setAttribute("aria-selected", String(on));
+    button.tabIndex = on ? 0 : -1;
+  }
+}
+
+function drawHeader(channel, app) {
+  const words = app ? nameOf(state.bot) : `# ${channel.name}`;
+  const topic = app ? "The app itself" : channel.is_archived ? "This channel is archived." : (channel.topic?.value ?? "");
+  const members = app ? "" : `${channel.members.length} members`;
+  for (const [id, text] of [["channel-name", words], ["channel-topic", topic], ["members", members]]) {
+    if (byId(id).textContent !== text) byId(id).textContent = text;
+  }
+  byId("members").hidden = app;
+}
+
+function drawLog(channel) {
+  const attentive = document.hasFocus() && document.visibilityState === "visible";
+  if (!attentive || !log.pinned) drawLine(channel.id);
+  const messages = timeline(channel.id);
+  const unseen = log.show(`${state.me} ${channel.id}`, messages, { line: lineBefore(channel.id, messages) });
   if (unseen) byId("newer").hidden = false;
-  markRead(channel.id);
-  byId("channel-name").textContent = channel.is_im ? "flannel-bot" : `# ${channel.name}`;
-  byId("channel-topic").textContent = channel.is_archived ? "This channel is archived." : (channel.topic?.value ?? "");
-  byId("members").textContent = channel.is_im ? "" : `${channel.members.length} members`;
-  byId("lost").hidden = !state.lost;
+  if (log.atEnd) byId("newer").hidden = true;
+  if (attentive && (log.pinned || log.atEnd)) markRead(channel.id);
+  byId("scroll").setAttribute("aria-label", `Messages in ${channel.is_im ? nameOf(state.bot) : `#${channel.name}`}`);
   composer.show(`${state.me} ${channel.id}`, {
-    placeholder: `Message ${channel.is_im ? "flannel-bot" : `#${channel.name}`}, or type ${state.command} help`,
-    hint: `Enter sends, Shift+Enter makes a new line. Commands begin with ${state.command}.`,
+    placeholder: `Message ${channel.is_im ? nameOf(state.bot) : `#${channel.name}`}`,
+    hint: `Enter sends, Shift+Enter makes a new line. Ask the app with ${state.command}, for example ${state.command} help.`,
   });
+}
+
+function draw() {
+  const app = state.channel === "app";
+  const channel = current();
+  if (!channel && !app) return;
+  const home = app && (state.tab === "home" || !channel);
+  drawHeader(channel, app);
+  drawTabs(app);
+  byId("home").hidden = !home;
+  byId("scroll").hidden = byId("compose").hidden = home;
+  thread.draw(); // before the log, whose doors tell what is unread in threads
+  if (home) drawHome();
+  else drawLog(channel);
+  if (home) byId("newer").hidden = true;
+  byId("lost").hidden = !state.lost;
   drawSide(go);
-  drawMe(become);
+  drawPeople(become);
   drawBanner();
-  thread.draw();
+  const news = document.hidden ? mine().reduce((sum, one) => sum + unread(one.id).count, 0) : 0;
+  document.title = `${news ? `(${news}) ` : ""}flannel-bot demo`;
   if (state.focus) {
     const target = byId(`m-${state.focus}`);
     target?.scrollIntoView({ block: "center" });
     target?.classList.add("pointed");
     state.focus = null;
   }
+}
+
+function tell(change) {
+  const whisper = change.kind === "ephemeral" && change.ephemeral;
+  if (whisper && whisper.user === state.me) announce(`Only for you: ${brief(whisper.text)}`);
+  if (change.kind !== "posted") return;
+  const said = change.messages.find((one) => one.ts === change.ts);
+  const channel = mine().find((one) => one.id === change.channel);
+  if (!said || said.user === state.me || !channel) return;
+  const where = said.thread_ts ? "in a thread of" : "in";
+  announce(`${nameOf(said.user)} ${where} ${channel.is_im ? "a direct message" : channel.name}: ${brief(said.text)}`);
 }
 
 async function refresh() {
@@ -93,14 +176,20 @@ async function refresh() {
   state.lost = false;
   learn(about);
   load(messages);
+  learnViews();
   if (first) {
-    for (const channel of state.channels.keys()) markRead(channel);
-    if (location.hash) follow();
+    markAllRead();
+    if (location.hash) followLink();
   }
 }
 
+startTheme();
+startPanes();
+startStory();
+startFaults();
+startTraffic();
+startViews();
 listen(draw);
-keepFresh();
 stream({
   opened: refresh,
   lost: () => {
@@ -108,25 +197,49 @@ stream({
     changed();
   },
   events: {
-    change: (change) => (["channel", "joined"].includes(change.kind) ? refresh() : apply(change)),
+    change: (change) => {
+      if (["channel", "joined"].includes(change.kind)) return refresh();
+      if (change.kind === "posted" && change.thread_ts && change.messages.some((m) => m.ts === change.ts && m.user === state.me)) {
+        follow(change.channel, change.thread_ts);
+      }
+      tell(change);
+      apply(change);
+    },
+    views: ({ user }) => user === state.me && learnViews(),
     presence: ({ online }) => {
       state.online = online;
       changed();
     },
   },
 });
+startKeys({
+  escape: () => {
+    if (document.body.classList.contains("with-side")) showSide(false);
+    else closePane();
+  },
+  channel: (step) => go(neighbour(step)),
+  single: {
+    k: () => (showSide(true), enterChannels()),
+    m: () => log.rove.enter(),
+    c: () => composer.field.focus(),
+    u: () => (showSide(true), byId("people-list").querySelector(":checked")?.focus()),
+    s: () => togglePane("story", byId("scenario")),
+    f: () => togglePane("faults", document.querySelector("[data-pane=faults]")),
+    i: () => togglePane("traffic", document.querySelector("[data-pane=traffic]")),
+    d: changeTheme,
+  },
+});
 
-byId("menu").addEventListener("click", () => showSide(!document.body.classList.contains("with-side")));
-byId("main").addEventListener("click", (event) => {
-  if (!byId("menu").contains(event.target)) showSide(false);
+byId("menu").addEventListener("click", () => {
+  const shown = !document.body.classList.contains("with-side");
+  showSide(shown);
+  if (shown) enterChannels();
 });
-byId("newer").addEventListener("click", () => log.toEnd());
-byId("scroll").addEventListener("scroll", () => {
-  if (log.atEnd) byId("newer").hidden = true;
+byId("main").addEventListener("click", () => showSide(false));
+byId("newer").addEventListener("click", () => {
+  log.toEnd();
+  changed();
 });
-window.addEventListener("hashchange", follow);
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || byId("confirm").open) return;
-  if (document.body.classList.contains("with-side")) showSide(false);
-  else if (state.thread) thread.hide();
-});
+byId("scroll").addEventListener("scroll", () => log.atEnd && !byId("newer").hidden && changed(), { passive: true });
+for (const event of ["focus", "visibilitychange"]) (event === "focus" ? window : document).addEventListener(event, changed);
+window.addEventListener("hashchange", followLink);

@@ -1,7 +1,9 @@
 // Block Kit into elements.
 
 import { interactive } from "./actions.js";
-import { h, link } from "./dom.js";
+import { h } from "./dom.js";
+import { picture } from "./files.js";
+import { input } from "./inputs.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
 import { richText, table } from "./richtext.js";
 
@@ -10,14 +12,6 @@ export function text(object) {
   return object.type === "mrkdwn"
     ? mrkdwn(object.text, { verbatim: object.verbatim })
     : plain(object.text, { names: object.emoji !== false });
-}
-
-// The page loads nothing from outside, so a picture from elsewhere is offered as a link.
-function picture(image, classes) {
-  const url = image.image_url ?? "";
-  const own = url.startsWith("data:image/") || (url && new URL(url, location.href).origin === location.origin);
-  if (own) return h("img", { src: url, alt: image.alt_text, class: classes });
-  return h("span", { class: `${classes} away` }, url ? link(url, image.alt_text) : image.alt_text);
 }
 
 function header(block) {
@@ -72,6 +66,7 @@ const RENDER = {
   header, section, context, actions, image, markdown,
   context_actions: actions,
   divider: () => h("hr"),
+  input: (block, source) => input(block, source),
   rich_text: richText,
   table,
 };

@@ -2,6 +2,9 @@
 
 import { h } from "./dom.js";
 import { messageElement } from "./message.js";
+import { morph } from "./morph.js";
+import { roving } from "./roving.js";
+import { state } from "./store.js";
 import { dayOf } from "./times.js";
 
 const NEAR = 90; // pixels from the end that still count as the end
@@ -14,7 +17,15 @@ export class Log {
     this.open = open;
     this.drawn = new Map(); // key -> {version, element}
     this.name = null;
+    this.places = new Map(); // where the reader was in the logs shown before
     this.pinned = true; // the reader is at the end, and stays there when things change their size
+    this.rove = roving(list, {
+      items: ".message",
+      keys: {
+        Enter: (item) => item.querySelector("[data-testid^='thread-open-']")?.click(),
+        ArrowRight: (item) => item.querySelector("button, a, select, summary, pre")?.focus(),
+      },
+    });
     // A scroll that comes with a change of size is the browser's doing, not the reader's.
     this.size = null;
     const size = () => `${scroll.clientHeight} ${scroll.scrollHeight}`;
@@ -32,91 +43,99 @@ export class Log {
   }
 
   toEnd() {
+    this.pinned = true;
     this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
   // Answers whether something new came that the reader has not in view.
-  show(name, messages, { parent = null } = {}) {
+  show(name, messages, { parent = null, line = null } = {}) {
     const fresh = this.name !== name;
     if (fresh) {
+      if (this.name) this.places.set(this.name, this.pinned ? null : this.scroll.scrollTop);
       this.drawn.clear();
       this.list.replaceChildren();
       this.name = name;
     }
     const follow = fresh || this.pinned;
-    let added = 0;
-    const wanted = this.#items(messages, parent);
-    const keys = new Set(wanted.map((item) => item.key));
-    for (const [key, { element }] of this.drawn) {
-      if (!keys.has(key)) {
-        element.remove();
-        this.drawn.delete(key);
-      }
-    }
-    let before = this.list.firstChild;
-    for (const item of wanted) {
-      const present = this.drawn.get(item.key);
-      let element = present?.element;
-      if (!present || present.version !== item.version) {
-        element = item.make();
-        if (present) {
-          this.#replace(present.element, element);
-          if (before === present.element) before = element;
-        } else {
-          added += 1;
-          if (!fresh) element.classList.add("arrived");
-        }
-        this.drawn.set(item.key, { version: item.version, element });
-      }
-      if (element === before) before = before.nextSibling;
-      else this.list.insertBefore(element, before);
-    }
-    if (follow) {
-      this.pinned = true;
+    const added = this.#draw(this.#items(messages, { parent, line }), fresh);
+    this.rove.settle();
+    const place = fresh ? this.places.get(name) : null;
+    if (place) {
+      this.pinned = false;
+      this.scroll.scrollTop = place;
+    } else if (follow) {
       this.toEnd();
     }
     return added > 0 && !follow;
   }
 
-  #replace(old, element) {
-    const focused = old.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
-    element.classList.add("changed");
-    old.replaceWith(element);
-    if (focused) element.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+  #draw(wanted, fresh) {
+    let added = 0;
+    const keys = new Set(wanted.map((item) => item.key));
+    for (const [key, { element }] of this.drawn) {
+      if (keys.has(key)) continue;
+      element.remove();
+      this.drawn.delete(key);
+    }
+    let before = this.list.firstChild;
+    for (const item of wanted) {
+      const present = this.drawn.get(item.key);
+      let element = present?.element;
+      if (!present) {
+        element = item.make();
+        if (item.counts) added += 1;
+        if (!fresh) element.classList.add("arrived");
+      } else if (!item.version.every((part, index) => part === present.version[index])) {
+        this.#change(element, item.make());
+      }
+      this.drawn.set(item.key, { version: item.version, element });
+      if (element === before) before = before.nextSibling;
+      else this.list.insertBefore(element, before);
+    }
+    return added;
   }
 
-  #items(messages, parent) {
+  #change(element, fresh) {
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    morph(element, fresh);
+    if (!focused || focused.isConnected) return;
+    const again = element.querySelector(`[data-testid="${CSS.escape(focused.dataset.testid ?? "")}"]`);
+    (again ?? element).focus({ preventScroll: true });
+  }
+
+  #items(messages, { parent, line }) {
     const items = [];
     let previous = null;
     let day = null;
     for (const message of messages) {
       const its = dayOf(message.ts);
       if (its !== day && !parent) {
-        items.push({ key: `day ${its}`, version: its, make: () => h("li", { class: "day" }, h("span", {}, its)) });
+        items.push({ key: `day ${its}`, version: [], make: () => h("li", { class: "day" }, h("span", {}, its)) });
         previous = null;
       }
       day = its;
-      const compact =
-        previous !== null &&
-        !message.is_ephemeral &&
-        !previous.is_ephemeral &&
-        previous.user === message.user &&
-        !message.blocks?.length &&
-        !previous.blocks?.length &&
-        message.subtype === undefined &&
-        Number(message.ts) - Number(previous.ts) < TOGETHER;
-      const options = { compact, open: this.open };
-      if (parent === message.ts) {
-        options.testid = `thread-parent-${message.ts}`;
-        options.open = null;
+      if (line === message.ts) {
+        const make = () => h("li", { class: "fresh", data: { testid: "new-line" } }, h("span", {}, "New"));
+        items.push({ key: "line", version: [], make });
+        previous = null;
       }
+      const compact = together(previous, message);
+      const options = { compact, open: this.open, inThread: Boolean(parent) };
+      if (parent === message.ts) Object.assign(options, { testid: `thread-parent-${message.ts}`, open: null });
       items.push({
         key: message.ts,
-        version: JSON.stringify([message, compact]),
-        make: () => messageElement(message, options),
+        counts: true,
+        version: [message, compact, this.news?.(message) ?? 0, state.asked.get(message.command_id)],
+        make: () => messageElement(message, { ...options, news: this.news?.(message) ?? 0 }),
       });
       previous = message;
     }
     return items;
   }
+}
+
+function together(previous, message) {
+  if (!previous || previous.user !== message.user) return false;
+  if ([previous, message].some((m) => m.is_ephemeral || m.ghost || m.blocks?.length || m.files?.length)) return false;
+  return message.subtype === undefined && Number(message.ts) - Number(previous.ts) < TOGETHER;
 }

@@ -1,18 +1,21 @@
 // One message: who, when, what, and the door to its thread.
 
+import { brief } from "./announce.js";
 import { attachments, blocks } from "./blocks.js";
 import { h } from "./dom.js";
 import { emoji } from "./emoji.js";
+import { files } from "./files.js";
 import { glyph } from "./glyphs.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { state } from "./store.js";
-import { relative, short, when } from "./times.js";
+import { relative, seconds, short, when } from "./times.js";
+import { callsMe } from "./unread.js";
 
 export function face(user, size = "") {
   if (user?.is_bot) return h("img", { src: "/page/plaid.svg", alt: "", class: `face ${size}` });
   const name = user?.real_name ?? "?";
   const initials = name.split(" ").map((word) => word[0]).slice(0, 2).join("");
-  const hue = [...(user?.id ?? "")].reduce((sum, sign) => (sum * 31 + sign.charCodeAt(0)) % 7, 0);
+  const hue = [...state.users.keys()].indexOf(user?.id) % 7;
   return h("span", { class: `face hue-${hue} ${size}`, "aria-hidden": "true" }, initials);
 }
 
@@ -29,8 +32,7 @@ export function kindOf(user) {
 }
 
 function byline(message) {
-  const user = state.users.get(message.user);
-  const kind = kindOf(user);
+  const kind = kindOf(state.users.get(message.user));
   return h(
     "header",
     { class: "byline" },
@@ -42,8 +44,8 @@ function byline(message) {
 
 function content(message) {
   if (message.subtype === "tombstone") return [h("p", { class: "gone" }, "This message was deleted.")];
-  const shown = message.blocks?.length ? blocks(message) : [h("div", { class: "block b-text" }, mrkdwn(message.text))];
-  return [...shown, ...attachments(message)];
+  const words = message.text ? [h("div", { class: "block b-text" }, mrkdwn(message.text))] : [];
+  return [...(message.blocks?.length ? blocks(message) : words), ...attachments(message), ...files(message)];
 }
 
 function reactions(message) {
@@ -57,38 +59,43 @@ function reactions(message) {
   );
 }
 
-function threadDoor(message, open) {
+function threadDoor(message, open, news) {
   const count = message.reply_count ?? 0;
+  const shared = { type: "button", data: { testid: `thread-open-${message.ts}`, v: `${message.ts} ${count > 0}` }, on: { click: () => open(message) } };
   if (!count) {
-    return h(
-      "button",
-      {
-        type: "button",
-        class: "reply",
-        "aria-label": "Reply in thread",
-        title: "Reply in thread",
-        data: { testid: `thread-open-${message.ts}` },
-        on: { click: () => open(message) },
-      },
-      glyph("speech_balloon"),
-      " Reply",
-    );
+    return h("button", { ...shared, class: "reply", title: "Reply in thread" }, glyph("speech_balloon"), " Reply", h("span", { class: "hidden" }, " in thread"));
   }
   return h(
     "button",
-    { type: "button", class: "replies", data: { testid: `thread-open-${message.ts}` }, on: { click: () => open(message) } },
+    { ...shared, class: "replies" },
     h("span", { class: "faces", "aria-hidden": "true" }, message.reply_users.slice(0, 4).map((id) => face(state.users.get(id), "tiny"))),
-    h("span", { class: "count" }, `${count} ${count === 1 ? "reply" : "replies"}`),
-    h("span", { class: "last" }, "last ", when(message.latest_reply)),
+    h("span", { class: "replies-count" }, `${count} ${count === 1 ? "reply" : "replies"}`),
+    news ? h("span", { class: "new" }, `${news} new`) : null,
+    h("span", { class: "last" }, "last at ", when(message.latest_reply)),
   );
+}
+
+const WAYS = {
+  ack: "with the acknowledgement",
+  response_url: "by response_url",
+  post: "by chat.postEphemeral",
+};
+
+// How a whisper came, and how long one waited for it.
+function way(ephemeral) {
+  const asked = state.asked.get(ephemeral.command_id);
+  const waited = asked && Math.max(0, Number(ephemeral.ts) - asked.at);
+  const to = asked ? `answers ${asked.text}` : null;
+  const after = asked ? `${waited >= 3 ? "late, " : ""}after ${seconds(waited)}` : null;
+  return [to, WAYS[ephemeral.via], after].filter(Boolean).join(" · ");
 }
 
 function whisper(ephemeral, { testid }) {
   const author = ephemeral.via === "slack" ? null : state.users.get(state.bot);
   return h(
     "li",
-    { class: "message whisper", data: { testid, ts: ephemeral.ts } },
-    h("p", { class: "only-you" }, glyph("eye"), " Only visible to you"),
+    { class: "message whisper", tabindex: "-1", "aria-label": `Only visible to you: ${brief(ephemeral.text ?? "")}`, data: { testid, ts: ephemeral.ts } },
+    h("p", { class: "only-you" }, glyph("eye"), h("span", {}, "Only visible to you"), h("span", { class: "way" }, way(ephemeral))),
     author ? face(author) : h("span", { class: "face system", "aria-hidden": "true" }, "!"),
     h(
       "div",
@@ -101,17 +108,28 @@ function whisper(ephemeral, { testid }) {
   );
 }
 
-export function messageElement(message, { compact = false, open = null, testid = null } = {}) {
+function ghost(gone) {
+  const words = gone.is_ephemeral
+    ? `An answer only you saw, of ${short(gone.ts)}, was ${gone.ghost}.`
+    : `A message by ${nameOf(gone.user)}, of ${short(gone.ts)}, was ${gone.ghost}.`;
+  return h("li", { class: "ghost", data: { testid: `deleted-${gone.ts}` } }, words);
+}
+
+export function messageElement(message, { compact = false, open = null, testid = null, news = 0, inThread = false } = {}) {
+  if (message.ghost) return ghost(message);
   if (message.is_ephemeral) return whisper(message, { testid: "ephemeral" });
   const user = state.users.get(message.user);
   const edited = message.edited
-    ? h("span", { class: "edited", title: `Edited ${relative(message.edited.ts)}, at ${short(message.edited.ts)}` }, "(edited)")
+    ? h("span", { class: "edited", title: `Edited ${relative(message.edited.ts)}, at ${short(message.edited.ts)}` }, `(edited ${short(message.edited.ts)})`)
     : null;
+  const classes = ["message", compact && "compact", message.subtype === "tombstone" && "tombstone", callsMe(message) && "calls-me"];
   return h(
     "li",
     {
-      class: `message ${compact ? "compact" : ""} ${message.subtype === "tombstone" ? "tombstone" : ""}`.trim(),
+      class: classes.filter(Boolean).join(" "),
       id: testid ? null : `m-${message.ts}`,
+      tabindex: "-1",
+      "aria-label": `${nameOf(message.user)}, ${short(message.ts)}: ${brief(message.text ?? "")}`,
       data: { testid: testid ?? `message-${message.ts}`, ts: message.ts },
     },
     compact ? h("span", { class: "at", "aria-hidden": "true" }, short(message.ts)) : face(user),
@@ -119,11 +137,11 @@ export function messageElement(message, { compact = false, open = null, testid =
       "div",
       { class: "body" },
       compact ? h("span", { class: "hidden" }, `${nameOf(message.user)}, ${short(message.ts)}`) : byline(message),
-      message.subtype === "thread_broadcast" ? h("p", { class: "sent-also" }, "replied in a thread") : null,
+      message.subtype === "thread_broadcast" ? h("p", { class: "sent-also" }, `${inThread ? "also sent to the channel" : "replied in a thread"}`) : null,
       content(message),
       edited,
       reactions(message),
-      open && message.subtype !== "thread_broadcast" ? threadDoor(message, open) : null,
+      open && message.subtype !== "thread_broadcast" ? threadDoor(message, open, news) : null,
     ),
   );
 }

@@ -6,21 +6,22 @@ async function json(response) {
   return body;
 }
 
-export const get = async (path) => json(await fetch(`/_sim/${path}`));
-
-export async function post(path, body) {
+async function ask(path, options) {
   try {
-    return await json(
-      await fetch(`/_sim/${path}`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-      }),
-    );
+    return await json(await fetch(`/_sim/${path}`, options));
   } catch {
     return { ok: false, error: "the server does not answer" };
   }
 }
+
+export const get = (path) => ask(path);
+export const erase = (path) => ask(path, { method: "DELETE" });
+
+const sent = (method) => (path, body) =>
+  ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+export const post = sent("POST");
+export const put = sent("PUT");
 
 // A stream that has been away may have missed something, so every opening loads all anew.
 export function stream({ opened, lost, events }) {

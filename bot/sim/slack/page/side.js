@@ -1,22 +1,16 @@
-// The left side: channels with what is unread, the app's presence, and who one is.
+// The left side: channels and apps with what is unread, the app's presence, and who one is.
 
 import { byId, fill, h } from "./dom.js";
-import { face, kindOf, nameOf } from "./message.js";
-import { mine, state, unread } from "./store.js";
+import { face, nameOf } from "./message.js";
+import { roving } from "./roving.js";
+import { direct, mine, state } from "./store.js";
+import { unread } from "./unread.js";
 
-const NOTES = {
-  U0OPERATOR: "may ask for repairs",
-  U0APPROVER: "may approve repairs",
-  U0APPROVER2: "may approve repairs",
-  U0BYSTANDER: "may look and ask",
-  U0GUEST: "is a guest here",
-  U0STRANGER: "belongs to another company",
-};
+let lists = null;
 
-function entry(channel, go) {
-  const here = channel.id === state.channel;
-  const news = here ? 0 : unread(channel.id);
-  const label = channel.is_im ? nameOf(state.bot) : channel.name;
+function entry({ id, label, sign, news, go }) {
+  const here = id === state.channel;
+  const told = news.count ? `${label}, ${news.count} unread${news.calls ? ", you are mentioned" : ""}` : null;
   return h(
     "li",
     {},
@@ -24,51 +18,84 @@ function entry(channel, go) {
       "button",
       {
         type: "button",
-        class: `${here ? "here" : ""} ${news ? "unread" : ""}`.trim(),
+        class: `${here ? "here" : ""} ${news.count ? "unread" : ""}`.trim(),
         "aria-current": here ? "page" : null,
-        "aria-label": news ? `${label}, ${news} unread` : null,
-        data: { testid: `channel-${channel.id}` },
-        on: { click: () => go(channel.id) },
+        "aria-label": told,
+        tabindex: "-1",
+        data: { testid: `channel-${id}` },
+        on: { click: () => go(id) },
       },
-      h("span", { class: "sign", "aria-hidden": "true" }, channel.is_im ? "@" : channel.is_ext_shared ? "⇄" : "#"),
+      h("span", { class: "sign", "aria-hidden": "true" }, sign),
       h("span", { class: "name" }, label),
-      news ? h("span", { class: "pill", "aria-hidden": "true" }, news > 99 ? "99+" : String(news)) : null,
+      news.count
+        ? h(
+            "span",
+            { class: `pill ${news.calls ? "calls" : ""}`.trim(), "aria-hidden": "true" },
+            `${news.calls ? "@ " : ""}${news.count > 99 ? "99+" : news.count}`,
+          )
+        : null,
     ),
   );
 }
 
 function redrawn(list, items) {
+  const version = items.map((item) => item.outerHTML).join("");
+  if (list.dataset.drawn === version) return;
+  list.dataset.drawn = version;
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
   fill(list, items);
   if (focused) list.querySelector(`[data-testid="${focused}"]`)?.focus();
 }
 
 export function drawSide(go) {
-  const seen = mine();
-  redrawn(byId("channels"), seen.filter((c) => !c.is_im).map((channel) => entry(channel, go)));
-  const direct = seen.filter((c) => c.is_im);
-  redrawn(byId("direct"), direct.map((channel) => entry(channel, go)));
-  byId("direct").hidden = byId("direct-title").hidden = direct.length === 0;
-
+  lists ??= ["channels", "apps"].map((id) => roving(byId(id), { items: "button" }));
+  const seen = mine().filter((channel) => !channel.is_im);
+  redrawn(
+    byId("channels"),
+    seen.map((c) => entry({ id: c.id, label: c.name, sign: c.is_ext_shared ? "⇄" : "#", news: here(c.id), go })),
+  );
+  const im = direct();
+  const news = im && !(state.channel === "app" && state.tab === "messages") ? unread(im.id) : { count: 0 };
+  redrawn(byId("apps"), [entry({ id: "app", label: nameOf(state.bot), sign: "◆", news, go })]);
+  for (const list of lists) list.settle();
   const presence = byId("presence");
   const words = state.online ? "bot connected" : "bot not connected";
   if (presence.textContent !== words) presence.textContent = words;
-  presence.classList.toggle("on", state.online);
-
-  const total = seen.filter((c) => c.id !== state.channel).reduce((sum, c) => sum + unread(c.id), 0);
-  document.title = `${total ? `(${total}) ` : ""}flannel-bot demo`;
+  presence.className = `presence ${state.online ? "on" : "off"}`;
 }
 
-export function drawMe(switchTo) {
-  const select = byId("me");
+const here = (id) => (id === state.channel && document.hasFocus() ? { count: 0 } : unread(id));
+
+export const enterChannels = () => lists?.[0].enter();
+
+export function neighbour(step) {
+  const ids = [...mine().filter((channel) => !channel.is_im).map((channel) => channel.id), "app"];
+  return ids[(ids.indexOf(state.channel) + step + ids.length) % ids.length];
+}
+
+// Who may what, at a glance: a radio group, so the arrow keys go through the people.
+export function drawPeople(become) {
+  const list = byId("people-list");
   const people = [...state.users.values()].filter((user) => !user.is_bot);
-  if (select.options.length !== people.length) {
-    fill(select, people.map((user) => h("option", { value: user.id }, user.real_name)));
-    select.onchange = () => switchTo(select.value);
+  if (list.childElementCount !== people.length) {
+    fill(
+      list,
+      people.map((user) =>
+        h(
+          "label",
+          { class: "person", data: { testid: `person-${user.id}` } },
+          h("input", { type: "radio", name: "me", value: user.id, "aria-describedby": `may-${user.id}`, on: { change: () => become(user.id) } }),
+          face(user, "small"),
+          h(
+            "span",
+            {},
+            h("span", { class: "who" }, h("b", {}, user.real_name.split(" ")[0]), h("span", { class: "role" }, state.roles?.[user.id]?.role ?? "")),
+            h("span", { class: "may", id: `may-${user.id}` }, state.roles?.[user.id]?.may ?? ""),
+          ),
+          h("span", { class: "mark", "aria-hidden": "true" }, "✓"),
+        ),
+      ),
+    );
   }
-  select.value = state.me;
-  const user = state.users.get(state.me);
-  fill(byId("me-face"), face(user, "small"));
-  const title = user?.profile?.title;
-  byId("me-note").textContent = [title, NOTES[state.me] ?? kindOf(user)].filter(Boolean).join(" · ");
+  list.querySelector(`[value="${state.me}"]`).checked = true;
 }

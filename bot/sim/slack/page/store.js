@@ -5,14 +5,20 @@ let scheduled = false;
 
 export const state = {
   users: new Map(),
+  roles: {},
+  team: null,
   groups: new Map(),
   channels: new Map(),
   messages: new Map(), // channel -> Map(ts -> message)
   ephemerals: new Map(), // ts -> ephemeral
-  read: new Map(), // `${user} ${channel}` -> newest stamp seen
+  ghosts: new Map(), // ts -> what was deleted while this page looked on
+  asked: new Map(), // command_id -> {text, at}
   me: "U0OPERATOR",
-  channel: "C0ALERTS",
+  channel: "C0ALERTS", // or "app"
+  tab: "home", // of the app: home or messages
   thread: null, // {channel, ts}
+  pane: null, // thread, faults, traffic or story
+  views: { home: null, modals: [] },
   bot: "U0BOT",
   command: "/flannel",
   banner: "",
@@ -39,10 +45,7 @@ export function learn(body) {
   state.users = new Map(body.users.map((user) => [user.id, user]));
   state.groups = new Map(body.groups.map((group) => [group.id, group]));
   state.channels = new Map(body.channels.map((channel) => [channel.id, channel]));
-  state.bot = body.bot;
-  state.command = body.command;
-  state.banner = body.banner;
-  state.online = body.online;
+  for (const key of ["bot", "command", "banner", "online", "roles", "team"]) state[key] = body[key];
   changed();
 }
 
@@ -58,12 +61,21 @@ function place(message) {
   state.messages.get(message.channel).set(message.ts, message);
 }
 
+function haunt(gone, text) {
+  state.ghosts.set(gone.ts, { ...gone, ghost: text, blocks: undefined, text: "" });
+}
+
 export function apply(change) {
   for (const message of change.messages ?? []) place(message);
   const gone = change.kind === "deleted" && !(change.messages ?? []).some((m) => m.ts === change.ts);
-  if (gone) state.messages.get(change.channel)?.delete(change.ts);
-  if (change.kind === "ephemeral") state.ephemerals.set(change.ephemeral.ts, change.ephemeral);
-  if (change.kind === "ephemeral_gone") state.ephemerals.delete(change.ephemeral.ts);
+  const before = gone && state.messages.get(change.channel)?.get(change.ts);
+  if (before) {
+    haunt(before, "deleted");
+    state.messages.get(change.channel).delete(change.ts);
+  }
+  const whisper = change.ephemeral;
+  if (change.kind === "ephemeral") state.ephemerals.set(whisper.ts, whisper);
+  if (change.kind === "ephemeral_gone" && state.ephemerals.delete(whisper.ts)) haunt(whisper, "taken back");
   changed();
 }
 
@@ -73,23 +85,24 @@ export function said(channel) {
   return [...(state.messages.get(channel)?.values() ?? [])].sort(inOrder);
 }
 
+const forMe = (e) => !e.is_ephemeral || e.user === state.me;
+
+function besides(channel, thread) {
+  const found = [...state.ephemerals.values(), ...state.ghosts.values()];
+  return found.filter((e) => e.channel === channel && forMe(e) && (thread ? e.thread_ts === thread : !e.thread_ts));
+}
+
 // The channel's log: no replies, but those sent to the channel, and what only I see.
 export function timeline(channel) {
   const shown = said(channel).filter(
     (m) => !m.thread_ts || m.thread_ts === m.ts || m.subtype === "thread_broadcast",
   );
-  const mine = whispers(channel).filter((e) => !e.thread_ts);
-  return [...shown, ...mine].sort(inOrder);
+  return [...shown, ...besides(channel)].sort(inOrder);
 }
 
 export function replies(channel, ts) {
   const shown = said(channel).filter((m) => m.thread_ts === ts && m.ts !== ts);
-  const mine = whispers(channel).filter((e) => e.thread_ts === ts);
-  return [...shown, ...mine].sort(inOrder);
-}
-
-function whispers(channel) {
-  return [...state.ephemerals.values()].filter((e) => e.channel === channel && e.user === state.me);
+  return [...shown, ...besides(channel, ts)].sort(inOrder);
 }
 
 export const message = (channel, ts) => state.messages.get(channel)?.get(ts);
@@ -98,14 +111,7 @@ export function mine() {
   return [...state.channels.values()].filter((c) => c.members.includes(state.me));
 }
 
-const mark = (channel) => `${state.me} ${channel}`;
+// My conversation with the app, once there is one.
+export const direct = () => mine().find((channel) => channel.is_im);
 
-export function markRead(channel) {
-  const newest = said(channel).at(-1)?.ts ?? "0";
-  state.read.set(mark(channel), newest);
-}
-
-export function unread(channel) {
-  const seen = Number(state.read.get(mark(channel)) ?? 0);
-  return timeline(channel).filter((m) => !m.is_ephemeral && m.user !== state.me && Number(m.ts) > seen).length;
-}
+export const current = () => (state.channel === "app" ? direct() : state.channels.get(state.channel));

@@ -51,19 +51,12 @@ export function relative(ts, now = Date.now()) {
   return short(ts);
 }
 
-export function when(ts) {
-  return h(
-    "time",
-    { datetime: date(ts).toISOString(), title: exact.format(date(ts)), data: { ts } },
-    relative(ts),
-  );
+// The clock of the reader's own zone, with the full stamp on hover.
+export function when(ts, { toTheSecond = false } = {}) {
+  const text = toTheSecond ? toSecond.format(date(ts)) : short(ts);
+  return h("time", { datetime: date(ts).toISOString(), title: exact.format(date(ts)) }, text);
 }
 
-export function keepFresh() {
-  setInterval(() => {
-    for (const element of document.querySelectorAll("time[data-ts]")) {
-      const text = relative(element.dataset.ts);
-      if (element.textContent !== text) element.textContent = text;
-    }
-  }, 5000);
+export function seconds(count) {
+  return count < 1 ? `${Math.round(count * 1000)} ms` : `${count.toFixed(1)} s`;
 }
