@@ -20,13 +20,13 @@ from bot import options, settings
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.cluster import client as cluster_client
-from bot.adapters.cluster import mirror, reader
+from bot.adapters.cluster import looking, mirror, reader
 from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
 from bot.adapters.store import migrate, sql
 from bot.domain import errors
-from bot.flow import cycle, deliver, desk, explain, sender, summary
+from bot.flow import cycle, deliver, desk, explain, inspect, sender, summary
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ class _Watched:
     api: cluster_client.Client
     mirror: mirror.Mirror
     cycle: cycle.Cycle
+    inspector: inspect.Inspector
 
 
 class Bot:
@@ -170,6 +171,8 @@ class Bot:
             clock=self._clock,
             telemetry=self._telemetry,
         )
+        for each in self._watched:
+            stack.push_async_callback(each.inspector.close)
         self._telemetry.before_scrape(self._measure)
         jobs.start()
         stack.push_async_callback(jobs.stop)
@@ -249,7 +252,14 @@ class Bot:
                 options=options.judging(self._settings, one),
                 told=self._told,
             )
-            self._watched.append(_Watched(api=api, mirror=each, cycle=judged))
+            inspector = inspect.Inspector(
+                each,
+                looking.Looker(api),
+                reader.Logs(api),
+                clock=self._clock,
+                options=options.looking(self._settings),
+            )
+            self._watched.append(_Watched(api=api, mirror=each, cycle=judged, inspector=inspector))
         self._sending = sending
         return sending
 

@@ -9,7 +9,7 @@ from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
 from bot.domain import ledger, snapshot, tracking
 from bot.flannel import discovery
-from bot.flow import cycle, deliver, explain
+from bot.flow import cycle, deliver, explain, inspect
 
 
 def store(given: settings.Settings) -> store_options.Options:
@@ -109,6 +109,16 @@ def telling(given: settings.Settings) -> deliver.Options:
 def particulars(given: settings.Settings) -> explain.Options:
     """Return what goes into threads."""
     return explain.Options(log_lines=given.telling.log_lines)
+
+
+def looking(given: settings.Settings) -> inspect.Options:
+    """Return how nodes are looked at."""
+    return inspect.Options(
+        exec=given.inspection.exec,
+        at_once=given.inspection.at_once,
+        within=given.inspection.within,
+        a_minute=given.inspection.a_minute,
+    )
 
 
 def http(given: settings.Settings) -> health.Options:

@@ -180,6 +180,33 @@ class Schedule(Section):
         return settings_text.timezone(value)
 
 
+class Inspection(Section):
+    """How deeply nodes are looked at: NICs, routes and what else their kernels hold."""
+
+    exec: bool = True
+    """Run one fixed read-only script in flannel's pods. Needs create and get on pods/exec."""
+    probe_pods: Literal["off"] = "off"
+    """Pods made to look at a node whose flannel does not run: not in this version."""
+    exec_in_pods: Literal[False] = False
+    """Commands in other pods than flannel's: never in this version."""
+    at_once: int = Field(default=8, ge=1, le=64)
+    """Nodes looked at at the same time."""
+    within: Wait = timedelta(seconds=15)
+    """Longest time for one node."""
+    a_minute: int = Field(default=1200, ge=1, le=60000)
+    """Looks that may begin in a minute, for all people and jobs together."""
+
+    @field_validator("probe_pods", mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        """Take back what YAML makes of a bare `off` or `on`."""
+        if isinstance(value, bool):
+            value = "on" if value else "off"
+        if value in ("on", "approve"):
+            raise ValueError("this version makes no pods to look at nodes: leave it off")
+        return value
+
+
 class Http(Section):
     """Where `/healthz`, `/readyz` and `/metrics` are served."""
 
@@ -233,6 +260,7 @@ class Settings(BaseSettings):
     incidents: Incidents = Incidents()
     telling: Telling = Telling()
     schedule: Schedule = Schedule()
+    inspection: Inspection = Inspection()
     http: Http = Http()
     log: Log = Log()
     remediation: Remediation = Remediation()

@@ -14,6 +14,7 @@ from bot.domain import errors, ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.snapshot import Snapshot
 from bot.flannel.inspection import Inspection
+from bot.flannel.kernel import Kernel
 from bot.flannel.netconf import NetConf
 
 
@@ -284,6 +285,42 @@ class Schedule(Protocol):
 
     def jobs(self) -> Sequence[JobState]:
         """Return every job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was read of one host, and sentences about what could not be."""
+
+    kernel: Kernel
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """A running pod with an address of its own."""
+
+    namespace: str
+    name: str
+    ip: str
+
+
+class Looker(Protocol):
+    """One cluster's nodes, from inside. Nothing of it changes anything."""
+
+    async def by_exec(
+        self, namespace: str, pod: str, container: str, *, touch: Sequence[str], within: float
+    ) -> Look:
+        """Look from within a container of the host's network, for at most `within` seconds.
+
+        `touch` are pod IPs that are to be spoken to first, so that the host knows their MACs.
+        Raises Unavailable.
+        """
+
+    async def pods_on(self, node: str) -> list[PodAddress]:
+        """Return the running pods of a node that have an address of their own."""
+
+    async def net_conf(self, namespace: str) -> NetConf | None:
+        """Return flannel's configuration, None where there is none. Raises Unavailable."""
 
 
 Progress = Callable[[int, int], None]

@@ -223,15 +223,17 @@ async def outside(
     seed: int = 1,
     speed: float = 20,
     scenario: str = "story",
+    events_url: str = "",
 ) -> AsyncIterator[Outside]:
-    """Start both sims by themselves, as an outsider would."""
+    """Start both sims by themselves, as an outsider would; Slack calls `events_url` if given."""
+    over_http = ("--mode", "http", "--events-url", events_url) if events_url else ()
     kubeconfig = directory / "kubeconfig"
     async with (
         started(
             "sim", "cluster", "--port", "0", "--nodes", str(nodes), "--seed", str(seed),
             "--speed", f"{speed:g}", "--scenario", scenario, "--write-kubeconfig", str(kubeconfig),
         ) as cluster,
-        started("sim", "slack", "--port", "0") as slack,
+        started("sim", "slack", "--port", "0", *over_http) as slack,
         aiohttp.ClientSession() as session,
     ):  # fmt: skip
         yield Outside(

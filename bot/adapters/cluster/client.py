@@ -159,6 +159,85 @@ class Client:
                 yield response.content
 
     @contextlib.asynccontextmanager
+    async def channel(
+        self, ask: Ask, *, protocol: str, largest: int
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket; it is cut, not closed politely, when the block is left.
+
+        Raises:
+            Failure: if it does not open, or breaks while it is used.
+            Misconfigured: if the credentials' files are wrong.
+        """
+        epoch = self._epoch
+        try:
+            generation, socket = await self._dial(ask, protocol=protocol, largest=largest)
+        except failures.Unauthorized:
+            if not await self._reload(epoch):
+                raise
+            generation, socket = await self._dial(ask, protocol=protocol, largest=largest)
+        try:
+            yield socket
+        except _BROKEN as exc:
+            raise failures.from_exception(exc, server=generation.access.server) from exc
+        finally:
+            # The other side may hang: its farewell is not waited for.
+            _cut(socket)
+            await self._leave(generation)
+
+    async def _dial(
+        self, ask: Ask, *, protocol: str, largest: int
+    ) -> tuple[_Generation, aiohttp.ClientWebSocketResponse]:
+        generation = await self._current()
+        generation.users += 1
+        code = "none"
+        try:
+            _, url, headers, *_ = await generation.api.param_serialize(
+                "GET",
+                ask.path,
+                query_params=list(ask.query),
+                header_params=_impersonating(generation.access),
+                auth_settings=["BearerToken"],
+            )
+            rest = generation.api.rest_client
+            if rest.pool_manager is None:
+                rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001  # as `request` does
+            try:
+                async with asyncio.timeout(self.options.request_timeout):
+                    socket = await rest.pool_manager.ws_connect(
+                        url,
+                        headers=headers,
+                        protocols=(protocol,),
+                        proxy=rest.proxy,
+                        server_hostname=generation.access.server_name or None,
+                        max_msg_size=largest,
+                    )
+                code = "101"
+            except aiohttp.WSServerHandshakeError as exc:
+                code = str(exc.status)
+                raise failures.from_answer(
+                    exc.status,
+                    exc.headers or {},
+                    b"",
+                    verb=ask.verb,
+                    what=ask.what,
+                    grant=ask.grant,
+                ) from exc
+            except _UNOPENED as exc:
+                raise failures.from_exception(exc, server=generation.access.server) from exc
+        except BaseException:
+            await self._leave(generation)
+            raise
+        finally:
+            self._telemetry.count(
+                "kube_requests_total",
+                cluster=self.options.name,
+                verb=ask.verb,
+                resource=ask.resource,
+                code=code,
+            )
+        return generation, socket
+
+    @contextlib.asynccontextmanager
     async def _answer(
         self, ask: Ask, *, limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -194,8 +273,7 @@ class Client:
             headers = {"Accept": "application/json"}
             if not self.options.compress:
                 headers["Accept-Encoding"] = "identity"
-            if generation.access.impersonate:
-                headers["Impersonate-User"] = generation.access.impersonate
+            headers |= _impersonating(generation.access)
             request = await generation.api.param_serialize(
                 "GET",
                 ask.path,
@@ -374,6 +452,21 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
         return await response.content.readexactly(_LONGEST_ERROR)
     except asyncio.IncompleteReadError as exc:
         return exc.partial
+
+
+def _impersonating(access: kubeconfig.Access) -> dict[str, str]:
+    return {"Impersonate-User": access.impersonate} if access.impersonate else {}
+
+
+def _cut(socket: aiohttp.ClientWebSocketResponse) -> None:
+    transport = socket.get_extra_info("transport") if not socket.closed else None
+    response = socket._response  # noqa: SLF001  # it has no public way to be aborted
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        transport = connection.transport
+    if transport is not None:
+        transport.abort()
+    response.close()
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:

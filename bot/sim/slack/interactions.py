@@ -40,7 +40,12 @@ class Interactions:
         return person
 
     def _channel(self, channel: str) -> people.Channel:
-        found = self._world.space.channels.get(channel)
+        space = self._world.space
+        found = space.channels.get(channel)
+        owner = "U0" + channel.removeprefix("D0")
+        if found is None and channel.startswith("D0") and owner in space.people:
+            # A direct message needs no opening by those who write it.
+            found = space.open_im(owner)
         if found is None:
             raise errors.ApiError("channel_not_found")
         return found

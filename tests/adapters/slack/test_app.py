@@ -187,6 +187,93 @@ async def test_a_mention_where_outsiders_read_along_is_answered_to_the_asker_alo
     assert "119 of 120" in slack.whispers(OPERATOR)[0].text
 
 
+DIRECT = "D0OPERATOR"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("help", "/flannel incident INC-n"),
+        ("status", "119 of 120"),
+        ("<@U0BOT> status", "119 of 120"),
+        ("incident 42", "Raise the memory limit"),
+        ("@staging check", "kube-flannel OOM-killed 3 times"),
+        ("staus", "Did you mean status?"),
+    ],
+)
+async def test_a_direct_message_needs_no_mention_and_is_answered_beneath_it(
+    slack: Slack, desk: samples.Desk, text: str, told: str
+) -> None:
+    async with slack.app(desk):
+        await slack.act("message", user=OPERATOR, channel=DIRECT, text=text)
+        await until(lambda: slack.said(DIRECT))
+    (answer,) = slack.said(DIRECT)
+    assert told in answer.text
+    assert answer.thread_ts is None
+
+
+async def test_in_a_thread_of_direct_messages_the_answer_stays_in_it(
+    slack: Slack, desk: samples.Desk
+) -> None:
+    async with slack.app(desk):
+        first = await slack.act("message", user=OPERATOR, channel=DIRECT, text="status")
+        await until(lambda: slack.said(DIRECT))
+        await slack.act(
+            "message", user=OPERATOR, channel=DIRECT, text="help", thread_ts=first["ts"]
+        )
+        await until(lambda: len(slack.said(DIRECT)) == 2)
+    assert slack.said(DIRECT)[1].thread_ts == first["ts"]
+
+
+async def test_commands_are_answered_in_direct_messages_too(
+    slack: Slack, desk: samples.Desk
+) -> None:
+    async with slack.app(desk):
+        assert "/flannel schedule" in await ask(slack, "help", channel=DIRECT)
+    assert not slack.said(DIRECT)
+
+
+@pytest.mark.parametrize(
+    ("user", "told"), [("U0GUEST", wording.GUEST), ("U0STRANGER", wording.OUTSIDER)]
+)
+async def test_guests_and_outsiders_are_refused_in_direct_messages(
+    slack: Slack, desk: samples.Desk, user: str, told: str
+) -> None:
+    async with slack.app(desk):
+        channel = user.replace("U0", "D0")
+        await slack.act("message", user=user, channel=channel, text="status")
+        await until(lambda: slack.whispers(user))
+    assert told in slack.whispers(user)[0].text
+    assert not desk.asked
+
+
+async def test_an_edit_a_deletion_and_what_others_say_are_not_answered(
+    slack: Slack, desk: samples.Desk
+) -> None:
+    async with slack.app(desk):
+        for channel, text in ((DIRECT, "status"), ("C0ALERTS", "<@U0BOT> status")):
+            said = await slack.act("message", user=OPERATOR, channel=channel, text=text)
+            await until(lambda c=channel: slack.said(c))
+            where = {"user": OPERATOR, "channel": channel, "ts": said["ts"]}
+            await slack.act("edit", text=f"{text} ", **where)
+            await slack.act("react", emoji="eyes", **where)
+            await slack.act("delete", **where)
+        await slack.act("message", user=OPERATOR, channel="C0ALERTS", text="status, anybody?")
+        await ask(slack, "schedule")
+    assert [name for name, _ in desk.asked] == ["status", "status", "schedule"]
+
+
+async def test_help_is_the_same_wherever_it_is_asked_for(slack: Slack, desk: samples.Desk) -> None:
+    async with slack.app(desk):
+        typed = await ask(slack, "help")
+        await slack.act("message", user=OPERATOR, channel="C0ALERTS", text="<@U0BOT> help")
+        await slack.act("message", user=OPERATOR, channel=DIRECT, text="help")
+        await until(lambda: slack.said() and slack.said(DIRECT))
+    assert typed == slack.said()[0].text == slack.said(DIRECT)[0].text
+    for words in ("direct message", "Show incident", "home tab"):
+        assert words in typed
+
+
 async def test_an_event_that_is_sent_again_is_answered_once(
     slack: Slack, desk: samples.Desk
 ) -> None:

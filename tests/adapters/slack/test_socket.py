@@ -178,3 +178,67 @@ async def test_no_secret_and_no_stack_trace_reaches_the_log(
     for secret in (people.BOT_TOKEN, people.APP_TOKEN, "ticket=A", "Traceback"):
         assert secret not in text
     assert not re.search(r"ticket=[\w-]{8}", text)
+
+
+def opened(slack: Slack) -> int:
+    return len([x for x in slack.noted("link") if x["event"] == "opened"])
+
+
+async def test_of_two_connections_each_question_goes_to_one_and_is_answered_once(
+    slack: Slack,
+) -> None:
+    desks = samples.Desk(), samples.Desk()
+    async with slack.app(desks[0]), slack.app(desks[1]):
+        assert slack.server.world.links.count == 2
+        for number in range(6):
+            told = await slack.act("command", user="U0OPERATOR", channel="C0ALERTS", text="status")
+            assert told["acked"]
+            await until(lambda n=number: len(slack.whispers("U0OPERATOR")) == n + 1)
+    assert [len(desk.asked) for desk in desks] == [3, 3]
+
+
+async def test_when_one_of_two_goes_the_other_answers(slack: Slack, desk: samples.Desk) -> None:
+    async with slack.app(desk):
+        async with slack.app(samples.Desk()):
+            pass
+        await until(lambda: slack.server.world.links.count == 1)
+        for _ in range(3):
+            assert await answered(slack)
+    assert len(desk.asked) == 3
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+async def test_in_a_storm_of_disconnects_whatever_was_acknowledged_is_answered_once(
+    slack: Slack, desk: samples.Desk, doubled: bool
+) -> None:
+    ends = [{"cut": True}, {"reason": "refresh_requested"}, {"reason": "warning"}] * 4
+    acked: list[int] = []
+
+    async def ask(number: int) -> None:
+        told = await slack.act(
+            "command", user="U0OPERATOR", channel="C0ALERTS", text=f"incident {number}"
+        )
+        if told["acked"]:
+            acked.append(number)
+
+    async with slack.app(desk) as app:
+        if doubled:
+            await slack.fault("envelopes_doubled")
+        number = 100
+        for end in ends:
+            asking = [asyncio.create_task(ask(number + one)) for one in range(3)]
+            number += 3
+            before = opened(slack)
+            await slack.act("disconnect", **end)
+            await asyncio.gather(*asking)
+            await until(lambda n=before: opened(slack) > n and app.connected)
+        await ask(42)
+        await until(lambda: "INC-42" in slack.whispers("U0OPERATOR")[-1].text)
+        await until(lambda: len(slack.whispers("U0OPERATOR")) >= len(acked))
+    asked = [about for _, about in desk.asked]
+    assert len(asked) == len(set(asked)), "something was answered twice"
+    assert set(acked) <= set(asked)
+    assert 42 in acked
+    assert len(slack.whispers("U0OPERATOR")) >= len(acked)
+    told = [w.text for w in slack.whispers("U0OPERATOR") if "There is no INC-" in w.text]
+    assert len(told) == len(set(told))

@@ -1,0 +1,316 @@
+"""Inspect: look deeply at nodes, each once for all who ask, and never at too many at a time.
+
+A look costs an exec on the node: those who ask for the same node share one, a few run at a time,
+and a budget bounds how many start in a minute. The best way is taken that works: exec in the
+flannel pod; where that is not running, what its last log lists. Each inspection says which way it
+was had.
+"""
+
+import asyncio
+import difflib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain import errors, snapshot, units
+from bot.domain.health import Health
+from bot.flannel import discovery, logs, versions
+from bot.flannel.inspection import Inspection, Way
+from bot.flannel.kernel import Address, Kernel, Link, port_of
+from bot.flannel.netconf import NetConf
+from bot.flow import ports
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much may be looked at, and how long it may take."""
+
+    exec: bool = True
+    """Whether commands may be run in flannel's pods; without, only logs are read."""
+    at_once: int = 8
+    """Looks under way at a time."""
+    within: timedelta = timedelta(seconds=15)
+    """For one look."""
+    a_minute: int = 1_200
+    """Looks that may begin in a minute."""
+    log_lines: int = 400
+    """Lines of flannel's log that are read."""
+    conf_age: timedelta = timedelta(minutes=5)
+    """How long flannel's configuration is remembered."""
+
+
+class Inspector:
+    """One cluster's nodes, looked at deeply. Implements `ports.Inspections`.
+
+    Args:
+        mirror: the cluster, for which nodes and flannel pods there are.
+        looker: the way onto nodes.
+        tail: containers' last words.
+        clock: time.
+        options: bounds.
+    """
+
+    def __init__(
+        self,
+        mirror: ports.Mirror,
+        looker: ports.Looker,
+        tail: ports.Logs,
+        *,
+        clock: ports.Clock,
+        options: Options,
+    ) -> None:
+        self._mirror = mirror
+        self._looker = looker
+        self._tail = tail
+        self._clock = clock
+        self._options = options
+        self._slots = asyncio.Semaphore(options.at_once)
+        self._begun: deque[float] = deque()
+        self._latest: dict[str, Inspection] = {}
+        self._under_way: dict[str, asyncio.Task[Inspection]] = {}
+        self._confs: dict[str, tuple[datetime, NetConf | None]] = {}
+
+    def latest(self) -> Mapping[str, Inspection]:
+        """Return the newest inspection of each node that still exists."""
+        nodes = self._mirror.snapshot().nodes
+        for name in [name for name in self._latest if name not in nodes]:
+            del self._latest[name]
+        return dict(self._latest)
+
+    async def node(self, name: str, *, max_age: timedelta) -> Inspection:
+        """Return an inspection not older than that, looking anew if need be."""
+        taken = self._mirror.snapshot()
+        return await self._fresh(taken, named(taken, name), max_age=max_age)
+
+    async def nodes(
+        self, names: Sequence[str], *, max_age: timedelta, progress: ports.Progress | None = None
+    ) -> Mapping[str, Inspection | str]:
+        """Return an inspection of each node, or the sentence that says why there is none."""
+        taken = self._mirror.snapshot()
+        found: dict[str, Inspection | str] = {}
+
+        async def one(name: str) -> None:
+            try:
+                found[name] = await self._fresh(taken, named(taken, name), max_age=max_age)
+            except errors.BotError as error:
+                found[name] = str(error)
+            if progress is not None:
+                progress(len(found), len(names))
+
+        async with asyncio.TaskGroup() as group:
+            for name in dict.fromkeys(names):
+                group.create_task(one(name), name=f"inspect {name}")
+        return {name: found[name] for name in dict.fromkeys(names)}
+
+    async def net_conf(self, namespace: str) -> NetConf | None:
+        """Return flannel's configuration of that namespace, None where it cannot be read."""
+        now = self._clock.now()
+        known = self._confs.get(namespace)
+        if known is not None and now - known[0] < self._options.conf_age:
+            return known[1]
+        try:
+            conf = await self._looker.net_conf(namespace)
+        except errors.Unavailable as error:
+            log.info("net_conf_unread", cluster=self._mirror.cluster, error=str(error))
+            conf = known[1] if known is not None else None
+        self._confs[namespace] = (now, conf)
+        return conf
+
+    async def close(self) -> None:
+        """End the looks under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _fresh(
+        self, taken: snapshot.Snapshot, name: str, *, max_age: timedelta
+    ) -> Inspection:
+        known = self._latest.get(name)
+        if known is not None and known.age(self._clock.now()) <= max_age:
+            return known
+        task = self._under_way.get(name)
+        if task is None:
+            task = asyncio.create_task(self._look(taken, name), name=f"look at {name}")
+            self._under_way[name] = task
+            task.add_done_callback(lambda _: self._under_way.pop(name, None))
+            task.add_done_callback(_heard)
+        # Shielded: whoever stops waiting does not take the look away from the others.
+        return await asyncio.shield(task)
+
+    async def _look(self, taken: snapshot.Snapshot, name: str) -> Inspection:
+        place = flannel_on(taken, name)
+        async with self._slots:
+            await self._afford()
+            found = await self._by_exec(place, name)
+            if isinstance(found, str):
+                found = await self._by_log(place, name, found)
+        self._latest[name] = found
+        return found
+
+    async def _afford(self) -> None:
+        """Wait until another look may begin."""
+        while True:
+            now = self._clock.monotonic()
+            while self._begun and now - self._begun[0] >= 60:
+                self._begun.popleft()
+            if len(self._begun) < self._options.a_minute:
+                self._begun.append(now)
+                return
+            await self._clock.sleep(60 - (now - self._begun[0]))
+
+    async def _by_exec(self, place: "Place", name: str) -> Inspection | str:
+        """Look by exec; a sentence where that does not work."""
+        if not self._options.exec:
+            return "exec is switched off (`inspection.exec`)"
+        if place.state:
+            return place.state
+        pods, unlisted = await self._pods(name)
+        try:
+            # The adapter cuts the connection; this is for an adapter that itself hangs.
+            async with asyncio.timeout(self._options.within.total_seconds() + 1):
+                look = await self._looker.by_exec(
+                    place.pod.namespace,
+                    place.pod.name,
+                    place.flannel.container,
+                    touch=[one.ip for one in pods],
+                    within=self._options.within.total_seconds(),
+                )
+        except TimeoutError:
+            return f"the node did not answer within {units.duration(self._options.within)}"
+        except errors.Unavailable as error:
+            return str(error)
+        return Inspection(
+            node=name,
+            taken_at=self._clock.now(),
+            way=Way.EXEC,
+            kernel=look.kernel,
+            log=None,
+            problems=(*look.problems, *unlisted),
+            pods_behind=behind(look.kernel, pods),
+        )
+
+    async def _pods(self, name: str) -> tuple[list[ports.PodAddress], tuple[str, ...]]:
+        try:
+            return await self._looker.pods_on(name), ()
+        except errors.Unavailable as error:
+            return [], (f"which pod is behind which veth cannot be told: {error}",)
+
+    async def _by_log(self, place: "Place", name: str, why: str) -> Inspection:
+        """Read what flannel's last log lists. Raises Unavailable where there is none either."""
+        image = versions.parse(place.flannel.image)
+        told = logs.Log()
+        trouble = ""
+        for previous in (False, True):
+            try:
+                text = await self._tail.tail(
+                    place.pod.namespace,
+                    place.pod.name,
+                    place.flannel.container,
+                    previous=previous,
+                    lines=self._options.log_lines,
+                )
+            except errors.Unavailable as error:
+                trouble = str(error)
+                continue
+            told = logs.read(text, version=image)
+            if told.nics or told.chosen:
+                break
+        links = tuple(_listed(nic) for nic in told.nics) or None
+        if links is None and told.outcome is logs.Outcome.UNKNOWN:
+            raise errors.Unavailable(
+                f"node {name} cannot be looked at: {why}"
+                + (f"; nor can flannel's log be read: {trouble}" if trouble else "")
+            )
+        return Inspection(
+            node=name,
+            taken_at=self._clock.now(),
+            way=Way.LOG,
+            kernel=Kernel(links=links),
+            log=told,
+            problems=(why, "flannel's log tells names and addresses of NICs only"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where flannel is on a node; `state` says why nothing can be run in it."""
+
+    flannel: discovery.Flannel
+    pod: snapshot.Pod
+    state: str = ""
+
+
+def named(taken: snapshot.Snapshot, text: str) -> str:
+    """Return the node that is meant: by name, by address, or by the only one that begins so.
+
+    Raises Refused with the nearest names.
+    """
+    text = text.strip()
+    if text in taken.nodes:
+        return text
+    by_ip = [node.name for node in taken.nodes.values() if text in node.internal_ips]
+    if len(by_ip) == 1:
+        return by_ip[0]
+    beginning = sorted(name for name in taken.nodes if text and name.startswith(text))
+    if len(beginning) == 1:
+        return beginning[0]
+    shown = repr(text if len(text) <= 60 else f"{text[:59]}…")
+    if beginning:
+        raise errors.Refused(
+            f"several nodes begin with {shown}", f"{units.listing(beginning, most=5)}"
+        )
+    near = difflib.get_close_matches(text[:253], taken.nodes, n=3, cutoff=0.5)
+    hint = f"the nearest are {', '.join(near)}" if near else ""
+    if not taken.nodes:
+        hint = "no node is seen at all now"
+    raise errors.Refused(f"there is no node {shown}", *([hint] if hint else []))
+
+
+def flannel_on(taken: snapshot.Snapshot, name: str) -> Place:
+    """Return flannel's pod on a node. Raises Refused where there is none."""
+    pods = [
+        (one, pod)
+        for one in discovery.find(taken)
+        for pod in taken.pods.values()
+        if pod.node == name and pod.owner is not None and pod.owner.uid == one.uid
+    ]
+    if not pods:
+        node = taken.nodes[name]
+        system = "" if node.os == "linux" else f" (it runs {node.os})"
+        raise errors.Refused(f"node {name} has no flannel pod{system}, so nothing can look at it")
+    # While one is replaced by another, both are there for a moment.
+    flannel, pod = min(pods, key=lambda one: (one[1].deleting_since is not None, one[1].name))
+    container = next((c for c in pod.containers if c.name == flannel.container), None)
+    state = ""
+    if taken.nodes[name].health is Health.UNKNOWN:
+        state = f"the kubelet of {name} is silent"
+    elif container is None or container.state is None:
+        state = "flannel's container has not started"
+    elif container.state.phase is not snapshot.Phase.RUNNING:
+        reason = container.state.reason or container.state.phase.value
+        state = f"flannel is not running there ({reason})"
+    return Place(flannel=flannel, pod=pod, state=state)
+
+
+def behind(here: Kernel, pods: Sequence[ports.PodAddress]) -> dict[str, str]:
+    """Return which pod is behind which NIC of the host, as far as its tables tell."""
+    found = {port_of(here, pod.ip): f"{pod.namespace}/{pod.name}" for pod in pods}
+    found.pop("", None)
+    return found
+
+
+def _listed(nic: logs.Nic) -> Link:
+    addresses = tuple(Address(ip=ip, prefix=128 if ":" in ip else 32) for ip in nic.ips if ip)
+    return replace(Link(name=nic.name), addresses=addresses)
+
+
+def _heard(task: "asyncio.Task[Inspection]") -> None:
+    """Take note of how a look ended, since all who asked for it may have left."""
+    if not task.cancelled():
+        task.exception()

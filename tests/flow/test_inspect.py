@@ -1,0 +1,338 @@
+"""Looking at nodes: shared, bounded, by the best way that works, and honest about it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import errors
+from bot.domain import snapshot as snapshots
+from bot.flannel import netconf
+from bot.flannel.inspection import Inspection, Way
+from bot.flannel.kernel import FdbEntry, Kernel, Link, Neighbour
+from bot.flow import inspect, ports
+from tests.flow import fakes
+
+pytestmark = pytest.mark.looptime
+
+NOW = fakes.START
+READY = (snapshots.Condition(type="Ready", status="True"),)
+NEVER = timedelta()
+AN_HOUR = timedelta(hours=1)
+NO_MATCH = (
+    "E0102 15:04:05.000000 1 main.go:190] Failed to find interface to use that matches the "
+    "interfaces and/or regexes provided\n"
+)
+LISTED = (
+    "I0102 15:04:05.000000 1 main.go:400] Could not find valid interface matching eth9: Could not "
+    "match pattern eth9 to any of the available network interfaces (lo:127.0.0.1, eth0:59.1.2.3, "
+    "veth17f90f70:)\n" + NO_MATCH
+)
+
+
+@dataclass
+class Cluster:
+    """Nodes with a flannel pod each, seen; and a way onto them that a test bends."""
+
+    names: Sequence[str] = ("node-1", "node-2", "node-3")
+    cluster: str = "prod"
+    waiting: set[str] = field(default_factory=set)
+    bare: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    hanging: set[str] = field(default_factory=set)
+    failing: dict[str, str] = field(default_factory=dict)
+    seconds: float = 1.0
+    log: str = ""
+    pods: Sequence[ports.PodAddress] = ()
+    unlisted: bool = False
+    asked: list[str] = field(default_factory=list)
+    touched: list[tuple[str, ...]] = field(default_factory=list)
+    at_once: int = 0
+    most: int = 0
+    confs: int = 0
+
+    def snapshot(self) -> snapshots.Snapshot:
+        container = snapshots.ContainerSpec("kube-flannel", "flannel/flannel:v0.25.1")
+        daemonset = snapshots.DaemonSet(
+            uid="ds",
+            namespace="kube-flannel",
+            name="kube-flannel-ds",
+            created_at=NOW,
+            generation=1,
+            observed_generation=1,
+            template=snapshots.Template(containers=(container,)),
+        )
+        return snapshots.Snapshot(
+            cluster=self.cluster,
+            taken_at=NOW,
+            nodes={name: self._node(name) for name in self.names},
+            pods={
+                ("kube-flannel", f"flannel-{name}"): self._pod(name)
+                for name in self.names
+                if name not in self.bare
+            },
+            daemonsets={("kube-flannel", "kube-flannel-ds"): daemonset},
+        )
+
+    def _node(self, name: str) -> snapshots.Node:
+        silent = (snapshots.Condition(type="Ready", status="Unknown"),)
+        return snapshots.Node(
+            uid=name,
+            name=name,
+            created_at=NOW,
+            conditions=silent if name in self.silent else READY,
+            internal_ips=(f"10.0.0.{name[-1]}",),
+        )
+
+    def _pod(self, name: str) -> snapshots.Pod:
+        phase = snapshots.Phase.WAITING if name in self.waiting else snapshots.Phase.RUNNING
+        state = snapshots.ContainerState(phase, reason="CrashLoopBackOff" if name in self.waiting else "")  # fmt: skip
+        return snapshots.Pod(
+            uid=f"pod-{name}",
+            namespace="kube-flannel",
+            name=f"flannel-{name}",
+            node=name,
+            phase="Running",
+            created_at=NOW,
+            containers=(
+                snapshots.Container(
+                    "kube-flannel", "flannel/flannel:v0.25.1", True, 0, state, None
+                ),
+            ),
+            owner=snapshots.Owner("DaemonSet", "kube-flannel-ds", "ds"),
+        )
+
+    async def by_exec(
+        self, namespace: str, pod: str, container: str, *, touch: Sequence[str], within: float
+    ) -> ports.Look:
+        name = pod.removeprefix("flannel-")
+        self.asked.append(name)
+        self.touched.append(tuple(touch))
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.sleep(1_000 if name in self.hanging else self.seconds)
+        finally:
+            self.at_once -= 1
+        if name in self.failing:
+            raise errors.Unavailable(self.failing[name])
+        links = (Link("eth0", index=2), Link("vethab12cd34", index=9))
+        near = (Neighbour("10.244.1.7", "cni0", "aa:bb:cc:00:00:01", "REACHABLE"),)
+        fdb = (FdbEntry("aa:bb:cc:00:00:01", "vethab12cd34", master="cni0"),)
+        return ports.Look(Kernel(links=links, neighbours=near, fdb=fdb))
+
+    async def pods_on(self, node: str) -> list[ports.PodAddress]:
+        if self.unlisted:
+            raise errors.Unavailable("not allowed to list pods")
+        return list(self.pods)
+
+    async def net_conf(self, namespace: str) -> netconf.NetConf | None:
+        self.confs += 1
+        if self.unlisted:
+            raise errors.Unavailable("not allowed")
+        return netconf.NetConf(network="10.244.0.0/16")
+
+    async def tail(
+        self, namespace: str, pod: str, container: str, *, previous: bool, lines: int
+    ) -> str:
+        if not self.log:
+            raise errors.Unavailable("no such log")
+        return self.log
+
+    async def changed(self) -> None:
+        await asyncio.Event().wait()
+
+    async def relist(self) -> None:
+        return None
+
+    def ages(self) -> Sequence[ports.ResourceAge]:
+        return ()
+
+
+def inspector(cluster: Cluster, **options: object) -> inspect.Inspector:
+    return inspect.Inspector(
+        cluster,
+        cluster,
+        cluster,
+        clock=fakes.LoopClock(),
+        options=replace(inspect.Options(), **options),  # type: ignore[arg-type]
+    )
+
+
+async def test_a_node_is_looked_at_by_exec_and_its_pods_are_named() -> None:
+    cluster = Cluster(pods=[ports.PodAddress("shop", "web-0", "10.244.1.7")])
+    found = await inspector(cluster).node("node-2", max_age=NEVER)
+    assert found.way is Way.EXEC
+    assert found.node == "node-2"
+    assert found.taken_at == NOW + timedelta(seconds=1)
+    assert found.pods_behind == {"vethab12cd34": "shop/web-0"}
+    assert cluster.touched == [("10.244.1.7",)]
+    assert not found.problems
+
+
+async def test_those_who_ask_at_once_share_one_look_and_one_who_leaves_takes_it_from_nobody() -> (
+    None
+):
+    cluster = Cluster()
+    looks = inspector(cluster)
+    asking = [asyncio.create_task(looks.node("node-1", max_age=NEVER)) for _ in range(5)]
+    await asyncio.sleep(0.5)
+    asking[0].cancel()
+    found = await asyncio.gather(*asking, return_exceptions=True)
+    assert cluster.asked == ["node-1"]
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert all(isinstance(one, Inspection) for one in found[1:])
+
+
+async def test_a_look_that_everybody_left_is_still_remembered() -> None:
+    looks = inspector(Cluster())
+    asking = asyncio.create_task(looks.node("node-1", max_age=NEVER))
+    await asyncio.sleep(0.5)
+    asking.cancel()
+    await asyncio.sleep(2)
+    assert set(looks.latest()) == {"node-1"}
+
+
+async def test_a_fresh_look_is_not_repeated_and_an_old_one_is() -> None:
+    cluster = Cluster()
+    looks = inspector(cluster)
+    for wait, count in ((0, 1), (10, 1), (30, 2)):
+        await asyncio.sleep(wait)
+        await looks.node("node-1", max_age=timedelta(seconds=30))
+        assert len(cluster.asked) == count
+
+
+async def test_a_node_that_hangs_is_given_up_and_holds_up_nobody() -> None:
+    cluster = Cluster(hanging={"node-2"})
+    looks = inspector(cluster, within=timedelta(seconds=5))
+    seen: list[tuple[int, int]] = []
+    began = asyncio.get_running_loop().time()
+    found = await looks.nodes(
+        ["node-1", "node-2", "node-3"], max_age=NEVER, progress=lambda a, b: seen.append((a, b))
+    )
+    assert asyncio.get_running_loop().time() - began < 10
+    assert isinstance(found["node-1"], Inspection)
+    assert isinstance(found["node-3"], Inspection)
+    assert "did not answer within" in str(found["node-2"])
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert list(found) == ["node-1", "node-2", "node-3"]
+
+
+async def test_no_more_than_some_at_once_and_not_too_many_a_minute() -> None:
+    cluster = Cluster(names=[f"node-{i}" for i in range(30)])
+    looks = inspector(cluster, at_once=4, a_minute=20)
+    began = asyncio.get_running_loop().time()
+    await looks.nodes(cluster.names, max_age=NEVER)
+    assert cluster.most == 4
+    assert 60 <= asyncio.get_running_loop().time() - began < 75
+
+
+async def test_while_flannel_crash_loops_its_log_tells_the_nics() -> None:
+    cluster = Cluster(waiting={"node-1"}, log=LISTED)
+    found = await inspector(cluster).node("node-1", max_age=NEVER)
+    assert found.way is Way.LOG
+    assert cluster.asked == []
+    assert [one.name for one in found.kernel.links or ()] == ["lo", "eth0", "veth17f90f70"]
+    assert found.kernel.routes is None
+    assert "CrashLoopBackOff" in found.problems[0]
+
+
+async def test_an_exec_that_is_refused_falls_back_to_the_log_and_says_why() -> None:
+    cluster = Cluster(failing={"node-1": "not allowed to create exec (403)"}, log=LISTED)
+    found = await inspector(cluster).node("node-1", max_age=NEVER)
+    assert found.way is Way.LOG
+    assert "403" in found.problems[0]
+
+
+async def test_with_exec_switched_off_nothing_is_ever_run() -> None:
+    cluster = Cluster(log=LISTED)
+    found = await inspector(cluster, exec=False).node("node-1", max_age=NEVER)
+    assert found.way is Way.LOG
+    assert cluster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Cluster(bare={"node-1"}), "no flannel pod"),
+        (Cluster(silent={"node-1"}), "silent"),
+        (Cluster(waiting={"node-1"}), "no such log"),
+    ],
+)
+async def test_a_node_that_cannot_be_looked_at_is_told_and_not_remembered(
+    given: Cluster, said: str
+) -> None:
+    looks = inspector(given)
+    with pytest.raises(errors.BotError, match=said):
+        await looks.node("node-1", max_age=AN_HOUR)
+    assert looks.latest() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "node"), [("node-2", "node-2"), (" node-3 ", "node-3"), ("10.0.0.1", "node-1")]
+)
+async def test_a_node_is_found_by_name_and_address(text: str, node: str) -> None:
+    assert inspect.named(Cluster().snapshot(), text) == node
+
+
+async def test_a_beginning_will_do_where_only_one_begins_so() -> None:
+    taken = Cluster(names=["alpha-1", "beta-2"]).snapshot()
+    assert inspect.named(taken, "al") == "alpha-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("node", "several nodes begin"),
+        ("nodr-1", "node-1"),
+        ("", "no node"),
+        ("x" * 5_000, "no node"),
+        ("$(reboot)", "no node"),
+        ("node-1; rm", "node-1"),
+    ],
+)
+async def test_what_is_no_node_is_answered_with_the_nearest(text: str, said: str) -> None:
+    with pytest.raises(errors.Refused) as caught:
+        inspect.named(Cluster().snapshot(), text)
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+async def test_nodes_that_are_gone_are_forgotten() -> None:
+    cluster = Cluster()
+    looks = inspector(cluster)
+    await looks.nodes(cluster.names, max_age=NEVER)
+    cluster.names = ("node-1",)
+    assert set(looks.latest()) == {"node-1"}
+
+
+async def test_pods_that_cannot_be_listed_cost_only_their_names() -> None:
+    found = await inspector(Cluster(unlisted=True)).node("node-1", max_age=NEVER)
+    assert found.way is Way.EXEC
+    assert found.pods_behind == {}
+    assert "not allowed to list pods" in found.problems[0]
+
+
+async def test_flannels_configuration_is_remembered_for_a_while() -> None:
+    cluster = Cluster()
+    looks = inspector(cluster)
+    for _ in range(3):
+        conf = await looks.net_conf("kube-flannel")
+        assert conf
+        assert conf.network == "10.244.0.0/16"
+    assert cluster.confs == 1
+    await asyncio.sleep(301)
+    cluster.unlisted = True
+    assert await looks.net_conf("kube-flannel") == conf, "what was known stands"
+    assert await looks.net_conf("elsewhere") is None
+
+
+async def test_closing_ends_the_looks_under_way() -> None:
+    looks = inspector(Cluster(hanging={"node-1"}))
+    asking = asyncio.create_task(looks.node("node-1", max_age=NEVER))
+    await asyncio.sleep(0.1)
+    await looks.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
