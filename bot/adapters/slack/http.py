@@ -33,6 +33,11 @@ _SPEAK_SECONDS = 60.0
 _HASTE = 6
 """How much oftener Slack is looked for while it does not answer."""
 
+_CURES = {
+    signatures.FORGED: "if this was Slack: slack.signing_secret must be the one of this Slack app",
+    signatures.EXPIRED: "if this was Slack: the clock of this machine is wrong",
+}
+
 TOO_LARGE = "too_large"
 TOO_SLOW = "too_slow"
 UNREADABLE = "unreadable"
@@ -141,13 +146,12 @@ class Http:
         self._refused += 1
         now = self._clock.monotonic()
         if now - self._spoken_at >= _SPEAK_SECONDS:
-            cure = "slack.signing_secret must be the one of this Slack app, if this was Slack"
             log.warning(
                 "slack_request_refused",
                 reason=objection,
                 remote=request.remote,
                 refused=self._refused,
-                cure=cure if objection == signatures.FORGED else None,
+                cure=_CURES.get(objection),
             )
             self._spoken_at, self._refused = now, 0
         status = {TOO_LARGE: 413, TOO_SLOW: 408, UNREADABLE: 400}.get(objection, 401)
