@@ -428,3 +428,61 @@ async def test_the_journal_keeps_arguments_but_no_tokens(slack, client):
     assert entry["args"]["channel"] == ALERTS
     assert entry["status"] == 200
     assert people.BOT_TOKEN not in repr(entry)
+
+
+async def test_a_mark_is_given_once_taken_back_once_and_read(client):
+    posted = await client.chat_postMessage(channel=ALERTS, text="x")
+    where = {"channel": ALERTS, "timestamp": posted["ts"]}
+    await client.reactions_add(name=":eyes:", **where)
+    assert await error_of(client.reactions_add(name="eyes", **where)) == "already_reacted"
+    told = (await client.reactions_get(**where))["message"]["reactions"]
+    assert told == [{"name": "eyes", "users": ["U0BOT"], "count": 1}]
+    await client.reactions_remove(name="eyes", **where)
+    assert await error_of(client.reactions_remove(name="eyes", **where)) == "no_reaction"
+    assert "reactions" not in (await client.reactions_get(**where))["message"]
+    assert await error_of(client.reactions_add(name="not an emoji", **where)) == "invalid_name"
+    lost = client.reactions_get(channel=ALERTS, timestamp="1.000001")
+    assert await error_of(lost) == "message_not_found"
+
+
+async def test_a_view_can_be_named_by_the_app_but_two_cannot_share_a_name(slack, client):
+    def view(kind="home", **more):
+        title = {"title": {"type": "plain_text", "text": "x"}} if kind == "modal" else {}
+        return {"type": kind, "blocks": [{"type": "divider"}], **title, **more}
+
+    await client.views_publish(user_id="U0OPERATOR", view=view(external_id="one"))
+    await client.views_publish(user_id="U0OPERATOR", view=view(external_id="one"))
+    other = client.views_publish(user_id="U0APPROVER", view=view(external_id="one"))
+    assert await error_of(other) == "duplicate_external_id"
+    trigger = slack.world.triggers.new("U0APPROVER")
+    opening = client.views_open(trigger_id=trigger, view=view("modal", external_id="one"))
+    assert await error_of(opening) == "duplicate_external_id"
+    changed = await client.views_update(external_id="one", view=view(external_id="two"))
+    assert changed["view"]["external_id"] == "two"
+    gone = client.views_update(external_id="one", view=view())
+    assert await error_of(gone) == "not_found"
+
+
+async def test_a_view_is_refused_when_too_large_or_when_it_asks_without_a_way_to_send(
+    slack, client
+):
+    text = {"type": "plain_text", "text": "x" * 2900}
+    large = {"type": "home", "blocks": [{"type": "section", "text": text}] * 90}
+    assert (
+        await error_of(client.views_publish(user_id="U0OPERATOR", view=large)) == "view_too_large"
+    )
+    asking = {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": "x"},
+        "blocks": [
+            {
+                "type": "input",
+                "label": {"type": "plain_text", "text": "x"},
+                "element": {"type": "plain_text_input"},
+            }
+        ],
+    }
+    for more, error in (({}, "invalid_arguments"), ({"submit": asking["title"]}, None)):
+        trigger = slack.world.triggers.new("U0OPERATOR")
+        call = client.views_open(trigger_id=trigger, view=asking | more)
+        assert (await error_of(call) if error else (await call)["ok"]) == (error or True)

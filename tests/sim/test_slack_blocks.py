@@ -55,6 +55,14 @@ def table(rows, **more):
     return {"type": "table", "rows": rows, **more}
 
 
+def card(**more):
+    return {"type": "card", "title": plain(), **more}
+
+
+def data_table(rows, **more):
+    return {"type": "data_table", "caption": "x", "rows": rows, **more}
+
+
 # What is counted, how to make it that big, the limit.
 TABLE = {
     "section text": (lambda n: section(text=mrkdwn("x" * n)), 3000),
@@ -165,6 +173,12 @@ TABLE = {
         },
         50,
     ),
+    "card title": (lambda n: {"type": "card", "title": mrkdwn("x" * n)}, 150),
+    "card subtitle": (lambda n: card(subtitle=mrkdwn("x" * n)), 150),
+    "card body": (lambda n: card(body=mrkdwn("x" * n)), 200),
+    "carousel": (lambda n: {"type": "carousel", "elements": [card()] * n}, 10),
+    "data table rows": (lambda n: data_table(cells(n, 1)), 101),
+    "data table cells": (lambda n: data_table(cells(2, n)), 20),
     "table rows": (lambda n: table(cells(n, 1)), 100),
     "table cells": (lambda n: table(cells(1, n)), 20),
     "table settings": (lambda n: table(cells(1, 1), column_settings=[None] * n), 20),
@@ -188,6 +202,47 @@ def test_a_block_at_the_limit_is_taken_and_one_beyond_is_refused(name):
     assert refused.value.error == "invalid_blocks"
     messages = refused.value.extra["response_metadata"]["messages"]
     assert all("[json-pointer:/blocks" in message for message in messages)
+
+
+def test_an_alert_stands_in_windows_only():
+    def alert(length=1, **more):
+        return {"type": "alert", "text": mrkdwn("x" * length), **more}
+
+    in_view = {"path": "/view/blocks"}
+    for level in ("default", "info", "warning", "error", "success"):
+        blocks.judge([alert(limits.ALERT_TEXT, level=level)], **in_view)
+    for wrong in (alert(limits.ALERT_TEXT + 1), alert(level="loud"), {"type": "alert"}):
+        with pytest.raises(errors.ApiError, match="invalid_blocks"):
+            blocks.judge([wrong], **in_view)
+    with pytest.raises(errors.ApiError, match="invalid_blocks"):
+        blocks.judge([alert()])
+
+
+def test_young_blocks_need_their_parts():
+    rich = {"type": "rich_text", "elements": []}
+    good = [
+        card(actions=[button()], icon={"type": "image", "alt_text": "x", "image_url": "https://x"}),
+        {"type": "card", "body": mrkdwn()},
+        data_table([*cells(1, 2), [{"type": "raw_number", "value": 1}, rich]]),
+    ]
+    blocks.judge(good)
+    (named, *_) = blocks.named([card(actions=[{"type": "button", "text": plain()}])])
+    assert blocks.interactive(named)[0]["action_id"]
+    carousel = {"type": "carousel", "elements": [card(actions=[button(action_id="go")])]}
+    assert [element["action_id"] for element in blocks.interactive(carousel)] == ["go"]
+    for wrong in (
+        {"type": "card"},
+        card(actions=[select(options=[option()])]),
+        card(icon="x"),
+        {"type": "carousel", "elements": []},
+        {"type": "carousel", "elements": [section()]},
+        data_table(cells(1, 1)),
+        data_table([[rich], [rich]]),
+        {"type": "data_table", "rows": cells(2, 1)},
+        {"type": "carousel"},
+    ):
+        with pytest.raises(errors.ApiError, match="invalid_blocks"):
+            blocks.judge([wrong])
 
 
 def test_a_message_takes_fifty_blocks_and_a_view_a_hundred():

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot.sim.slack import checking, elements, errors, limits, richtext, stamps
+from bot.sim.slack import checking, elements, errors, limits, richtext, stamps, young
 from bot.sim.slack.checking import Problems
 
 Json = dict[str, Any]
@@ -106,6 +106,10 @@ RULES: dict[str, Rule] = {
     "video": _video,
     "rich_text": richtext.rich_text,
     "table": richtext.table,
+    "alert": young.alert,
+    "card": young.card,
+    "carousel": young.carousel,
+    "data_table": young.data_table,
 }
 
 
@@ -122,7 +126,8 @@ def judge(blocks: object, *, path: str = "/blocks", maximum: int = limits.MESSAG
     seen: set[str] = set()
     for block, at in problems.items(blocks, path, maximum=maximum, minimum=0):
         kind = checking.kind_of(block)
-        if not isinstance(block, Mapping) or kind not in RULES:
+        misplaced = kind == "alert" and not path.startswith("/view")
+        if not isinstance(block, Mapping) or kind not in RULES or misplaced:
             problems.add(f"{at}/type", f"unsupported type: {kind}")
             continue
         RULES[kind](problems, block, at)
@@ -169,6 +174,9 @@ def named(blocks: Sequence[Json]) -> tuple[Json, ...]:
 def interactive(block: Mapping[str, Any]) -> tuple[Json, ...]:
     """The elements of a block that a person can use."""
     inside: list[Any] = []
+    cards = block.get("elements", ()) if block.get("type") == "carousel" else (block,)
+    for card in cards:
+        inside += card.get("actions", ()) if card.get("type") == "card" else ()
     if block.get("type") in {"actions", "context_actions"}:
         inside += block.get("elements", ())
     inside += [block.get("accessory"), block.get("element")]

@@ -21,6 +21,9 @@ SUBSCRIBED = ("app_mention", "app_home_opened", "member_joined_channel", "messag
 _REASONS = {delivery.UNREACHABLE: "connection_failed", "http_error": "http_error"}
 
 
+_MARKS = {"reaction": "reaction_added", "unreaction": "reaction_removed"}
+
+
 class Events:
     """Turns changes of the workspace into events, and sees to their delivery."""
 
@@ -62,12 +65,13 @@ class Events:
                 },
                 user=change.user,
             )
-        elif change.kind == "reaction" and change.message is not None and change.user:
+        elif change.kind in _MARKS and change.message is not None and change.user:
             item = {"type": "message", "channel": channel.id, "ts": change.message.ts}
+            kind = _MARKS[change.kind]
             self._emit(
-                "reaction_added",
+                kind,
                 {
-                    "type": "reaction_added",
+                    "type": kind,
                     "user": change.user,
                     "reaction": change.detail,
                     "item": item,

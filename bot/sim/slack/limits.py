@@ -48,6 +48,17 @@ MODAL_TITLE = 24
 PRIVATE_METADATA = 3000
 VIEW_STACK = 3
 
+VIEW_BYTES = 250_000
+"""A whole view as JSON."""
+
+CARD_TITLE = 150
+CARD_BODY = 200
+CARD_ACTIONS = 5
+CAROUSEL_CARDS = 10
+ALERT_TEXT = 200
+ALERT_LEVELS = ("default", "info", "warning", "error", "success")
+DATA_TABLE_ROWS = 101
+
 MARKDOWN_TEXT = 12_000
 VIDEO_TITLE = 200
 VIDEO_AUTHOR = 50
@@ -61,6 +72,10 @@ RESPONSE_URL_SECONDS = 1800.0
 TRIGGER_SECONDS = 3.0
 ACK_SECONDS = 3.0
 CONNECTIONS = 10
+CONNECTION_SECONDS = 18_060.0
+"""Life of a Socket Mode connection, until Slack asks for a new one."""
+WARNING_SECONDS = 10.0
+"""How long before that it says so."""
 HISTORY_PAGE = 999
 FILE_BYTES = 8 * 1024 * 1024
 """Slack takes 1 GB; the pretend one keeps everything in memory."""

@@ -6,6 +6,7 @@ sent once; repeating events is the business of `events`.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
@@ -18,8 +19,6 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bot.sim.slack import delivery, faults, journal, limits, people
 
 Json = dict[str, Any]
-
-_APPROXIMATE_CONNECTION_SECONDS = 18_060
 
 
 class _Link(NamedTuple):
@@ -36,11 +35,13 @@ class Links:
         standing: faults.Faults,
         log: journal.Journal,
         ack_seconds: float = limits.ACK_SECONDS,
+        life_seconds: float = limits.CONNECTION_SECONDS,
         changed: Callable[[], None],
     ) -> None:
         self._faults = standing
         self._log = log
         self._ack_seconds = ack_seconds
+        self._life_seconds = life_seconds
         self._changed = changed
         self._tickets: set[str] = set()
         self._open: list[_Link] = []
@@ -80,10 +81,12 @@ class Links:
         self._open.append(link)
         self._log.add("link", event="opened", connections=self.count)
         self._changed()
+        ageing = asyncio.create_task(self._age(socket), name="slack link ageing")
         try:
             await self._greet(socket)
             await self._receive(socket)
         finally:
+            ageing.cancel()
             self._open.remove(link)
             self._log.add("link", event="closed", connections=self.count, code=socket.close_code)
             self._changed()
@@ -96,11 +99,21 @@ class Links:
             "debug_info": {
                 "host": "applink-simulated",
                 "build_number": 1,
-                "approximate_connection_time": _APPROXIMATE_CONNECTION_SECONDS,
+                "approximate_connection_time": int(self._life_seconds),
             },
             "connection_info": {"app_id": people.APP},
         }
         await socket.send_str(json.dumps(hello))
+
+    async def _age(self, socket: web.WebSocketResponse) -> None:
+        """End a connection when its time is over, said a while before."""
+        notice = min(limits.WARNING_SECONDS, self._life_seconds / 2)
+        with contextlib.suppress(ConnectionError):
+            await asyncio.sleep(self._life_seconds - notice)
+            await _announce(socket, "warning")
+            await asyncio.sleep(notice)
+            await _announce(socket, "refresh_requested")
+            await socket.close(code=WSCloseCode.GOING_AWAY, drain=False)
 
     async def _receive(self, socket: web.WebSocketResponse) -> None:
         async for frame in socket:

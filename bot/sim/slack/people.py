@@ -33,6 +33,7 @@ BOT_SCOPES = (
     "im:history",
     "im:read",
     "im:write",
+    "reactions:read",
     "reactions:write",
     "team:read",
     "usergroups:read",

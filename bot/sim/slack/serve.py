@@ -174,6 +174,7 @@ def _build(options: SlackOptions) -> world.World:
         standing=standing,
         log=log,
         ack_seconds=pace.ack,
+        life_seconds=pace.connection,
         changed=lambda: pages_open.send("presence", {"online": connections.online()}),
     )
     shown = views.Views()

@@ -1,6 +1,7 @@
 """Modals and App Home tabs: what each person has open, and what the app put there."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,10 +65,19 @@ def judge(view: object, *, kind: str) -> Json:
     for key in ("title", "submit", "close"):
         problems.optional_text(view, key, "/view", maximum=limits.MODAL_TITLE)
     problems.optional(view, "private_metadata", "/view", maximum=limits.PRIVATE_METADATA)
-    problems.optional(view, "callback_id", "/view", maximum=limits.IDENTIFIER)
+    for key in ("callback_id", "external_id"):
+        problems.optional(view, key, "/view", maximum=limits.IDENTIFIER)
     if problems.found:
         raise errors.with_messages("invalid_arguments", problems.found)
+    if len(json.dumps(view, ensure_ascii=False)) > limits.VIEW_BYTES:
+        raise errors.ApiError("view_too_large")
     blocks.judge(view["blocks"], path="/view/blocks", maximum=limits.VIEW_BLOCKS)
+    asks = any(block["type"] == "input" for block in view["blocks"])
+    if kind == "modal" and asks and view.get("submit") is None:
+        raise errors.with_messages(
+            "invalid_arguments",
+            ["submit is required when an input block is in blocks [json-pointer:/view/submit]"],
+        )
     return view | {"blocks": list(blocks.named(view["blocks"]))}
 
 
@@ -91,6 +101,23 @@ class Views:
     def get(self, view_id: str) -> View | None:
         """A view by its id."""
         return self._views.get(view_id)
+
+    def by_external_id(self, external_id: str) -> View | None:
+        """A view by the name that the app gave it."""
+        return next(
+            (v for v in self._views.values() if v.body.get("external_id") == external_id), None
+        )
+
+    def judge_external_id(self, body: Json, *, unless: View | None = None) -> None:
+        """Refuse a name that another view has.
+
+        Raises:
+            errors.ApiError: `duplicate_external_id`.
+        """
+        wanted = body.get("external_id")
+        holder = self.by_external_id(wanted) if wanted else None
+        if holder is not None and (unless is None or holder.id != unless.id):
+            raise errors.ApiError("duplicate_external_id")
 
     def stack(self, user: str) -> tuple[View, ...]:
         """The modals a person has open, the topmost last."""

@@ -64,7 +64,7 @@ class Change:
     """Something that just happened to one channel."""
 
     kind: str
-    """posted, edited, deleted, ephemeral, ephemeral_gone, joined, reaction or channel."""
+    """posted, edited, deleted, ephemeral, ephemeral_gone, joined, reaction, unreaction, channel."""
     channel: str
     message: Message | None = None
     before: Message | None = None
@@ -196,6 +196,22 @@ class Workspace:
         self.tell(
             Change(
                 kind="reaction", channel=message.channel, message=changed, user=user, detail=emoji
+            )
+        )
+        return True
+
+    def unreact(self, message: Message, *, user: str, emoji: str) -> bool:
+        """Take a reaction back; false when this person had not given it."""
+        given = dict(message.reactions)
+        if user not in given.get(emoji, ()):
+            return False
+        left = tuple(one for one in given.pop(emoji) if one != user)
+        rest = {**given, emoji: left} if left else given
+        changed = dataclasses.replace(message, reactions=tuple(rest.items()))
+        self._messages[message.channel][message.ts] = changed
+        self.tell(
+            Change(
+                kind="unreaction", channel=message.channel, message=changed, user=user, detail=emoji
             )
         )
         return True

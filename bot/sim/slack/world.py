@@ -32,6 +32,8 @@ class Pace:
     """How long a file takes until it can be shown."""
     event_retries: tuple[float, ...] = events.RETRY_SECONDS
     """Waits before an event is sent again."""
+    connection: float = limits.CONNECTION_SECONDS
+    """How long a Socket Mode connection lives."""
     heartbeat: float = 15.0
     """How often an open page hears that the line is alive."""
 

@@ -5,11 +5,12 @@ import io
 import logging
 import re
 
+import aiohttp
 import pytest
 import structlog
 
 from bot.adapters.slack import app as slack_app
-from bot.sim.slack import people, serve
+from bot.sim.slack import people, serve, world
 from tests.adapters.slack import samples
 from tests.adapters.slack.conftest import Slack, until
 
@@ -242,3 +243,16 @@ async def test_in_a_storm_of_disconnects_whatever_was_acknowledged_is_answered_o
     assert len(slack.whispers("U0OPERATOR")) >= len(acked)
     told = [w.text for w in slack.whispers("U0OPERATOR") if "There is no INC-" in w.text]
     assert len(told) == len(set(told))
+
+
+async def test_connections_that_slack_ends_when_their_time_is_over_are_replaced(
+    desk: samples.Desk,
+) -> None:
+    pace = world.Pace(ack=1.0, connection=0.3)
+    server = serve.SimulatedSlack(serve.SlackOptions(port=0, pace=pace))
+    async with server, aiohttp.ClientSession() as http:
+        slack = Slack(server, http)
+        async with slack.app(desk) as app:
+            await until(lambda: opened(slack) >= 4)
+            await until(lambda: app.connected)
+            assert await answered(slack)

@@ -19,21 +19,25 @@ def _body(whole: world.World, call: calls.Call, *, kind: str) -> Json:
 def _open(whole: world.World, call: calls.Call) -> Json:
     body = _body(whole, call, kind="modal")
     user = whole.triggers.exchange(call.need("trigger_id"))
+    whole.views.judge_external_id(body)
     return {"view": whole.views.open(user, body).shape()}
 
 
 def _push(whole: world.World, call: calls.Call) -> Json:
     body = _body(whole, call, kind="modal")
     user = whole.triggers.exchange(call.need("trigger_id"))
+    whole.views.judge_external_id(body)
     return {"view": whole.views.push(user, body).shape()}
 
 
 def _update(whole: world.World, call: calls.Call) -> Json:
-    view = whole.views.get(call.need("view_id"))
+    named = call.text("external_id")
+    view = whole.views.by_external_id(named) if named else whole.views.get(call.need("view_id"))
     if view is None:
         raise errors.ApiError("not_found")
     _judge_hash(call, view)
     body = _body(whole, call, kind=str(view.body["type"]))
+    whole.views.judge_external_id(body, unless=view)
     return {"view": whole.views.update(view, body).shape()}
 
 
@@ -43,6 +47,7 @@ def _publish(whole: world.World, call: calls.Call) -> Json:
         raise errors.ApiError("user_not_found")
     body = _body(whole, call, kind="home")
     present = whole.views.homes.get(user)
+    whole.views.judge_external_id(body, unless=present)
     if present is not None:
         _judge_hash(call, present)
     return {"view": whole.views.publish(user, body).shape()}
