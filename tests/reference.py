@@ -137,7 +137,10 @@ def commands_page() -> str:
         "A typo is answered with the nearest command.\n",
         "| command | what it answers |\n| --- | --- |",
     ]
-    lines += [f"| `{each.usage}` | {each.help} |" for each in grammar.COMMANDS]
+    for each in grammar.COMMANDS:
+        # A pipe would end the table's cell, even between backticks.
+        usage = each.usage.replace("|", "\\|")
+        lines.append(f"| `{usage}` | {each.help} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,41 +1,54 @@
-"""What a typed command means. Pure: text in, a request or a problem out; never raises.
-
-Slack's clients and Slack itself change what people type: curly quotes, dashes, links made of
-anything with a dot, names made into references, entities. `normalise` takes that back. Then
-words are split at spaces; quotes keep words together; a backslash is a backslash, since people
-type regular expressions here.
-"""
+"""What a typed command means. Pure: text in, a request or a problem out; never raises."""
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bot.adapters.slack import limits, wording
+from bot.adapters.slack import helptexts, limits, typed, wording, wording_network
 
 LONGEST = 3_000
 """Characters of a command."""
 _ECHO = 60
 """Characters of a word that are said back."""
+_PATTERNS = 10
+"""Flags that are simulated at once; nobody gives flannel more."""
+_PATTERN = 256
+"""Characters of a pattern; an interface's name has 15 at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that works: how it is written, and how many words it takes."""
+    """A command that works: how it is written, and how many words it takes.
+
+    `nodes` if its word is a node's name; `flags` are those it takes, without their dashes.
+    """
 
     name: str
     usage: str
     least: int = 0
     most: int = 0
+    nodes: bool = False
+    flags: tuple[str, ...] = ()
 
     @property
     def help(self) -> str:
         """What it is for, in one line."""
-        return wording.HELP[self.name]
+        return helptexts.HELP[self.name]
 
 
 COMMANDS = (
     Command("help", "help [command]", most=1),
     Command("status", "[@cluster] status"),
+    Command("nics", "[@cluster] nics <node>|--all", most=1, nodes=True, flags=("all",)),
+    Command("routes", "[@cluster] routes [<node>|--all]", most=1, nodes=True, flags=("all",)),
+    Command(
+        "simulate",
+        "[@cluster] simulate <regex>...|--iface <name>...",
+        most=_PATTERNS,
+        flags=("iface", "iface-regex"),
+    ),
+    Command("logs", "[@cluster] logs <node>", least=1, most=1, nodes=True),
+    Command("verify", "[@cluster] verify [<node>]", most=1, nodes=True, flags=("all",)),
     Command("incidents", "[@cluster] incidents"),
     Command("incident", "incident INC-n", least=1, most=1),
     Command("check", "[@cluster] check"),
@@ -46,20 +59,24 @@ NAMES = tuple(command.name for command in COMMANDS)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `number` is of an incident; `topic` a command that help is wanted for."""
+    """What was asked.
+
+    `number` is of an incident; `topic` a command that help is wanted for; `node` a node's name as
+    it was typed; `everything` if all nodes are to be looked at; `iface` and `regex` are flags to
+    be simulated, in order.
+    """
 
     name: str
     cluster: str | None = None
     number: int = 0
     topic: str = ""
+    node: str = ""
+    everything: bool = False
+    iface: tuple[str, ...] = ()
+    regex: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why it was not understood, and what to do about it."""
-
-    text: str
-    hint: str = ""
+Problem = typed.Problem
 
 
 def command(name: str) -> Command | None:
@@ -71,7 +88,7 @@ def parse(text: str) -> Request | Problem:
     """Read what was typed behind the slash command or the mention."""
     if len(text) > LONGEST:
         return Problem(wording.too_long(LONGEST), wording.TRY_HELP)
-    words = split(normalise(text))
+    words = typed.split(typed.normalise(text))
     if isinstance(words, Problem):
         return words
     cluster = None
@@ -109,9 +126,15 @@ def echo(word: str) -> str:
 
 def _request(found: Command, arguments: list[str], cluster: str | None) -> Request | Problem:
     usage = wording.usage(found.usage)
+    given = _flags(found, arguments)
+    if isinstance(given, Problem):
+        return given
+    arguments = given.words
     if len(arguments) < found.least:
         return Problem(wording.too_few(found.name), usage)
     if len(arguments) > found.most:
+        if found.name == "simulate":
+            return Problem(wording_network.too_many_patterns(_PATTERNS), usage)
         stray = arguments[found.most]
         hint = wording.CLUSTER_FIRST if stray.startswith("@") else usage
         return Problem(wording.too_many(found.name, echo(stray)), hint)
@@ -124,66 +147,84 @@ def _request(found: Command, arguments: list[str], cluster: str | None) -> Reque
         if command(arguments[0].lower()) is None:
             return unknown(arguments[0])
         return Request(found.name, topic=arguments[0].lower())
-    return Request(found.name, cluster=cluster)
+    if found.name == "simulate":
+        return _simulation(given, usage, cluster)
+    return _about_nodes(found, given, cluster) if found.nodes else Request(found.name, cluster)
+
+
+@dataclass(slots=True)
+class _Given:
+    """What stood behind a command: its words, and its flags with their values."""
+
+    words: list[str] = field(default_factory=list)
+    flags: list[tuple[str, str]] = field(default_factory=list)
+
+    def of(self, name: str) -> tuple[str, ...]:
+        return tuple(value for flag, value in self.flags if flag == name)
+
+
+def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
+    """Take the flags out, written with one dash or two, with `=` or a space; `--` ends them."""
+    given = _Given()
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == "--" and found.flags:
+            given.words += rest
+            break
+        written = re.fullmatch(r"--?([A-Za-z][A-Za-z-]*)(=.*)?", word, re.DOTALL)
+        if not found.flags or not word.startswith("-"):
+            given.words.append(word)
+            continue
+        name = written[1].lower() if written else ""
+        if written is None or name not in found.flags:
+            return Problem(
+                wording_network.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
+            )
+        value = written[2]
+        if name == "all":
+            if value is not None:
+                return Problem(
+                    wording_network.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
+                )
+        elif value is None:
+            if not rest:
+                return Problem(wording_network.no_value(f"--{name}"), wording.usage(found.usage))
+            value = f"={rest.pop(0)}"
+        given.flags.append((name, (value or "=")[1:]))
+    return given
+
+
+def _simulation(given: _Given, usage: str, cluster: str | None) -> Request | Problem:
+    iface = given.of("iface")
+    patterns = (*given.of("iface-regex"), *given.words)
+    if not iface and not patterns:
+        return Problem(wording.too_few("simulate"), usage)
+    if len(iface) + len(patterns) > _PATTERNS:
+        return Problem(wording_network.too_many_patterns(_PATTERNS), usage)
+    if any(len(one) > _PATTERN for one in (*iface, *patterns)):
+        return Problem(wording_network.pattern_too_long(_PATTERN), usage)
+    return Request("simulate", cluster=cluster, iface=iface, regex=patterns)
+
+
+_NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
+
+
+def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request | Problem:
+    usage = wording.usage(found.usage)
+    everything = bool(given.of("all"))
+    node = given.words[0] if given.words else ""
+    if everything and node:
+        return Problem(wording.too_many(found.name, echo(node)), usage)
+    if node and not _NODE.fullmatch(node):
+        hint = wording.CLUSTER_FIRST if node.startswith("@") else usage
+        return Problem(wording_network.no_node_name(echo(node)), hint)
+    if found.name == "nics" and not node and not everything:
+        return Problem(wording.too_few(found.name), usage)
+    return Request(found.name, cluster=cluster, node=node, everything=everything)
 
 
 def incident_number(word: str) -> int | None:
     """Read INC-42, inc42, #42 or 42; None for anything else."""
     match = re.fullmatch(r"(?:inc-?|#)?0*([0-9]{1,9})", word, re.IGNORECASE)
     return int(match[1]) if match and int(match[1]) > 0 else None
-
-
-_REFERENCE = re.compile(r"<([^<>]*)>")
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-_QUOTES = str.maketrans(
-    {**dict.fromkeys("“”„‟«»＂", '"'), **dict.fromkeys("‘’‚‛‹›＇", "'"), "\u00a0": " "}
-)
-_LONG_DASH_FIRST = re.compile(r"(?:^|(?<=\s))[—–―−](?=\w)")
-_LONG_DASH = re.compile(r"[—–―−‐‑‒]")
-
-
-def normalise(text: str) -> str:
-    """Take back what clients and Slack make of typed text."""
-    text = _REFERENCE.sub(_unwrapped, text)
-    for entity, character in _ENTITIES:
-        text = text.replace(entity, character)
-    text = _LONG_DASH_FIRST.sub("--", text.translate(_QUOTES))
-    text = _LONG_DASH.sub("-", text)
-    # Format characters (zero width, direction) are typed by nobody and copied by many.
-    return "".join(c for c in text if c.isspace() or c.isprintable()).strip()
-
-
-def _unwrapped(match: re.Match[str]) -> str:
-    target, _, label = match[1].partition("|")
-    sign = {"@": "@", "#": "#"}.get(target[:1], "")
-    if target.startswith("!subteam"):
-        sign = "@"
-    if sign:
-        return sign + (label or target[1:]).removeprefix(sign)
-    return label or target.removeprefix("mailto:")
-
-
-def split(text: str) -> list[str] | Problem:
-    """Split into words; a quote at a word's start or after `=` keeps spaces, backticks too."""
-    words: list[str] = []
-    word: str | None = None
-    quote = ""
-    for character in text:
-        if quote:
-            if character == quote:
-                quote = ""
-            else:
-                word = (word or "") + character
-        elif character.isspace():
-            if word is not None:
-                words.append(word)
-            word = None
-        elif character in "\"'`" and (not word or word.endswith("=")):
-            quote, word = character, word or ""
-        elif character in '"`':
-            return Problem(wording.unbalanced(character), wording.TRY_HELP)
-        else:
-            word = (word or "") + character
-    if quote:
-        return Problem(wording.unbalanced(quote), wording.TRY_HELP)
-    return [*words, word] if word is not None else words

@@ -122,14 +122,6 @@ def digest_title(incidents: Sequence[incident.Incident]) -> str:
 
 # Answers
 
-HELP = {
-    "help": "Tell what can be asked.",
-    "status": "Everything at a glance.",
-    "incidents": "What is wrong now, and what lately was.",
-    "incident": "One incident: who is affected, why, what happened.",
-    "check": "Judge the cluster now, one pass.",
-    "schedule": "What the bot runs when, and how it went.",
-}
 HELP_TITLE = "flannel-bot · help"
 HELP_INTRO = "Ask with a leading @cluster for one cluster; otherwise the channel's is meant."
 HELP_MENTION = "The same words work in a thread when you mention the bot."

@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.slack import grammar
+from bot.adapters.slack import typed as typed_text
 
 Request, Problem = grammar.Request, grammar.Problem
 
@@ -112,7 +113,7 @@ def test_only_what_works_is_told_and_suggested() -> None:
     ],
 )
 def test_words_are_what_was_meant_to_be_typed(typed: str, words: list[str]) -> None:
-    assert grammar.split(grammar.normalise(typed)) == words
+    assert typed_text.split(typed_text.normalise(typed)) == words
 
 
 anything = st.text(st.characters(exclude_categories=()), max_size=400) | st.text(
@@ -140,4 +141,4 @@ def test_no_text_is_too_strange(typed: str) -> None:
 @given(st.lists(st.text("abcXYZ019-_.:/$^|()\\", min_size=1, max_size=12), max_size=6))
 def test_quoting_brings_every_word_back_whole(words: list[str]) -> None:
     typed = " ".join(f'"{word} {word}"' for word in words)
-    assert grammar.split(typed) == [f"{word} {word}" for word in words]
+    assert typed_text.split(typed) == [f"{word} {word}" for word in words]

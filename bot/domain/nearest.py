@@ -1,0 +1,69 @@
+"""Which of several names a word means, and which come nearest where it means none.
+
+People say a node's short name, its address, or a name with a typo. One of several is never
+guessed: only what can mean one name alone is taken for it.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_MOST = 3
+_ALIKE = 0.6
+_LONGEST = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The word means no single name. `near` are the likeliest; `several` if it fits all of them."""
+
+    word: str
+    near: tuple[str, ...] = ()
+    several: bool = False
+
+    def sentence(self, kind: str) -> str:
+        """Say so, with what could have been meant; `kind` is what the names are of."""
+        if self.several:
+            return f"{self.word!r} fits several {kind}s: {', '.join(self.near)}"
+        if self.near:
+            return f"there is no {kind} {self.word!r}; the nearest are {', '.join(self.near)}"
+        return f"there is no {kind} {self.word!r}"
+
+
+def resolve(
+    word: str, names: Iterable[str], *, also: Mapping[str, str] | None = None
+) -> str | Missing:
+    """Return the name that a word means.
+
+    In this order: the name itself, another word for it (`also`, such as an address), the name
+    in other letters' case, its part before the first dot.
+    """
+    known = list(names)
+    if word in known:
+        return word
+    if also and word in also:
+        return also[word]
+    wanted = word.casefold()
+    if not wanted:
+        return Missing(word)
+    folded = [(name.casefold(), name) for name in known]
+    for fitting in (
+        [name for one, name in folded if one == wanted],
+        [name for one, name in folded if one.partition(".")[0] == wanted],
+    ):
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            return Missing(word, tuple(sorted(fitting)[:_MOST]), several=True)
+    return Missing(word, _near(wanted, folded))
+
+
+def _near(wanted: str, folded: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Names that hold the word, the shortest first, else those that read most like it."""
+    wanted = wanted[:_LONGEST]
+    holding = sorted((name for one, name in folded if wanted in one), key=lambda n: (len(n), n))
+    if len(holding) >= _MOST:
+        return tuple(holding[:_MOST])
+    others = {one: name for one, name in folded if name not in holding}
+    alike = difflib.get_close_matches(wanted, others, n=_MOST - len(holding), cutoff=_ALIKE)
+    return (*holding, *(others[one] for one in alike))
