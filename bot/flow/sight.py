@@ -1,0 +1,162 @@
+"""What is known of a cluster's network: the nodes by the names people use, and looks at them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from bot import checks
+from bot.domain import errors, nearest
+from bot.flannel import discovery, inspection, study
+from bot.flow import network_answers as answers
+from bot.flow import ports
+
+T = TypeVar("T")
+
+_BESIDE = 30
+"""Judging more nodes than this is done in a thread: it takes a tenth of a second or more."""
+
+
+class Sight:
+    """One cluster, by its mirror and by deep looks.
+
+    Args:
+        mirror: what Kubernetes says of it.
+        looks: deep looks at its nodes.
+        limits: which looks still count.
+        private: prefixes that announced addresses must be in; none for any.
+    """
+
+    def __init__(
+        self,
+        mirror: ports.Mirror,
+        looks: ports.Inspections,
+        *,
+        limits: checks.Limits,
+        private: tuple[str, ...] = (),
+    ) -> None:
+        self._mirror = mirror
+        self._looks = looks
+        self._limits = limits
+        self._private = private
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self._mirror.cluster
+
+    async def whole(self, *, nodes: bool = False) -> checks.Context:
+        """What is known of the cluster without looking.
+
+        With `nodes`, refuses where the list of nodes is not whole: what is missing from it would
+        be taken for a route too many.
+        """
+        taken = self._mirror.snapshot()
+        if nodes:
+            for gap in taken.gaps:
+                if gap.covers("nodes", "", "") and not gap.name:
+                    raise errors.Unavailable(
+                        f"the nodes cannot be listed now, so nothing can be compared: {gap.reason}"
+                    )
+        found = discovery.find(taken)
+        if not found:
+            notes = discovery.out_of_reach(taken, found)
+            raise errors.Refused(
+                f"no flannel DaemonSet is seen in {self._mirror.cluster}", *notes,
+                *(f"{gap.what}: {gap.reason}" for gap in taken.gaps[:2]),
+            )  # fmt: skip
+        confs = {}
+        for namespace in dict.fromkeys(one.namespace for one in found):
+            conf = await self._looks.net_conf(namespace)
+            if conf is not None:
+                confs[namespace] = conf
+        return checks.Context(
+            snapshot=taken,
+            limits=self._limits,
+            net_confs=confs,
+            private_cidrs=self._private,
+        )
+
+    def node(self, where: checks.Context, word: str) -> str:
+        """Return the name of the node that is meant, if flannel serves it."""
+        taken = where.snapshot
+        also = {ip: one.name for one in taken.nodes.values() for ip in one.internal_ips}
+        name = nearest.resolve(word, taken.nodes, also=also)
+        if isinstance(name, nearest.Missing):
+            gaps = [
+                f"the list of nodes is not whole: {gap.reason}"
+                for gap in taken.gaps
+                if gap.covers("nodes", "", "")
+            ]
+            raise errors.Refused(name.sentence("node"), *gaps)
+        if name not in where.flannel_on:
+            raise errors.Refused(
+                f"no flannel DaemonSet serves {name}",
+                *discovery.out_of_reach(taken, where.flannels),
+            )
+        return name
+
+    async def one(
+        self, where: checks.Context, word: str, *, max_age: timedelta
+    ) -> tuple[str, inspection.Inspection, study.Study]:
+        """Look at the node that is meant, not longer ago than that, and judge what is seen."""
+        name = self.node(where, word)
+        seen = await self._looks.node(name, max_age=max_age)
+        flannel = where.flannel_on[name]
+        young = self._young(where, seen)
+        judged = await beside(
+            lambda: study.of(
+                seen,
+                where.snapshot.nodes[name],
+                flannel,
+                where.fleets[flannel.name],
+                private=self._private,
+                settling=young,
+            ),
+            len(where.snapshot.nodes) // 20,
+        )
+        return name, seen, judged
+
+    def _young(self, where: checks.Context, seen: inspection.Inspection) -> Collection[str]:
+        return [
+            one.name
+            for one in where.snapshot.nodes.values()
+            if seen.taken_at - one.created_at < self._limits.settle
+        ]
+
+    async def everybody(
+        self, max_age: timedelta, progress: ports.Progress | None, *, nodes: bool = False
+    ) -> tuple[checks.Context, answers.Coverage]:
+        """Look at every node that flannel serves, and return what is known then."""
+        names = sorted((await self.whole(nodes=nodes)).flannel_on)
+        found = await self._looks.nodes(names, max_age=max_age, progress=progress)
+        # What nodes announce is taken after the looks, and with it who is there at all.
+        after = await self.whole(nodes=nodes)
+        seen, unseen = {}, {}
+        for name, one in found.items():
+            node = after.snapshot.nodes.get(name)
+            if node is None or name not in after.flannel_on:
+                continue
+            if not isinstance(one, inspection.Inspection):
+                unseen[name] = one
+            elif one.taken_at < node.created_at:
+                unseen[name] = "the node was made anew while it was looked at"
+            else:
+                seen[name] = one
+        stamps = [one.taken_at for one in seen.values()]
+        coverage = answers.Coverage(
+            population=len(seen) + len(unseen),
+            seen=len(seen),
+            oldest=min(stamps, default=None),
+            newest=max(stamps, default=None),
+            ways=dict(Counter(one.way for one in seen.values())),
+            unseen=dict(sorted(unseen.items())),
+        )
+        return replace(after, inspections=seen), coverage
+
+
+async def beside(judged: Callable[[], T], nodes: int) -> T:
+    """Judge so many nodes: beside the loop where it would stand still too long."""
+    return await asyncio.to_thread(judged) if nodes > _BESIDE else judged()
