@@ -163,6 +163,7 @@ class Bot:
             ),
             schedule=jobs,
             connected=lambda: self._slack is not None and self._slack.connected,
+            networks={},
         )
         self._slack = slack_app.SlackApp(
             web,

@@ -95,7 +95,7 @@ def of(
     seen: Inspection | None, study: Study | None, pod: Pod | None, fleet: Fleet, node: str
 ) -> tuple[Point, ...]:
     """Return every point of a node; without a look only its pod is known."""
-    points = [_pod(pod)]
+    points = [of_pod(pod)]
     if seen is None or study is None:
         blind = (one for one in Aspect if one is not Aspect.POD)
         return (
@@ -122,7 +122,8 @@ def of(
     return tuple(points)
 
 
-def _pod(pod: Pod | None) -> Point:
+def of_pod(pod: Pod | None) -> Point:
+    """Return the point of flannel's pod alone."""
     if pod is None:
         return Point(Aspect.POD, State.WRONG, "no flannel pod on this node")
     containers = [one for one in pod.containers if not one.init]

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain import finding, health, snapshot
 from bot.domain.incident import Incident
-from bot.flow import ports
+from bot.flow import network_answers, ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,9 @@ class Desk(Protocol):
 
     async def check(self, cluster: str | None) -> CheckReport:
         """Judge a cluster now."""
+
+    def network(self, cluster: str | None) -> network_answers.Network:
+        """Return whom to ask about a cluster's network; one of several has to be named."""
 
     async def schedule(self) -> ScheduleView:
         """Tell what runs when."""

@@ -10,7 +10,7 @@ from bot import checks
 from bot.domain import errors, finding, health, ledger, snapshot
 from bot.domain.incident import Incident
 from bot.flannel import discovery
-from bot.flow import answers, cycle, judge, ports
+from bot.flow import answers, cycle, judge, network_answers, ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Desk:
         about: facts of this process.
         schedule: the scheduler, once it runs.
         connected: whether Slack is connected now.
+        networks: whom to ask about each cluster's network.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Desk:
         about: About,
         schedule: ports.Schedule,
         connected: Callable[[], bool],
+        networks: Mapping[str, network_answers.Network],
     ) -> None:
         self._cycles = cycles
         self._store = store
@@ -50,6 +52,7 @@ class Desk:
         self._about = about
         self._schedule = schedule
         self._connected = connected
+        self._networks = networks
 
     def clusters(self) -> tuple[str, ...]:
         """Return the names of the clusters."""
@@ -132,13 +135,24 @@ class Desk:
 
     async def check(self, cluster: str | None) -> answers.CheckReport:
         """Judge a cluster now; with several clusters one has to be named."""
+        outcome = await self._only(cluster).once()
+        return report(outcome.snapshot, outcome.judgement)
+
+    def network(self, cluster: str | None) -> network_answers.Network:
+        """Return whom to ask about a cluster's network; one of several has to be named."""
+        name = self._only(cluster).cluster
+        found = self._networks.get(name)
+        if found is None:
+            raise errors.Refused(f"the nodes of {name} are not looked at")
+        return found
+
+    def _only(self, cluster: str | None) -> cycle.Cycle:
         chosen = self._chosen(cluster)
         if len(chosen) != 1:
             raise errors.Refused(
                 f"say which cluster: {', '.join(f'@{name}' for name in self._cycles)}"
             )
-        outcome = await chosen[0].once()
-        return report(outcome.snapshot, outcome.judgement)
+        return chosen[0]
 
     async def schedule(self) -> answers.ScheduleView:
         """Tell what runs when."""

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.adapters.slack import answers_view, prose, replies, wording
+from bot.adapters.slack import answers_view, prose, replies, wording, works
 
 
-def answer(body: Mapping[str, Any]) -> prose.Page:
-    """Say what a click did: here, that it did nothing and why."""
+def answer(body: Mapping[str, Any], running: works.Works) -> prose.Page:
+    """Do what a click asks for and say what it did, or that it did nothing and why."""
+    if action(body).get("action_id") == works.CANCEL:
+        user = str(_part(body, "user").get("id", ""))
+        done, said = running.stop(str(action(body).get("value", "")), user)
+        return answers_view.told(said) if done else answers_view.problem(said)
     what = wording.BUTTONS.get(str(action(body).get("action_id", "")))
     text = wording.cannot_act(what) if what else wording.OLD_BUTTON
     return answers_view.problem(text)

@@ -54,6 +54,11 @@ def problem(text: str, hint: str = "") -> prose.Page:
     )
 
 
+def told(text: str) -> prose.Page:
+    """Tell what was done."""
+    return prose.Page(title=wording.DONE_TITLE, parts=(prose.paragraph(prose.marked(text)),))
+
+
 def status(value: answers.Status, *, now: datetime) -> prose.Page:
     """Everything at a glance: clusters, then the bot itself."""
     worst = health.worst(cluster.health for cluster in value.clusters)

@@ -17,9 +17,11 @@ from bot.adapters.slack import (
     home,
     http,
     inbox,
+    questions,
     replies,
     shortcuts,
     socket,
+    works,
 )
 from bot.adapters.slack.options import Options
 from bot.domain import errors
@@ -53,7 +55,12 @@ class SlackApp:
         self._clock = clock
         who = callers.Callers(web, clock=clock, ttl=options.caller_ttl)
         asking = commands.Commands(
-            desk, web, clock=clock, slash=options.command, timeout=options.answer_timeout
+            desk,
+            web,
+            clock=clock,
+            slash=options.command,
+            timeout=options.answer_timeout,
+            long=options.work_timeout,
         )
         answering = replies.Replies(web)
         self._errands = errands.Errands()
@@ -64,6 +71,9 @@ class SlackApp:
             home=self._home,
             shortcuts=shortcuts.Shortcuts(web, who=who, asking=asking, answering=answering),
             replies=answering,
+            questions=questions.Questions(
+                works.Works(), after=options.progress_after, every=options.progress_every
+            ),
             errands=self._errands,
         )
         self._inbox = inbox.Inbox(web, rooms, options=options)

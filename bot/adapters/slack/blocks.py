@@ -26,10 +26,14 @@ _WORTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message as Slack takes it; `text` is what notifications and screen readers get."""
+    """A message as Slack takes it; `text` is what notifications and screen readers get.
+
+    `whole` is whether nothing had to be left out.
+    """
 
     text: str
     blocks: tuple[Json, ...]
+    whole: bool = True
 
 
 def render(
@@ -46,9 +50,15 @@ def render(
     head = _header(limits.cut(title, limits.HEADER))
     parts, left_out = _few(parts, most - 2)
     room -= limits.size(head) + _NOTE
+    pressed = {
+        index: (_actions(part), "")
+        for index, part in enumerate(parts)
+        if isinstance(part, prose.Buttons)
+    }
+    room -= sum(limits.size(block) for block, _ in pressed.values())
     verbatim = sum(isinstance(part, prose.Verbatim) for part in parts)
     reserved = min(_RESERVED, room // 2) if verbatim else 0
-    made: dict[int, tuple[Json, str]] = {}
+    made: dict[int, tuple[Json, str]] = dict(pressed)
     for index, part in enumerate(parts):
         if isinstance(part, prose.Paragraph):
             fitted, omitted = _fit(part.lines, room - reserved - _FRAME)
@@ -56,9 +66,12 @@ def render(
             if fitted:
                 made[index] = _rich("rich_text_section", _runs(fitted)), _plain_lines(fitted)
                 room -= limits.size(made[index][0])
+    cut = left_out > 0
     for index, part in enumerate(parts):
         if isinstance(part, prose.Verbatim):
-            shown = _tail(limits.clean(part.text, lines=True).strip("\n"), room // verbatim)
+            text = limits.clean(part.text, lines=True).strip("\n")
+            shown = _tail(text, room // verbatim)
+            cut = cut or shown != text
             verbatim -= 1
             if shown:
                 made[index] = _rich("rich_text_preformatted", [_text(shown)]), shown
@@ -67,8 +80,9 @@ def render(
     if left_out:
         note = wording.does_not_fit(left_out)
         said.append((_rich("rich_text_section", [_text(note)]), note))
-    text = "\n".join([title, *(plain for _, plain in said)])
-    return Rendered(text=_fallback(text), blocks=(head, *(block for block, _ in said)))
+    text = "\n".join([title, *(plain for _, plain in said if plain)])
+    blocks = (head, *(block for block, _ in said))
+    return Rendered(text=_fallback(text), blocks=blocks, whole=not cut)
 
 
 def plain(page: prose.Page) -> Rendered:
@@ -77,11 +91,23 @@ def plain(page: prose.Page) -> Rendered:
     for part in page.parts:
         if isinstance(part, prose.Paragraph):
             lines.append(_plain_lines(part.lines))
-        else:
+        elif isinstance(part, prose.Verbatim):
             lines.append(_tail(limits.clean(part.text, lines=True), limits.PLAIN_SECTION))
-    text = limits.cut("\n".join(lines), limits.PLAIN_SECTION)
+    whole = "\n".join(lines)
+    text = limits.cut(whole, limits.PLAIN_SECTION)
     section = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
-    return Rendered(text=_fallback(text), blocks=(section,))
+    return Rendered(text=_fallback(text), blocks=(section,), whole=text == whole)
+
+
+def document(page: prose.Page) -> str:
+    """Return a page as plain text with nothing cut, for a file."""
+    lines = [limits.clean(page.title).strip()]
+    for part in page.parts:
+        if isinstance(part, prose.Paragraph):
+            lines += ["", _plain_lines(part.lines)]
+        elif isinstance(part, prose.Verbatim):
+            lines += ["", limits.clean(part.text, lines=True).strip("\n")]
+    return "\n".join(lines) + "\n"
 
 
 def _fallback(text: str) -> str:
@@ -89,10 +115,23 @@ def _fallback(text: str) -> str:
     return limits.cut_escaped(text.replace("`", "`\u200b"), limits.TEXT)
 
 
-def _few(
-    parts: Sequence[prose.Paragraph | prose.Verbatim], most: int
-) -> tuple[list[prose.Paragraph | prose.Verbatim], int]:
-    kept = [part for part in parts if isinstance(part, prose.Verbatim) or part.lines]
+def _actions(part: prose.Buttons) -> Json:
+    made = []
+    for one in part.buttons:
+        button: Json = {
+            "type": "button",
+            "action_id": one.action,
+            "text": {"type": "plain_text", "text": limits.cut(one.text, 75), "emoji": False},
+            "value": one.value,
+        }
+        if one.danger:
+            button["style"] = "danger"
+        made.append(button)
+    return {"type": "actions", "elements": made}
+
+
+def _few(parts: Sequence[prose.Part], most: int) -> tuple[list[prose.Part], int]:
+    kept = [part for part in parts if not isinstance(part, prose.Paragraph) or part.lines]
     lost = sum(len(p.lines) if isinstance(p, prose.Paragraph) else 1 for p in kept[most:])
     return kept[:most], lost
 

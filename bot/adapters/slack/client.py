@@ -131,6 +131,22 @@ class Web:
         self._telemetry.count("slack_requests_total", verb=verb, result="ok")
         return data
 
+    async def send(self, url: str, content: bytes) -> None:
+        """Send a file's content to the address that Slack named for it. Raises Unavailable."""
+        try:
+            async with self.session.post(url, data=content, proxy=proxy_for(url)) as answer:
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # The address is a ticket: whoever has it may write there.
+            raise errors.Unavailable(
+                f"the file could not be sent to Slack ({type(error).__name__})"
+            ) from error
+        self._telemetry.count(
+            "slack_requests_total", verb="upload", result="ok" if status == 200 else str(status)
+        )
+        if status != 200:
+            raise errors.Unavailable(f"the file could not be sent to Slack (HTTP {status})")
+
     async def verify(self) -> Identity:
         """Ask Slack who we are and whether every token that this mode needs works.
 

@@ -2,7 +2,15 @@
 
 import asyncio
 
-from bot.adapters.slack import answers_view, client, grammar, prose, wording
+from bot.adapters.slack import (
+    answers_view,
+    client,
+    grammar,
+    network_commands,
+    prose,
+    wording,
+    works,
+)
 from bot.domain import errors
 from bot.flow import answers, ports
 
@@ -18,21 +26,26 @@ class Commands:
         clock: ports.Clock,
         slash: str,
         timeout: float,
+        long: float,
     ) -> None:
         self._desk = desk
         self._web = web
         self._clock = clock
         self._slash = slash
         self._timeout = timeout
+        self._long = long
 
-    async def answer(self, text: str, *, channel: str) -> prose.Page:
+    async def answer(
+        self, text: str, *, channel: str, work: works.Work | None = None
+    ) -> prose.Page:
         """Answer what was typed in a channel; raises nothing that a BotError can say."""
         asked = grammar.parse(text)
         if isinstance(asked, grammar.Problem):
             return answers_view.problem(asked.text, asked.hint)
+        allowed = self._long if network_commands.all_nodes(asked) else self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._answer(asked, channel)
+            async with asyncio.timeout(allowed):
+                return await self._answer(asked, channel, work or works.Work("", text))
         except TimeoutError:
             return answers_view.problem(wording.TIMED_OUT)
         except errors.Refused as error:
@@ -41,12 +54,14 @@ class Commands:
         except errors.BotError as error:
             return answers_view.problem(wording.unavailable(str(error)))
 
-    async def _answer(self, asked: grammar.Request, channel: str) -> prose.Page:
+    async def _answer(self, asked: grammar.Request, channel: str, work: works.Work) -> prose.Page:
         if asked.cluster is not None:
             unknown = self._unknown_cluster(asked.cluster)
             if unknown is not None:
                 return unknown
         cluster = asked.cluster or self._desk.cluster_of(channel)
+        if asked.name in network_commands.NAMES:
+            return await network_commands.answer(self._desk.network(cluster), asked, work)
         match asked.name:
             case "status":
                 return answers_view.status(await self._desk.status(cluster), now=self._clock.now())

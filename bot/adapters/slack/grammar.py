@@ -4,7 +4,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 
-from bot.adapters.slack import helptexts, limits, typed, wording, wording_network
+from bot.adapters.slack import helptexts, limits, typed, wording, wording_work
 
 LONGEST = 3_000
 """Characters of a command."""
@@ -134,7 +134,7 @@ def _request(found: Command, arguments: list[str], cluster: str | None) -> Reque
         return Problem(wording.too_few(found.name), usage)
     if len(arguments) > found.most:
         if found.name == "simulate":
-            return Problem(wording_network.too_many_patterns(_PATTERNS), usage)
+            return Problem(wording_work.too_many_patterns(_PATTERNS), usage)
         stray = arguments[found.most]
         hint = wording.CLUSTER_FIRST if stray.startswith("@") else usage
         return Problem(wording.too_many(found.name, echo(stray)), hint)
@@ -179,17 +179,17 @@ def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
         name = written[1].lower() if written else ""
         if written is None or name not in found.flags:
             return Problem(
-                wording_network.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
+                wording_work.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
             )
         value = written[2]
         if name == "all":
             if value is not None:
                 return Problem(
-                    wording_network.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
+                    wording_work.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
                 )
         elif value is None:
             if not rest:
-                return Problem(wording_network.no_value(f"--{name}"), wording.usage(found.usage))
+                return Problem(wording_work.no_value(f"--{name}"), wording.usage(found.usage))
             value = f"={rest.pop(0)}"
         given.flags.append((name, (value or "=")[1:]))
     return given
@@ -201,9 +201,9 @@ def _simulation(given: _Given, usage: str, cluster: str | None) -> Request | Pro
     if not iface and not patterns:
         return Problem(wording.too_few("simulate"), usage)
     if len(iface) + len(patterns) > _PATTERNS:
-        return Problem(wording_network.too_many_patterns(_PATTERNS), usage)
+        return Problem(wording_work.too_many_patterns(_PATTERNS), usage)
     if any(len(one) > _PATTERN for one in (*iface, *patterns)):
-        return Problem(wording_network.pattern_too_long(_PATTERN), usage)
+        return Problem(wording_work.pattern_too_long(_PATTERN), usage)
     return Request("simulate", cluster=cluster, iface=iface, regex=patterns)
 
 
@@ -218,7 +218,7 @@ def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request 
         return Problem(wording.too_many(found.name, echo(node)), usage)
     if node and not _NODE.fullmatch(node):
         hint = wording.CLUSTER_FIRST if node.startswith("@") else usage
-        return Problem(wording_network.no_node_name(echo(node)), hint)
+        return Problem(wording_work.no_node_name(echo(node)), hint)
     if found.name == "nics" and not node and not everything:
         return Problem(wording.too_few(found.name), usage)
     return Request(found.name, cluster=cluster, node=node, everything=everything)

@@ -25,9 +25,11 @@ from bot.adapters.slack import (
     errands,
     home,
     prose,
+    questions,
     replies,
     shortcuts,
     wording,
+    works,
 )
 from bot.adapters.slack.options import Options
 
@@ -36,6 +38,8 @@ log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
 _ANY = re.compile("")
+_Answer = Callable[[replies.Place], Awaitable[prose.Page]]
+"""Something that answers, given the place where its progress can be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Rooms:
     home: home.Home
     shortcuts: shortcuts.Shortcuts
     replies: replies.Replies
+    questions: questions.Questions
     errands: errands.Errands
 
 
@@ -114,7 +119,7 @@ class Inbox:
             response_url=str(body.get("response_url") or ""),
         )
         text = str(body.get("text") or "")
-        self._serve(asked, callers.of_command(body), self._answering(text, asked.channel))
+        self._serve(asked, callers.of_command(body), self._answering(text, asked))
 
     async def _on_mention(self, ack: AsyncAck, body: Json) -> None:
         await ack()
@@ -176,7 +181,7 @@ class Inbox:
             open=not body.get("is_ext_shared_channel"),
         )
         text = self._spoken(str(event.get("text") or ""))
-        self._serve(asked, callers.of_event(event), self._answering(text, asked.channel))
+        self._serve(asked, callers.of_event(event), self._answering(text, asked))
 
     def _spoken(self, text: str) -> str:
         """What was said to the bot: the words after its name, or before if none follow."""
@@ -188,43 +193,41 @@ class Inbox:
         if self._seen.before(actions.key(body)):
             return
 
-        async def answer() -> prose.Page:
-            return actions.answer(body)
+        async def answer(_place: replies.Place) -> prose.Page:
+            return actions.answer(body, self._rooms.questions.running)
 
         self._serve(actions.asked(body), callers.of_interaction(body), answer)
 
-    def _answering(self, text: str, channel: str) -> Callable[[], Awaitable[prose.Page]]:
-        async def answer() -> prose.Page:
-            return await self._rooms.commands.answer(text, channel=channel)
+    def _answering(self, text: str, asked: replies.Asked) -> _Answer:
+        work = works.Work(user=asked.user, question=text)
+
+        async def page() -> prose.Page:
+            return await self._rooms.commands.answer(text, channel=asked.channel, work=work)
+
+        async def answer(place: replies.Place) -> prose.Page:
+            return await self._rooms.questions.ask(work, place, page)
 
         return answer
 
-    def _serve(
-        self,
-        asked: replies.Asked,
-        caller: callers.Caller,
-        answer: Callable[[], Awaitable[prose.Page]],
-    ) -> None:
+    def _serve(self, asked: replies.Asked, caller: callers.Caller, answer: _Answer) -> None:
         self._rooms.errands.run(self._served(asked, caller, answer), name=f"answer {asked.user}")
 
-    async def _served(
-        self,
-        asked: replies.Asked,
-        caller: callers.Caller,
-        answer: Callable[[], Awaitable[prose.Page]],
-    ) -> None:
+    async def _served(self, asked: replies.Asked, caller: callers.Caller, answer: _Answer) -> None:
+        every = self._rooms.questions.every
+        place = self._rooms.replies.place(asked, every=every)
         try:
             refusal = await self._rooms.callers.refusal(caller)
             if refusal:
                 log.info("caller_refused", user=caller.user, teams=caller.teams, reason=refusal)
-                asked, page = replace(asked, open=False), answers_view.problem(refusal)
+                place = self._rooms.replies.place(replace(asked, open=False), every=every)
+                page = answers_view.problem(refusal)
             else:
-                page = await answer()
+                page = await answer(place)
         except Exception:  # the seam of one question: whoever asked hears of it
             reference = uuid.uuid4().hex[:8]
             log.exception("answer_failed", user=asked.user, reference=reference)
             page = answers_view.problem(wording.went_wrong(reference))
-        await self._rooms.replies.send(asked, page)
+        await place.finish(page)
 
 
 def _authorizing(web: client.Web, token: str) -> Callable[[], Awaitable[AuthorizeResult]]:

@@ -49,6 +49,16 @@ class Options:
     answer_timeout: float = 60.0
     """For the desk to answer a question."""
 
+    work_timeout: float = 900.0
+    """For the desk to answer a question to all nodes; who asked sees its progress and may stop
+    it."""
+
+    progress_after: float = 2.0
+    """How long a question may take before its progress is shown."""
+
+    progress_every: float = 3.0
+    """Between two edits of one message, as Slack wants it."""
+
     caller_ttl: float = 300.0
     """How long what Slack said of a caller is believed."""
 

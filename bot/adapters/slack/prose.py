@@ -61,11 +61,32 @@ class Verbatim:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press. `value` is an opaque id, never a text out of a cluster."""
+
+    action: str
+    text: str
+    value: str
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """Buttons beside each other. A server that knows no blocks shows none of them."""
+
+    buttons: tuple[Button, ...]
+
+
+Part = Paragraph | Verbatim | Buttons
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One message or answer."""
+    """One message or answer. `whole` is the same with nothing left out, where this leaves out."""
 
     title: str
-    parts: tuple[Paragraph | Verbatim, ...] = ()
+    parts: tuple[Part, ...] = ()
+    whole: "Page | None" = None
 
 
 def line(*pieces: str | Piece) -> Line:

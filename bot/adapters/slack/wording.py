@@ -193,6 +193,7 @@ TOOK = " in "
 # Problems with what was asked
 
 REFUSED_TITLE = "Not done"
+DONE_TITLE = "Done"
 TRY_HELP = "Ask `help` for what this bot can do."
 
 

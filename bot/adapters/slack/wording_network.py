@@ -1,26 +1,194 @@
-"""The sentences of the answers about nodes' networks; rules as in `wording`."""
+"""The sentences of answers about NICs and routes; rules as in `wording`."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.adapters.slack.measures import count, duration
+from bot.domain import finding
+from bot.flannel import inspection, roles
+from bot.flannel.outlook import Verdict
+
+# Looks
+
+NOW = "Now"
+AFTER_RESTART = "After a restart"
+WHY = "Why"
+RISK = "Risk"
+NICS = "NICs"
+IN_ORDER = "in the order in which flannel takes them"
+CAUSE = "Cause"
+DO = "Do"
+SEEN = "Seen"
+NOT_SEEN = "Not seen"
+FLANNEL = "flannel"
+BUT = "But"
+NOTE = "Note"
+EVIDENCE = "Evidence"
+EXAMPLE = "Such as"
+NOT_KNOWN = "not known"
+NICS_NOT_READ = "Its NICs could not be read."
+
+VERDICT = {
+    Verdict.UNCHANGED: "🟢 stays as it is at a restart",
+    Verdict.CHANGES: "🟠 would change at a restart",
+    Verdict.FAILS: "🔴 would crash-loop at a restart",
+    Verdict.UNKNOWN: "⚪ cannot be told",
+}
+WAY = {
+    inspection.Way.EXEC: "by exec into its flannel pod",
+    inspection.Way.PROBE: "by a probe pod",
+    inspection.Way.LOG: "by flannel's log only",
+}
+STATE = {
+    roles.State.UP: "up",
+    roles.State.NO_LINK: "no link",
+    roles.State.DOWN: "down",
+    roles.State.UNKNOWN: "state not known",
+}
+ROLE = {
+    roles.Role.FLANNEL: "flannel's NIC",
+    roles.Role.DEFAULT_ROUTE: "default route",
+    roles.Role.DEVICE: "flannel's device",
+    roles.Role.BRIDGE: "pods' bridge",
+    roles.Role.BOND: "bond",
+    roles.Role.SLAVE: "bond slave",
+    roles.Role.VIRTUAL: "virtual",
+}
 
 
-def no_node_name(word: str) -> str:
-    """Of a word that cannot be a node's name."""
-    return f"{word!r} cannot be the name of a node."
+def seen_ago(seconds: float) -> str:
+    """Age of a look."""
+    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
 
 
-def unknown_flag(name: str, word: str) -> str:
-    """Of a flag that a command does not have."""
-    return f"`{name}` has no flag {word!r}."
+def part_of(master: str) -> str:
+    """Of a NIC in a bond or bridge."""
+    return f"part of {master}"
 
 
-def no_value(flag: str) -> str:
-    """Of a flag whose value is missing."""
-    return f"`{flag}` lacks its value."
+def mtu(size: int) -> str:
+    """Of a NIC."""
+    return f"MTU {size}"
 
 
-def too_many_patterns(most: int) -> str:
-    """Of more flags than a person would give flannel."""
-    return f"More than {most} flags at once are not simulated."
+def more(number: int) -> str:
+    """After what is listed."""
+    return f" and {number:,} more"
 
 
-def pattern_too_long(limit: int) -> str:
-    """Of a pattern that nobody could judge."""
-    return f"A pattern of more than {limit} characters is not simulated."
+def pods_nics(number: int) -> str:
+    """The NICs of pods, summed up."""
+    return count(number, "pod's NIC", "pods' NICs")
+
+
+def hit_by(pattern: str, ip: str) -> str:
+    """Of a pod's NIC that a pattern hits."""
+    how = f" by its address {ip}" if ip else ""
+    return f"hit by `{pattern}`{how}"
+
+
+def of_pod(pod: str) -> str:
+    """Whose NIC it is."""
+    return f"of pod {pod}" if pod else "of a pod that is not known"
+
+
+def idle(names: Sequence[str]) -> str:
+    """NICs without an address or a role."""
+    shown = ", ".join(names[:6])
+    rest = more(len(names) - 6) if len(names) > 6 else ""
+    return f"without address or role: {shown}{rest}"
+
+
+def coverage(seen: int, population: int) -> str:
+    """How many nodes an answer is about."""
+    return f"{seen:,} of {count(population, 'node', 'nodes')}"
+
+
+def between(oldest: float, newest: float) -> str:
+    """Ages of several looks."""
+    if round(oldest) <= round(newest) + 1:
+        return seen_ago(oldest)
+    return f"{duration(newest)} to {duration(oldest)} ago"
+
+
+# All nodes
+
+SEVERITY = {
+    finding.Severity.CRITICAL: "🔴",
+    finding.Severity.WARNING: "🟠",
+    finding.Severity.INFO: "⚪",
+}
+
+
+def nics_title(cluster: str, deviants: int, unseen: int) -> str:
+    """Title of `nics --all`."""
+    return f"{cluster} · NICs · {_state(deviants, unseen)}"
+
+
+def routes_title(cluster: str, deviants: int, unseen: int) -> str:
+    """Title of `routes` and `routes --all`."""
+    return f"{cluster} · routes · {_state(deviants, unseen)}"
+
+
+def _state(deviants: int, unseen: int) -> str:
+    if deviants:
+        return f"🔴 wrong on {count(deviants, 'node', 'nodes')}"
+    if unseen:
+        return f"⚪ nothing wrong seen, {count(unseen, 'node', 'nodes')} not seen"
+    return "🟢 right on all nodes"
+
+
+def group_size(number: int) -> str:
+    """Beside a group's name."""
+    return f" · {count(number, 'node', 'nodes')}"
+
+
+def rest(number: int, nics: Mapping[str, int]) -> str:
+    """The nodes where nothing is wrong."""
+    if not number:
+        return "No node is without a trouble."
+    on = ", ".join(f"{nic} on {nodes:,}" for nic, nodes in nics.items())
+    return f"Nothing wrong on {count(number, 'node', 'nodes')}: {on}."
+
+
+# Routes
+
+
+def entries(right: int, expected: int) -> str:
+    """Of one node or of all."""
+    return f"{right:,} of {count(expected, 'entry', 'entries')} right"
+
+
+def peers(number: int) -> str:
+    """How many other nodes it must reach."""
+    return count(number, "peer", "peers")
+
+
+ALL_RIGHT = "Routes, neighbours and forwarding entries are as they should be."
+NO_TABLES = "Only flannel's log could be read, and it holds no routes: nothing can be said of them."
+NOTHING_EXPECTED = "Nothing is expected here: no other node announces anything it could use."
+
+
+def node_routes_title(node: str, faults: int, *, judged: bool) -> str:
+    """Title of `routes <node>`."""
+    if faults:
+        return f"{node} · routes · 🔴 {count(faults, 'fault', 'faults')}"
+    return f"{node} · routes · {'🟢 right' if judged else '⚪ cannot be told'}"
+
+
+def settling(nodes: Sequence[str]) -> str:
+    """Peers too new to be missed."""
+    shown = ", ".join(nodes[:5])
+    rest_of = more(len(nodes) - 5) if len(nodes) > 5 else ""
+    return f"joined or left just now, not held against it: {shown}{rest_of}"
+
+
+def peers_named(names: Sequence[str]) -> str:
+    """Which peers a fault is about."""
+    shown = ", ".join(names[:6])
+    rest_of = more(len(names) - 6) if len(names) > 6 else ""
+    return f"{count(len(names), 'peer', 'peers')}: {shown}{rest_of}"
+
+
+def partly(number: int) -> str:
+    """Nodes that were seen in part."""
+    return f"{count(number, 'node was', 'nodes were')} seen in part"

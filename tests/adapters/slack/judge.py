@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
-from slack_sdk.models.blocks import HeaderBlock, RichTextBlock
+from slack_sdk.models.blocks import ActionsBlock, HeaderBlock, RichTextBlock
 
 from bot.adapters.slack import blocks
 from bot.sim.slack import blocks as slack
 
 TYPES = {"text", "date", "link"}
+KINDS = {"header": HeaderBlock, "rich_text": RichTextBlock, "actions": ActionsBlock}
 
 
 def judge(rendered: blocks.Rendered) -> None:
@@ -18,7 +19,7 @@ def judge(rendered: blocks.Rendered) -> None:
     assert 1 <= len(sent) <= 50
     assert len(json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()) <= 12_000
     for block in sent:
-        (HeaderBlock if block["type"] == "header" else RichTextBlock)(**block).validate_json()
+        KINDS[block["type"]](**block).validate_json()
     assert sent[0]["type"] == "header"
     assert sent[0]["text"]["type"] == "plain_text"
     assert sent[0]["text"]["emoji"] is False
@@ -56,6 +57,9 @@ def seen(rendered: blocks.Rendered) -> str:
     for block in rendered.blocks:
         if block["type"] == "header":
             lines.append(block["text"]["text"])
+            continue
+        if block["type"] == "actions":
+            lines.append(" ".join(f"[{one['text']['text']}]" for one in block["elements"]))
             continue
         lines += [
             "".join(run.get("text") or run.get("fallback", "") for run in element["elements"])

@@ -1,0 +1,108 @@
+"""`nics`: which NIC flannel uses, what a restart would do, and every NIC that matters."""
+
+from bot.adapters.slack import limits, looks, prose, wording_network
+from bot.flannel import roles
+from bot.flannel.outlook import Outlook, Verdict
+from bot.flow import network_answers
+
+_IPS = 3
+_HITS = 6
+_LOG = 12
+_WHY = 5
+
+
+def node(value: network_answers.NodeNics) -> prose.Page:
+    """One node: the verdict first, then its NICs, then how it was seen."""
+    ahead = value.outlook
+    words = wording_network
+    now = ahead.present.best
+    using = ahead.present.nic or ahead.present.likely
+    lines = [
+        prose.labelled(
+            words.NOW,
+            *(
+                (prose.code(using), f" {ahead.present.ip} · {now.text}")
+                if now is not None
+                else (words.NOT_KNOWN,)
+            ),
+        ),
+        prose.labelled(words.AFTER_RESTART, *_after(ahead)),
+        prose.labelled(words.RISK, *looks.text(ahead.risk)),
+    ]
+    lines += [prose.labelled(words.WHY, *looks.text(one)) for one in ahead.choice.reasons[:_WHY]]
+    lines += [prose.labelled(words.BUT, *looks.text(one)) for one in ahead.doubts]
+    lines += [
+        prose.labelled(words.BUT, *looks.text(f"{one.summary}. {one.cure}"))
+        for one in value.troubles
+    ]
+    parts: list[prose.Part] = [prose.paragraph(*lines)]
+    if ahead.verdict is Verdict.FAILS and ahead.choice.log:
+        parts.append(prose.Verbatim("\n".join(ahead.choice.log[-_LOG:])))
+    parts.append(_nics(value))
+    parts.append(looks.footer(value.about, looks.look(value.look, value.about.now)))
+    title = f"{limits.cut(value.look.node, limits.NAME)} · NICs · {words.VERDICT[ahead.verdict]}"
+    return prose.Page(title=title, parts=tuple(parts))
+
+
+def _after(ahead: Outlook) -> prose.Line:
+    words = wording_network
+    verdict = prose.Run(words.VERDICT[ahead.verdict])
+    if not ahead.choice.chosen:
+        return (verdict,)
+    addresses = [ip for ip in (ahead.choice.address, ahead.choice.address6) if ip]
+    return (
+        prose.code(ahead.choice.nic),
+        prose.Run(f" {' and '.join(addresses)} · ".replace("  ", " ")),
+        verdict,
+    )
+
+
+def _nics(value: network_answers.NodeNics) -> prose.Paragraph:
+    words = wording_network
+    if not value.nics.read:
+        return prose.paragraph(prose.labelled(words.NICS, words.NICS_NOT_READ))
+    lines = [prose.line(prose.strong(words.NICS), f"  {words.IN_ORDER}")]
+    lines += [_nic(one) for one in value.nics.shown]
+    lines.append(prose.line(words.pods_nics(value.nics.pods)))
+    for hit in value.outlook.hits[:_HITS]:
+        told = f" {words.of_pod(hit.pod)}, {words.hit_by(hit.pattern, hit.ip)}"
+        lines.append(prose.line("· ", prose.code(hit.nic), *prose.marked(told)))
+    if len(value.outlook.hits) > _HITS:
+        lines.append(prose.line("·", words.more(len(value.outlook.hits) - _HITS)))
+    if value.nics.idle:
+        lines.append(prose.line(words.idle(value.nics.idle)))
+    return prose.paragraph(*lines)
+
+
+def _nic(one: roles.Nic) -> prose.Line:
+    words = wording_network
+    ips = ", ".join(one.ips[:_IPS])
+    if len(one.ips) > _IPS:
+        ips += words.more(len(one.ips) - _IPS)
+    told = [
+        *([ips] if ips else []),
+        *([words.mtu(one.mtu)] if one.mtu else []),
+        words.STATE[one.state],
+        *([words.part_of(one.master)] if one.master else []),
+        *[words.ROLE[role] for role in one.roles],
+    ]
+    return prose.line(prose.code(limits.cut(one.name, 20)), f" {' · '.join(told)}")
+
+
+def fleet(value: network_answers.FleetNics) -> prose.Page:
+    """All nodes: only the deviants, by what is wrong; the rest counted."""
+    return looks.shortened(_fleet(value, most=looks.EACH), _fleet(value, most=looks.ALL))
+
+
+def _fleet(value: network_answers.FleetNics, *, most: int) -> prose.Page:
+    words = wording_network
+    deviants = {member.node for group in value.groups for member in group.members}
+    told = [
+        prose.line(words.rest(value.rest.nodes, value.rest.nics)),
+        *looks.coverage(value.coverage, value.about.now, most=most),
+        *looks.about(value.about),
+    ]
+    return prose.Page(
+        title=words.nics_title(value.about.cluster, len(deviants), len(value.coverage.unseen)),
+        parts=(*[looks.group(one, most=most) for one in value.groups], prose.paragraph(*told)),
+    )

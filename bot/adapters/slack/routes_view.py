@@ -1,0 +1,89 @@
+"""`routes`: what should be in the kernel against what is there; only what deviates is told."""
+
+from bot.adapters.slack import limits, looks, prose, wording_network
+from bot.flannel import faults
+from bot.flow import network_answers
+
+_EVIDENCE = 4
+_FAULTS = 12
+_PARTLY = 8
+
+
+def node(value: network_answers.NodeRoutes) -> prose.Page:
+    """One node: each fault with evidence, cause and cure."""
+    words = wording_network
+    judged = value.judgement
+    name = limits.cut(value.look.node, limits.NAME)
+    seen = looks.look(value.look, value.about.now)
+    if judged is None:
+        return prose.Page(
+            title=words.node_routes_title(name, 0, judged=False),
+            parts=(
+                prose.paragraph(prose.line(words.NO_TABLES)),
+                looks.footer(value.about, seen),
+            ),
+        )
+    head = [
+        prose.line(
+            f"{words.entries(judged.expected - judged.missing, judged.expected)}"
+            f" · {words.peers(value.peers)}"
+        )
+    ]
+    if not judged.deviations and not judged.unseen:
+        head.append(prose.line(words.ALL_RIGHT if judged.expected else words.NOTHING_EXPECTED))
+    head += [prose.labelled(words.NOT_SEEN, *looks.text(one)) for one in judged.unseen]
+    if judged.settling:
+        head.append(prose.labelled(words.NOTE, words.settling(judged.settling)))
+    head += [prose.labelled(words.NOTE, *looks.text(one.summary)) for one in judged.notes]
+    return prose.Page(
+        title=words.node_routes_title(name, len(judged.deviations), judged=not judged.unseen),
+        parts=(
+            prose.paragraph(*head),
+            *[_fault(one) for one in judged.deviations[:_FAULTS]],
+            looks.footer(value.about, seen),
+        ),
+    )
+
+
+def _fault(one: faults.Deviation) -> prose.Paragraph:
+    words = wording_network
+    lines = [
+        prose.line(words.SEVERITY[one.severity], " ", prose.strong(limits.cut(one.summary, 300)))
+    ]
+    if one.peers:
+        lines.append(prose.line(words.peers_named(one.peers)))
+    lines += [
+        prose.labelled(words.EVIDENCE, *looks.text(fact)) for fact in one.evidence[:_EVIDENCE]
+    ]
+    lines.append(prose.labelled(words.CAUSE, *prose.marked(one.cause)))
+    lines.append(prose.labelled(words.DO, *prose.marked(one.cure)))
+    return prose.paragraph(*lines)
+
+
+def fleet(value: network_answers.FleetRoutes) -> prose.Page:
+    """All nodes: only the deviants, by what is wrong."""
+    return looks.shortened(_fleet(value, most=looks.EACH), _fleet(value, most=looks.ALL))
+
+
+def _fleet(value: network_answers.FleetRoutes, *, most: int) -> prose.Page:
+    words = wording_network
+    troubled = {member.node for group in value.groups for member in group.members}
+    unseen = len(value.coverage.unseen) + len(value.partly)
+    told = [
+        prose.line(words.entries(value.expected - value.missing, value.expected)),
+        *looks.coverage(value.coverage, value.about.now, most=most),
+    ]
+    if value.partly:
+        shown = list(value.partly.items())[: max(_PARTLY, most)]
+        told.append(prose.labelled(words.NOT_SEEN, words.partly(len(value.partly))))
+        told += [
+            prose.line("· ", prose.code(limits.cut(name, limits.NAME)), " ", *looks.text(why))
+            for name, why in shown
+        ]
+    return prose.Page(
+        title=words.routes_title(value.about.cluster, len(troubled), unseen),
+        parts=(
+            *[looks.group(one, most=most) for one in value.groups],
+            looks.footer(value.about, told),
+        ),
+    )
