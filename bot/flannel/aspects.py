@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.domain import units
 from bot.domain.snapshot import Phase, Pod
+from bot.flannel import announced
 from bot.flannel.faults import Deviation, Fault
 from bot.flannel.fleet import Fleet
 from bot.flannel.inspection import Inspection
@@ -62,11 +63,12 @@ _OF = {
     ),
     Aspect.DEVICE: (
         "DEVICE_MISSING", "DEVICE_DOWN", "DEVICE_OTHER", "DEVICE_ADDRESS", "MAC_REWRITTEN",
-        "MAC_DIFFERS", "MTU_TOO_BIG", "MTU_SMALL", "MTU_OLD_PODS", "DEVICE_BOUNCED",
-        "DEVICE_RECREATED", "BRIDGE_DIFFERS", "WIREGUARD_PEER_MISSING", "WIREGUARD_PEER_WRONG",
+        "MAC_DIFFERS", "MTU_TOO_BIG", "MTU_SMALL", "MTU_OLD_PODS", "BRIDGE_DIFFERS",
+        "WIREGUARD_PEER_MISSING", "WIREGUARD_PEER_WRONG",
     ),
     Aspect.ROUTES: (
-        "ROUTES_FLUSHED", "NETWORK_ROUTE_MISSING", "PEER_NOT_SET_UP", "PEER_REMOVED_LATE",
+        "DEVICE_BOUNCED", "DEVICE_RECREATED", "ROUTES_FLUSHED", "NETWORK_ROUTE_MISSING",
+        "PEER_NOT_SET_UP", "PEER_REMOVED_LATE",
         "ROUTE_MISSING", "ROUTE_WRONG", "ROUTE_DEAD", "ROUTE_SHADOWED", "DIRECT_ROUTE_LOST",
         "PEER_OFF_LINK", "ROUTE_STALE", "ROUTE_STALE_ON_OWN", "LEFTOVERS",
     ),
@@ -80,13 +82,16 @@ ASPECT: Mapping[Fault, Aspect] = {
     Fault[name]: aspect for aspect, names in _OF.items() for name in names
 }
 
-_CUTS_TABLES = frozenset({Fault.DEVICE_MISSING, Fault.DEVICE_DOWN, Fault.DEVICE_RECREATED})
 _LOST_WITH = {
-    Fault.DEVICE_BOUNCED: (Aspect.ROUTES, Aspect.NEIGHBOURS),
+    Fault.DEVICE_BOUNCED: (Aspect.NEIGHBOURS,),
+    Fault.DEVICE_RECREATED: (Aspect.NEIGHBOURS, Aspect.FORWARDING),
     Fault.MAC_REWRITTEN: (Aspect.NEIGHBOURS,),
     Fault.PEER_NOT_SET_UP: (Aspect.NEIGHBOURS, Aspect.FORWARDING),
     Fault.PEER_REMOVED_LATE: (Aspect.NEIGHBOURS,),
-    **dict.fromkeys(_CUTS_TABLES, (Aspect.ROUTES, Aspect.NEIGHBOURS, Aspect.FORWARDING)),
+    **dict.fromkeys(
+        (Fault.DEVICE_MISSING, Fault.DEVICE_DOWN),
+        (Aspect.ROUTES, Aspect.NEIGHBOURS, Aspect.FORWARDING),
+    ),
 }
 """Where a fault of one point leaves nothing right of another."""
 
@@ -94,16 +99,11 @@ _LOST_WITH = {
 def of(
     seen: Inspection | None, study: Study | None, pod: Pod | None, fleet: Fleet, node: str
 ) -> tuple[Point, ...]:
-    """Return every point of a node; without a look only its pod is known."""
+    """Return every point of a node; without a look only its pod and its announcement are known."""
     points = [of_pod(pod)]
-    if seen is None or study is None:
-        blind = (one for one in Aspect if one is not Aspect.POD)
-        return (
-            *points,
-            *(Point(one, State.UNSEEN, "the node could not be looked at") for one in blind),
-        )
-    judged = study.drift
-    deviations = judged.deviations if judged else ()
+    judged = study.drift if study else None
+    # What it announces is known without a look.
+    deviations = judged.deviations if judged else announced.of_node(fleet, node)
     found: dict[Aspect, list[Deviation]] = {}
     for one in deviations:
         for aspect in (ASPECT[one.fault], *_LOST_WITH.get(one.fault, ())):
@@ -111,15 +111,26 @@ def of(
     for aspect in Aspect:
         if aspect is Aspect.POD:
             continue
-        if aspect is Aspect.RESTART:
-            points.append(_restart(study.outlook))
-        elif aspect in found:
+        if aspect in found:
             worst = found[aspect][0]
             told = dict.fromkeys(one.summary for one in found[aspect])
             points.append(Point(aspect, State.WRONG, units.listing([*told], most=2), worst.cure))
+        elif aspect is Aspect.ANNOUNCED:
+            points.append(_announced(fleet, node))
+        elif seen is None or study is None:
+            points.append(Point(aspect, State.UNSEEN, "the node could not be looked at"))
+        elif aspect is Aspect.RESTART:
+            points.append(_restart(study.outlook))
         else:
             points.append(_quiet(aspect, seen, study, fleet, node))
     return tuple(points)
+
+
+def _announced(fleet: Fleet, node: str) -> Point:
+    lease = fleet.leases.get(node)
+    sides = [f"{side.public_ip} for {side.subnet}" for _, side in lease.sides] if lease else []
+    state = State.RIGHT if sides else State.UNSEEN
+    return Point(Aspect.ANNOUNCED, state, ", ".join(sides) or "nothing is known of it")
 
 
 def of_pod(pod: Pod | None) -> Point:
@@ -163,9 +174,6 @@ def _quiet(aspect: Aspect, seen: Inspection, study: Study, fleet: Fleet, node: s
         present = study.outlook.present
         text = f"{present.nic} {present.ip}".strip()
         return point(bool(present.nic), text)
-    if aspect is Aspect.ANNOUNCED:
-        sides = [f"{side.public_ip} for {side.subnet}" for _, side in lease.sides] if lease else []
-        return Point(aspect, State.RIGHT if sides else State.UNSEEN, ", ".join(sides) or "nothing")
     if aspect is Aspect.DEVICE:
         if not device:
             return Point(aspect, State.NONE, f"backend {backend or 'unknown'} has none")

@@ -5,7 +5,7 @@ they are mended.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.finding import Severity
@@ -129,10 +129,14 @@ def of_outlooks(outlooks: Iterable[Outlook]) -> tuple[Group, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The nodes where nothing is wrong: how many, and on which NICs flannel runs there."""
+    """The nodes where nothing is wrong: how many, and on which NICs flannel runs there.
+
+    `near` counts those where a pattern hits a pod's NIC too, behind the one that flannel takes.
+    """
 
     nodes: int
     nics: Mapping[str, int] = field(default_factory=dict)
+    near: int = 0
 
 
 def rest(outlooks: Iterable[Outlook], groups: Iterable[Group]) -> Rest:
@@ -140,4 +144,30 @@ def rest(outlooks: Iterable[Outlook], groups: Iterable[Group]) -> Rest:
     told = {member.node for group in groups for member in group.members}
     fine = [one for one in outlooks if one.node not in told]
     nics = Counter(one.present.nic or "unknown" for one in fine)
-    return Rest(len(fine), dict(nics.most_common()))
+    return Rest(len(fine), dict(nics.most_common()), sum(bool(one.hits) for one in fine))
+
+
+def cures(ahead: Outlook, safer: Sequence[str]) -> tuple[str, ...]:
+    """Return what to do on one node about what a restart would do there, in sentences.
+
+    `safer` are flags that give this node its NIC; of other nodes they prove nothing.
+    """
+    found = []
+    if ahead.verdict is Verdict.UNCHANGED and ahead.hits:
+        found.append(
+            "That holds only as long as the pods' NICs stand behind the host's in this order."
+        )
+    bad = ahead.verdict in (Verdict.FAILS, Verdict.CHANGES) or ahead.on_pods_nic
+    if safer and (bad or ahead.hits):
+        flags = " ".join(safer)
+        found.append(
+            f"Replace the pattern by `{flags}`, which gives this node its NIC. `simulate` tells "
+            "whether it does so on all nodes."
+        )
+    elif bad:
+        found.append("Find flags that give every node its NIC: `simulate` tries them.")
+    if ahead.verdict is Verdict.FAILS and ahead.takes_pods_nic and ahead.hits:
+        pod = next((one.pod for one in ahead.hits if one.pod), "")
+        whose = f"pod {pod}" if pod else "the pod whose NIC it takes"
+        found.append(f"Until then, {whose} moved off the node lets flannel start there.")
+    return tuple(found)

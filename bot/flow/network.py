@@ -78,15 +78,22 @@ class Network:
         name, seen, shown = await self._sight.one(where, node, max_age=self._options.one)
         ahead = shown.outlook
         here = outlook.known(seen)
-        announced = where.fleets[where.flannel_on[name].name].leases[name]
-        device = where.fleets[where.flannel_on[name].name].device(
-            announced.backend, 4 if announced.v4 or not announced.v6 else 6
+        flannel = where.flannel_on[name]
+        fleet = where.fleets[flannel.name]
+        announced = fleet.leases[name]
+        device = fleet.device(announced.backend, 4 if announced.v4 or not announced.v6 else 6)
+        safer, _ = rehearsal.advised(
+            outlook.flags_of(flannel, seen),
+            {name: here},
+            versions.parse(flannel.image),
+            intended={name: ahead.present.nic} if not ahead.on_pods_nic else {},
         )
         return answers.NodeNics(
             about=self._about(where, name),
             look=_look(seen),
             nics=roles.of(here, used=ahead.present.nic, device=device, named=_named(ahead)),
             outlook=ahead,
+            cures=deviants.cures(ahead, safer),
             troubles=tuple(
                 one
                 for one in (shown.drift.deviations if shown.drift else ())

@@ -54,12 +54,13 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class NodeNics:
-    """`/flannel nics <node>`."""
+    """`/flannel nics <node>`. `cures` are sentences on what to do, none where nothing is."""
 
     about: About
     look: Look
     nics: roles.Nics
     outlook: Outlook
+    cures: tuple[str, ...] = ()
     troubles: tuple[faults.Deviation, ...] = ()
 
 

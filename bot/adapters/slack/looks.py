@@ -48,10 +48,13 @@ def coverage(value: network_answers.Coverage, now: datetime, *, most: int) -> li
         oldest = (now - value.oldest).total_seconds()
         newest = (now - value.newest).total_seconds()
         told += f", {wording_network.between(oldest, newest)}"
-    ways = [
-        f"{number:,} {wording_network.WAY[way]}" for way, number in value.ways.items() if number
-    ]
-    lines = [prose.labelled(wording_network.SEEN, "; ".join([told, *ways]))]
+    short = wording_network.BY
+    ways = [(short[way], number) for way, number in value.ways.items() if number]
+    if len(ways) == 1:
+        told += f", {ways[0][0]}"
+    elif ways:
+        told += ", " + ", ".join(f"{number:,} {way}" for way, number in ways)
+    lines = [prose.labelled(wording_network.SEEN, told)]
     by_reason: dict[str, list[str]] = {}
     for node, reason in value.unseen.items():
         # One reason often differs by the node's name alone.
@@ -67,6 +70,14 @@ def coverage(value: network_answers.Coverage, now: datetime, *, most: int) -> li
     if left:
         lines.append(prose.labelled(wording_network.NOT_SEEN, wording_network.more(left).strip()))
     return lines
+
+
+def several(label: str, sentences: Sequence[str]) -> list[prose.Line]:
+    """Sentences under one label: the first beside it, each other on a line of its own."""
+    return [
+        prose.labelled(label, *text(one)) if index == 0 else prose.line("· ", *text(one))
+        for index, one in enumerate(sentences)
+    ]
 
 
 def names(nodes: Sequence[str], *, most: int) -> prose.Line:

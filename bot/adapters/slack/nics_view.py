@@ -1,6 +1,7 @@
 """`nics`: which NIC flannel uses, what a restart would do, and every NIC that matters."""
 
 from bot.adapters.slack import limits, looks, prose, wording_network
+from bot.domain import finding
 from bot.flannel import roles
 from bot.flannel.outlook import Outlook, Verdict
 from bot.flow import network_answers
@@ -17,43 +18,35 @@ def node(value: network_answers.NodeNics) -> prose.Page:
     words = wording_network
     now = ahead.present.best
     using = ahead.present.nic or ahead.present.likely
+    using_now = (prose.code(using), f" {ahead.present.ip} · {now.text}") if now else ()
+    fails = ahead.verdict is Verdict.FAILS and bool(ahead.choice.log)
+    # What flannel would say itself is quoted below.
+    why = [one for one in ahead.choice.reasons if not (fails and _quoted(one, ahead))]
     lines = [
-        prose.labelled(
-            words.NOW,
-            *(
-                (prose.code(using), f" {ahead.present.ip} · {now.text}")
-                if now is not None
-                else (words.NOT_KNOWN,)
-            ),
-        ),
-        prose.labelled(words.AFTER_RESTART, *_after(ahead)),
-        prose.labelled(words.RISK, *looks.text(ahead.risk)),
+        prose.labelled(words.NOW, *(using_now or (words.NOT_KNOWN,))),
+        prose.labelled(words.AFTER_RESTART, *looks.text(ahead.risk)),
+        *looks.several(words.WHY, why[:_WHY]),
+        *looks.several(words.BUT, ahead.doubts),
+        *looks.several(words.BUT, [f"{one.summary}. {one.cure}" for one in value.troubles]),
+        *looks.several(words.DO, value.cures),
     ]
-    lines += [prose.labelled(words.WHY, *looks.text(one)) for one in ahead.choice.reasons[:_WHY]]
-    lines += [prose.labelled(words.BUT, *looks.text(one)) for one in ahead.doubts]
-    lines += [
-        prose.labelled(words.BUT, *looks.text(f"{one.summary}. {one.cure}"))
-        for one in value.troubles
-    ]
+    if fails:
+        lines.append(prose.line(prose.strong(words.WORDS)))
     parts: list[prose.Part] = [prose.paragraph(*lines)]
-    if ahead.verdict is Verdict.FAILS and ahead.choice.log:
+    if fails:
         parts.append(prose.Verbatim("\n".join(ahead.choice.log[-_LOG:])))
     parts.append(_nics(value))
     parts.append(looks.footer(value.about, looks.look(value.look, value.about.now)))
-    title = f"{limits.cut(value.look.node, limits.NAME)} · NICs · {words.VERDICT[ahead.verdict]}"
+    verdict = words.VERDICT[ahead.verdict]
+    if ahead.verdict is Verdict.UNCHANGED and ahead.hits:
+        verdict = words.FOR_NOW
+    title = f"{limits.cut(value.look.node, limits.NAME)} · NICs · {verdict}"
     return prose.Page(title=title, parts=tuple(parts))
 
 
-def _after(ahead: Outlook) -> prose.Line:
-    words = wording_network
-    verdict = prose.Run(words.VERDICT[ahead.verdict])
-    if not ahead.choice.chosen:
-        return (verdict,)
-    addresses = [ip for ip in (ahead.choice.address, ahead.choice.address6) if ip]
-    return (
-        prose.code(ahead.choice.nic),
-        prose.Run(f" {' and '.join(addresses)} · ".replace("  ", " ")),
-        verdict,
+def _quoted(reason: str, ahead: Outlook) -> bool:
+    return reason in ahead.choice.log or any(
+        one.error and reason.endswith(one.error) for one in ahead.choice.attempts
     )
 
 
@@ -96,13 +89,22 @@ def fleet(value: network_answers.FleetNics) -> prose.Page:
 
 def _fleet(value: network_answers.FleetNics, *, most: int) -> prose.Page:
     words = wording_network
-    deviants = {member.node for group in value.groups for member in group.members}
+    wrong = {
+        member.node
+        for group in value.groups
+        if group.severity is not finding.Severity.INFO
+        for member in group.members
+    }
+    untold = {member.node for group in value.groups for member in group.members} - wrong
     told = [
         prose.line(words.rest(value.rest.nodes, value.rest.nics)),
+        *([prose.line(words.near(value.rest.near))] if value.rest.near else []),
         *looks.coverage(value.coverage, value.about.now, most=most),
         *looks.about(value.about),
     ]
     return prose.Page(
-        title=words.nics_title(value.about.cluster, len(deviants), len(value.coverage.unseen)),
+        title=words.nics_title(
+            value.about.cluster, len(wrong), len(untold) + len(value.coverage.unseen)
+        ),
         parts=(*[looks.group(one, most=most) for one in value.groups], prose.paragraph(*told)),
     )

@@ -34,7 +34,7 @@ def node(value: network_answers.NodeRoutes) -> prose.Page:
     head += [prose.labelled(words.NOT_SEEN, *looks.text(one)) for one in judged.unseen]
     if judged.settling:
         head.append(prose.labelled(words.NOTE, words.settling(judged.settling)))
-    head += [prose.labelled(words.NOTE, *looks.text(one.summary)) for one in judged.notes]
+    head += looks.several(words.NOTE, [one.summary for one in judged.notes])
     return prose.Page(
         title=words.node_routes_title(name, len(judged.deviations), judged=not judged.unseen),
         parts=(
@@ -50,11 +50,9 @@ def _fault(one: faults.Deviation) -> prose.Paragraph:
     lines = [
         prose.line(words.SEVERITY[one.severity], " ", prose.strong(limits.cut(one.summary, 300)))
     ]
-    if one.peers:
+    lines += looks.several(words.EVIDENCE, one.evidence[:_EVIDENCE])
+    if len(one.peers) > _EVIDENCE:
         lines.append(prose.line(words.peers_named(one.peers)))
-    lines += [
-        prose.labelled(words.EVIDENCE, *looks.text(fact)) for fact in one.evidence[:_EVIDENCE]
-    ]
     lines.append(prose.labelled(words.CAUSE, *prose.marked(one.cause)))
     lines.append(prose.labelled(words.DO, *prose.marked(one.cure)))
     return prose.paragraph(*lines)

@@ -13,6 +13,7 @@ NOW = "Now"
 AFTER_RESTART = "After a restart"
 WHY = "Why"
 RISK = "Risk"
+WORDS = "flannel would say"
 NICS = "NICs"
 IN_ORDER = "in the order in which flannel takes them"
 CAUSE = "Cause"
@@ -33,9 +34,15 @@ VERDICT = {
     Verdict.FAILS: "🔴 would crash-loop at a restart",
     Verdict.UNKNOWN: "⚪ cannot be told",
 }
+FOR_NOW = "🟡 stays as it is at a restart, for now"
 WAY = {
     inspection.Way.EXEC: "by exec into its flannel pod",
     inspection.Way.PROBE: "by a probe pod",
+    inspection.Way.LOG: "by flannel's log only",
+}
+BY = {
+    inspection.Way.EXEC: "by exec",
+    inspection.Way.PROBE: "by probe pods",
     inspection.Way.LOG: "by flannel's log only",
 }
 STATE = {
@@ -140,6 +147,14 @@ def _state(deviants: int, unseen: int) -> str:
 def group_size(number: int) -> str:
     """Beside a group's name."""
     return f" · {count(number, 'node', 'nodes')}"
+
+
+def near(number: int) -> str:
+    """Of nodes that are right by the order of their NICs only."""
+    return (
+        f"On {number:,} of these the pattern hits a pod's NIC too: a restart is safe there only "
+        "as long as that NIC stands behind the host's."
+    )
 
 
 def rest(number: int, nics: Mapping[str, int]) -> str:
