@@ -60,7 +60,7 @@ class Matrix:
         )
 
 
-_ALL_PEERS = frozenset(
+CUT_OFF = frozenset(
     {
         Fault.DEVICE_MISSING,
         Fault.DEVICE_DOWN,
@@ -90,7 +90,7 @@ def of(nodes: Iterable[str], studies: Iterable[Study]) -> Matrix:
 
 
 def _row(judged: Judgement, tables: bool) -> Row:
-    if any(deviation.fault in _ALL_PEERS for deviation in judged.deviations):
+    if any(deviation.fault in CUT_OFF for deviation in judged.deviations):
         return Row(Cell.WRONG)
     wrong = {
         peer

@@ -1,10 +1,13 @@
 """What people type, and what Slack makes of it, is read or answered; never a crash."""
 
+import random
+import string
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.slack import grammar
+from bot.adapters.slack import grammar, helptexts
 from bot.adapters.slack import typed as typed_text
 
 Request, Problem = grammar.Request, grammar.Problem
@@ -41,6 +44,39 @@ Request, Problem = grammar.Request, grammar.Problem
         ("incident\u00a0INC-42", Request("incident", number=42)),
         ("\u200bincident INC-42\u200b", Request("incident", number=42)),
         ("schedule", Request("schedule")),
+        ("nics node-7", Request("nics", node="node-7")),
+        ("nics <http://node-7.example.com|node-7.example.com>",
+         Request("nics", node="node-7.example.com")),
+        ("@prod nics node–7", Request("nics", cluster="prod", node="node-7")),
+        ("nics --all", Request("nics", everything=True)),
+        ("nics -all", Request("nics", everything=True)),
+        ("nics —all", Request("nics", everything=True)),
+        ("nics –all", Request("nics", everything=True)),
+        ("nics --ALL", Request("nics", everything=True)),
+        ("nics 10.0.0.7", Request("nics", node="10.0.0.7")),
+        ("routes", Request("routes")),
+        ("routes node-7", Request("routes", node="node-7")),
+        ("routes -–all", Request("routes", everything=True)),
+        ("logs node-7", Request("logs", node="node-7")),
+        ("verify", Request("verify")),
+        ("verify node-7", Request("verify", node="node-7")),
+        ("verify --all", Request("verify", everything=True)),
+        ("simulate ^(bond1|eth1)$", Request("simulate", regex=("^(bond1|eth1)$",))),
+        ("simulate `^(bond1|eth1)$`", Request("simulate", regex=("^(bond1|eth1)$",))),
+        ("simulate eth1 bond1", Request("simulate", regex=("eth1", "bond1"))),
+        (r"simulate ^eth\d+$", Request("simulate", regex=(r"^eth\d+$",))),
+        ("simulate eth[0–9]", Request("simulate", regex=("eth[0-9]",))),
+        ("simulate a&amp;b", Request("simulate", regex=("a&b",))),
+        ("simulate --iface eth1 --iface bond1", Request("simulate", iface=("eth1", "bond1"))),
+        ("simulate -iface=eth1 —iface bond1", Request("simulate", iface=("eth1", "bond1"))),
+        ("simulate --iface=eth1 ^bond1$",
+         Request("simulate", iface=("eth1",), regex=("^bond1$",))),
+        ("simulate --iface-regex=^bond1$ ^eth1$",
+         Request("simulate", regex=("^bond1$", "^eth1$"))),
+        ("simulate –iface–regex ^bond1$", Request("simulate", regex=("^bond1$",))),
+        ("simulate -- -x", Request("simulate", regex=("-x",))),
+        ("simulate --iface <http://10.0.0.7|10.0.0.7>", Request("simulate", iface=("10.0.0.7",))),
+        ("nics --help", Request("help", topic="nics")),
     ],
 )  # fmt: skip
 def test_what_is_meant_is_understood(typed: str, meant: grammar.Request) -> None:
@@ -70,6 +106,27 @@ def test_what_is_meant_is_understood(typed: str, meant: grammar.Request) -> None
         ("status `now", "does not end", "help"),
         ('sta"tus', "does not end", "help"),
         ("x" * 3_001, "3,000", "help"),
+        ("nics", "know more", "nics <node>"),
+        ("nic node-7", "nic", "nics"),
+        ("nics a b", "'b'", "nics <node>"),
+        ("nics node-7 --all", "'node-7'", "nics <node>"),
+        ("nics @prod", "@prod", "before the command"),
+        ("nics $(reboot)", "$(reboot)", "nics <node>"),
+        ("nics ../../etc", "../../etc", "nics <node>"),
+        ("nics node;ls", "node;ls", "nics <node>"),
+        ("nics " + "n" * 300, "nnn", "nics <node>"),
+        ("nics &lt;!channel&gt;", "!channel", "nics <node>"),
+        ("nics --every", "--every", "nics <node>"),
+        ("nics --all=yes", "--all=yes", "nics <node>"),
+        ("routes -x", "-x", "routes [<node>"),
+        ("logs", "know more", "logs <node>"),
+        ("logs --all", "'--all'", "logs <node>"),
+        ("simulate", "know more", "simulate <regex>"),
+        ("simulate --", "know more", "simulate <regex>"),
+        ("simulate --iface", "lacks its value", "simulate <regex>"),
+        ("simulate --ifaces eth1", "--ifaces", "simulate <regex>"),
+        ("simulate " + "x " * 11, "More than 10", "simulate <regex>"),
+        ("simulate " + "x" * 257, "256", "simulate <regex>"),
     ],
 )
 def test_what_is_not_understood_is_answered_with_what_would_be(
@@ -83,7 +140,11 @@ def test_what_is_not_understood_is_answered_with_what_would_be(
 
 def test_only_what_works_is_told_and_suggested() -> None:
     told = {command.name for command in grammar.COMMANDS}
-    assert told == {"help", "status", "incidents", "incident", "check", "schedule"}
+    assert told == {
+        "help", "status", "nics", "routes", "simulate", "logs", "verify", "incidents",
+        "incident", "check", "schedule",
+    }  # fmt: skip
+    assert told == set(helptexts.HELP)
     for word in ("statu", "incidens", "chek", "schedul", "hlep", "rn", "pla", "freez"):
         found = grammar.parse(word)
         assert isinstance(found, Problem)
@@ -135,6 +196,32 @@ def test_no_text_is_too_strange(typed: str) -> None:
     else:
         assert found.name in grammar.NAMES
         assert 0 <= found.number < 1_000_000_000
+
+
+def test_ten_thousand_strange_texts_are_read_or_answered() -> None:
+    """Whatever a client, a script or a cat types: a request or a sentence, never a crash."""
+    dice = random.Random(4)
+    pieces = [
+        "nics", "routes", "simulate", "logs", "verify", "status", "incident", "help", "@prod", "@",
+        "--all", "-all", "—all", "–all", "--iface", "-iface=", "--iface-regex", "--", "-", "=",
+        "eth1", "^(bond1|eth1)$", "veth*", "(?!x)", "[", "]", "\\", '"', "'", "`", "“", "”",
+        "<http://a.b|a.b>", "<@U1|x>", "<!channel>", "&lt;", "&amp;", "\u200b", "\u202e", "\x00",
+        "\ud800", "INC-1", "9" * 400, "node-1", "n" * 300, " ", "\n", "\t", "…", "|", ">", "<",
+    ]  # fmt: skip
+    for _ in range(10_000):
+        typed = "".join(
+            dice.choice(pieces) + dice.choice(["", " "]) for _ in range(dice.randint(0, 12))
+        )
+        found = grammar.parse(typed)
+        if isinstance(found, Problem):
+            assert 0 < len(found.text) + len(found.hint) < 500
+            continue
+        assert found.name in grammar.NAMES
+        assert not (found.node and found.everything)
+        assert len(found.iface) + len(found.regex) <= 10
+        if found.node:
+            assert set(found.node) <= set(string.ascii_letters + string.digits + ".:_-")
+            assert len(found.node) <= 253
 
 
 @settings(deadline=None)

@@ -1,0 +1,77 @@
+"""A word is taken for a name only where it can mean one name alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain import nearest
+
+NAMES = [
+    "worker-1.prod.example",
+    "worker-2.prod.example",
+    "worker-10",
+    "Master-1",
+    "edge",
+    "edge.b",
+]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("worker-10", "worker-10"),
+        ("worker-1", "worker-1.prod.example"),
+        ("WORKER-1.prod.example", "worker-1.prod.example"),
+        ("master-1", "Master-1"),
+        ("edge", "edge"),
+        ("10.0.0.7", "worker-10"),
+    ],
+)
+def test_a_name_is_known_by_itself_its_short_form_its_case_and_its_address(
+    word: str, meant: str
+) -> None:
+    assert nearest.resolve(word, NAMES, also={"10.0.0.7": "worker-10"}) == meant
+
+
+def test_a_word_that_fits_several_names_is_not_guessed() -> None:
+    found = nearest.resolve("node", ["node.a", "node.b"])
+    assert isinstance(found, nearest.Missing)
+    assert found.several
+    assert found.sentence("node") == "'node' fits several nodes: node.a, node.b"
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("worker-11", "worker-10"),
+        ("wroker-10", "worker-10"),
+        ("prod", "worker-1.prod.example"),
+    ],
+)
+def test_a_word_that_means_nothing_is_answered_with_the_nearest(word: str, near: str) -> None:
+    found = nearest.resolve(word, NAMES)
+    assert isinstance(found, nearest.Missing)
+    assert near in found.near
+    assert f"there is no node '{word}'; the nearest are" in found.sentence("node")
+
+
+def test_where_nothing_is_near_nothing_is_offered() -> None:
+    found = nearest.resolve("zzz", ["a", "b"])
+    assert isinstance(found, nearest.Missing)
+    assert found.sentence("node") == "there is no node 'zzz'"
+    assert nearest.resolve("", ["a"]) == nearest.Missing("")
+
+
+def test_the_name_itself_goes_before_another_whose_short_form_it_is() -> None:
+    assert nearest.resolve("edge", ["edge.b", "edge"]) == "edge"
+
+
+@given(st.text(max_size=30), st.lists(st.text(max_size=20), max_size=8))
+def test_whatever_is_asked_only_a_known_name_is_answered(word: str, names: list[str]) -> None:
+    found = nearest.resolve(word, names)
+    if isinstance(found, nearest.Missing):
+        assert word not in names
+        assert set(found.near) <= set(names)
+        assert len(found.near) <= 3
+    else:
+        assert found in names
