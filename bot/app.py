@@ -26,7 +26,18 @@ from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
 from bot.adapters.store import migrate, sql
 from bot.domain import errors
-from bot.flow import cycle, deliver, desk, explain, inspect, sender, summary
+from bot.flow import (
+    cycle,
+    deliver,
+    desk,
+    explain,
+    inspect,
+    network,
+    quota,
+    sender,
+    sight,
+    summary,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +174,7 @@ class Bot:
             ),
             schedule=jobs,
             connected=lambda: self._slack is not None and self._slack.connected,
-            networks={},
+            networks=self._networks(),
         )
         self._slack = slack_app.SlackApp(
             web,
@@ -263,6 +274,25 @@ class Bot:
             self._watched.append(_Watched(api=api, mirror=each, cycle=judged, inspector=inspector))
         self._sending = sending
         return sending
+
+    def _networks(self) -> dict[str, network.Network]:
+        """Whom to ask about each cluster's network; what they all may do at once is one."""
+        allowed = quota.Quota(network.MAX_ALL)
+        return {
+            each.cycle.cluster: network.Network(
+                sight.Sight(
+                    each.mirror,
+                    each.inspector,
+                    limits=each.cycle.options.limits,
+                    private=options.private(self._settings, each.cycle.cluster),
+                ),
+                reader.Logs(each.api),
+                clock=self._clock,
+                allowed=allowed,
+                options=network.Options(),
+            )
+            for each in self._watched
+        }
 
     def _jobs(self) -> list[schedule.Job]:
         given = self._settings

@@ -60,6 +60,11 @@ def channel(given: settings.Settings, one: settings.Cluster) -> str:
     return one.channel or given.slack.channel
 
 
+def private(given: settings.Settings, name: str) -> tuple[str, ...]:
+    """Return the prefixes that flannel's addresses must be in, of the cluster of that name."""
+    return next((one.private_cidrs for one in clusters(given) if one.name == name), ())
+
+
 def limits(given: settings.Settings, *, one_pass: bool = False) -> checks.Limits:
     """Return the checks' thresholds."""
     return checks.Limits(

@@ -82,6 +82,14 @@ class Cluster(Section):
     """Channel id for this cluster's alerts; empty: `slack.channel`."""
     namespaces: tuple[str, ...] = ("kube-system", "kube-flannel")
     """System namespaces to be watched, besides those where flannel is discovered."""
+    private_cidrs: tuple[str, ...] = ()
+    """Prefixes that flannel's addresses must be in, such as `10.0.0.0/8`. Empty: an address is
+    wrong where it is public and most nodes announce private ones."""
+
+    @field_validator("private_cidrs")
+    @classmethod
+    def _prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(settings_text.prefix, value))
 
 
 class Database(Section):

@@ -1,5 +1,6 @@
 """Texts of settings: durations, triggers, URLs, time zones."""
 
+import ipaddress
 import re
 import zoneinfo
 from datetime import timedelta
@@ -86,6 +87,14 @@ def url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{value!r} is no http or https URL")
     return value if value.endswith("/") else value + "/"
+
+
+def prefix(value: str) -> str:
+    """Check an address prefix. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no prefix: write one such as 10.0.0.0/8") from None
 
 
 def timezone(value: str) -> str:

@@ -1,5 +1,6 @@
 """Lines that every answer about nodes' networks has: what was seen, how, and what was not."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -58,14 +59,13 @@ def coverage(value: network_answers.Coverage, now: datetime, *, most: int) -> li
     by_reason: dict[str, list[str]] = {}
     for node, reason in value.unseen.items():
         # One reason often differs by the node's name alone.
-        by_reason.setdefault(reason.replace(node, "…"), []).append(node)
+        alike = re.sub(rf"(?<![\w.-]){re.escape(node)}(?![\w.-])", "…", reason)
+        by_reason.setdefault(alike, []).append(node)
     shown = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
+    listed = most if most >= ALL else NAMES
     for reason, nodes in shown[: max(_UNSEEN, most)]:
-        lines.append(
-            prose.labelled(
-                wording_network.NOT_SEEN, *names(nodes, most=min(most, NAMES)), ": ", *text(reason)
-            )
-        )
+        told_names = names(nodes, most=listed)
+        lines.append(prose.labelled(wording_network.NOT_SEEN, *told_names, ": ", *text(reason)))
     left = sum(len(nodes) for _, nodes in shown[max(_UNSEEN, most) :])
     if left:
         lines.append(prose.labelled(wording_network.NOT_SEEN, wording_network.more(left).strip()))

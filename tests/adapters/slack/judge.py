@@ -72,3 +72,12 @@ def heard(rendered: blocks.Rendered) -> str:
     """The message as a screen reader or a notification tells it."""
     text = rendered.text.replace("`\u200b", "`")
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def judge_plain(rendered: blocks.Rendered) -> None:
+    """Refuse a plain form that the oldest server would refuse."""
+    (section,) = rendered.blocks
+    slack.judge([section])
+    assert 0 < len(section["text"]["text"]) <= 3_000
+    inert(section["text"]["text"])
+    assert 0 < len(rendered.text) <= 4_000

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import errors, finding, health, incident, notice, snapshot
 from bot.domain.target import Target
-from bot.flow import answers, ports
+from bot.flow import answers, network_answers, ports
 
 NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=10)
@@ -199,6 +199,9 @@ class Desk:
             findings=(found,),
             gaps=(GAP,),
         )
+
+    def network(self, cluster: str | None) -> network_answers.Network:
+        raise errors.Refused("No node is looked at here.")
 
     async def schedule(self) -> answers.ScheduleView:
         await self._answer("schedule", None)

@@ -1,0 +1,306 @@
+"""Questions about a cluster's network: honest about what was seen, sparing with the nodes."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import errors
+from bot.domain.snapshot import Gap
+from bot.flannel import aspects, logs
+from bot.flannel.faults import Fault
+from bot.flannel.inspection import Inspection, Way
+from bot.flannel.kernel import Kernel
+from bot.flannel.matrix import Cell
+from bot.flannel.outlook import Verdict
+from bot.flow import quota
+from tests.checks import networks as looked
+from tests.checks import worlds
+from tests.flow import networks
+
+STORY = worlds.STORY_FLAGS
+MINUTE = timedelta(minutes=1)
+BLIND = Gap("nodes", "the API server does not answer", worlds.LONG_AGO)
+
+
+async def test_nics_of_a_node_tell_now_after_a_restart_and_what_to_do() -> None:
+    world = networks.cluster(flags=STORY, bends={"n2": [looked.trapped]})
+    told = await world.network.nics("n2")
+    assert told.outlook.present.nic == "eth1"
+    assert told.outlook.verdict is Verdict.FAILS
+    assert [hit.pod for hit in told.outlook.hits] == ["shop/web-1"]
+    assert "--iface-regex=^(?:eth1|bond1)$" in told.cures[0]
+    assert [nic.name for nic in told.nics.shown] == ["eth0", "eth1", "flannel.1", "cni0"]
+    assert told.nics.pods == 1
+    assert (told.look.way, told.look.taken_at) == (Way.EXEC, networks.NOW)
+    assert told.about.flags == STORY
+
+
+async def test_a_single_node_is_looked_at_anew() -> None:
+    world = networks.cluster()
+    await world.network.routes("n1")
+    assert world.looks.asked == [("n1", timedelta(seconds=5))]
+
+
+@pytest.mark.parametrize("verb", ["nics", "routes", "logs", "verify"])
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("n22", "the nearest are n2"), ("nothing", "there is no node 'nothing'"), ("", "no node")],
+)
+async def test_a_node_that_is_none_is_answered_with_the_nearest(
+    verb: str, word: str, said: str
+) -> None:
+    world = networks.cluster()
+    with pytest.raises(errors.Refused, match=said):
+        await getattr(world.network, verb)(word)
+    assert not world.looks.asked
+
+
+async def test_a_node_is_known_by_its_address_and_its_short_name() -> None:
+    world = networks.cluster(1)
+    full = worlds.node("n1.example.com", internal_ips=("192.168.0.9",))
+    world.taken = worlds.world(
+        full, worlds.daemonset(), worlds.pod("kube-flannel-x", node=full.name)
+    )
+    world.looks.given = {full.name: looked.look("n1.example.com", peers=())}
+    for word in ("192.168.0.9", "n1", "N1.EXAMPLE.COM"):
+        assert (await world.network.nics(word)).look.node == full.name
+
+
+async def test_a_node_that_flannel_does_not_serve_is_told_so() -> None:
+    world = networks.cluster(2)
+    windows = worlds.node("w1", os="windows")
+    world.taken = replace(world.taken, nodes={**world.taken.nodes, "w1": windows})
+    with pytest.raises(errors.Refused) as refused:
+        await world.network.nics("w1")
+    assert "no flannel DaemonSet serves w1" in refused.value.reasons
+    assert "Windows" in str(refused.value)
+
+
+async def test_a_cluster_without_flannel_is_told_so_with_what_is_not_seen() -> None:
+    world = networks.cluster()
+    world.taken = worlds.world(*worlds.nodes(2), gaps=[Gap("daemonsets", "403", worlds.NOW)])
+    with pytest.raises(errors.Refused, match=r"no flannel DaemonSet is seen in prod.*403"):
+        await world.network.nics("n1")
+
+
+async def test_a_node_that_hangs_is_said_and_the_others_are_answered() -> None:
+    world = networks.cluster(4)
+    world.looks.given["n3"] = "the node did not answer within 15 s"
+    with pytest.raises(errors.Unavailable, match="15 s"):
+        await world.network.routes("n3")
+    told = await world.network.all_routes("U1", max_age=MINUTE)
+    assert told.coverage.unseen == {"n3": "the node did not answer within 15 s"}
+    assert (told.coverage.seen, told.coverage.population) == (3, 4)
+    assert told.right == 3
+    assert not told.groups
+
+
+async def test_all_nics_tell_deviants_and_count_the_rest() -> None:
+    bends = {"n2": [looked.trapped], "n3": [looked.changed("eth1", flags=())], "n5": []}
+    world = networks.cluster(5, flags=STORY, bends=bends)
+    told = await world.network.all_nics("U1")
+    assert [(one.what, [m.node for m in one.members]) for one in told.groups] == [
+        ("NIC down", ["n3"]),
+        ("Would crash-loop at a restart", ["n2"]),
+    ]
+    assert (told.rest.nodes, told.rest.nics, told.rest.near) == (3, {"eth1": 3}, 3)
+
+
+async def test_routes_of_a_node_tell_each_fault_with_cause_and_cure() -> None:
+    world = networks.cluster(4, bends={"n3": [looked.without_entries]})
+    told = await world.network.routes("n3")
+    assert told.judgement is not None
+    (one,) = told.judgement.deviations
+    assert one.fault is Fault.DEVICE_BOUNCED
+    assert "set down and up" in one.cause
+    assert "Restart flannel" in one.cure
+    assert (told.judgement.expected, told.judgement.missing, told.peers) == (9, 6, 3)
+
+
+async def test_routes_by_a_log_alone_are_not_called_right() -> None:
+    world = networks.cluster(3)
+    read = logs.read("Using interface with name eth1 and address 10.0.0.2")
+    world.looks.given["n1"] = Inspection("n1", worlds.NOW, Way.LOG, Kernel(), log=read)
+    assert (await world.network.routes("n1")).judgement is None
+    told = await world.network.all_routes("U1", max_age=MINUTE)
+    assert told.right == 2
+    assert "holds no tables" in told.partly["n1"]
+    assert told.matrix.cell("n1", "n2") is Cell.UNSEEN
+
+
+async def test_routes_of_all_hold_the_matrix_for_a_picture() -> None:
+    world = networks.cluster(3, bends={"n3": [looked.without_entries]})
+    told = await world.network.all_routes("U1", max_age=MINUTE)
+    assert told.matrix.nodes == ("n1", "n2", "n3")
+    assert told.matrix.troubled == ("n3",)
+    assert told.matrix.cell("n1", "n3") is Cell.RIGHT
+    assert (told.expected, told.missing) == (18, 4)
+
+
+@pytest.mark.parametrize("verb", ["routes", "verify"])
+async def test_without_the_list_of_nodes_nothing_is_compared(verb: str) -> None:
+    """A peer that is not listed would make its route one too many."""
+    world = networks.cluster()
+    world.taken = replace(world.taken, gaps=(BLIND,))
+    with pytest.raises(errors.Unavailable, match="nothing can be compared"):
+        await getattr(world.network, verb)("n1")
+    with pytest.raises(errors.Unavailable, match="nothing can be compared"):
+        await world.network.all_routes("U1", max_age=MINUTE)
+
+
+async def test_what_makes_an_answer_less_than_whole_is_noted() -> None:
+    world = networks.cluster()
+    world.taken = replace(world.taken, gaps=(BLIND,))
+    world.looks.conf = None
+    notes = (await world.network.nics("n1")).about.notes
+    assert any("the API server does not answer" in note for note in notes)
+    assert any("net-conf.json of kube-system could not be read" in note for note in notes)
+
+
+async def test_a_node_that_left_or_came_anew_while_it_was_looked_at_is_not_judged_by_that() -> None:
+    world = networks.cluster(3)
+    young = worlds.node("n2", created=networks.NOW + timedelta(seconds=1))
+    nodes = {**world.taken.nodes, "n2": young}
+    del nodes["n3"]
+    before = world.taken
+    network = world.network
+    network._sight._mirror = Moving([before, replace(before, nodes=nodes)])  # type: ignore[assignment]
+    told = await network.all_nics("U1")
+    assert told.coverage.population == 2
+    assert told.coverage.unseen == {"n2": "the node was made anew while it was looked at"}
+
+
+class Moving(networks.StillMirror):
+    def __init__(self, states: list) -> None:
+        super().__init__(states[-1])
+        self.states = states
+
+    def snapshot(self) -> object:  # type: ignore[override]
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+
+async def test_other_flags_are_played_through_and_nothing_is_changed() -> None:
+    world = networks.cluster(4, flags=STORY, bends={"n2": [looked.trapped]})
+    told = await world.network.simulate("U1", regex=["^(?:eth1|bond1)$"])
+    (effect,) = told.rehearsal.effects
+    assert (effect.verdict, len(effect.nodes)) == (Verdict.UNCHANGED, 4)
+    assert told.rehearsal.now == {Verdict.UNCHANGED: 3, Verdict.FAILS: 1}
+    assert told.flags == ("--iface-regex=^(?:eth1|bond1)$",)
+    assert not told.rehearsal.advice
+
+
+async def test_a_loose_pattern_is_answered_with_a_safe_one() -> None:
+    world = networks.cluster(3, flags=STORY, bends={"n2": [looked.trapped]})
+    told = await world.network.simulate("U1", regex=["eth1|bond1"])
+    assert told.rehearsal.advice == ("--iface-regex=^(?:eth1|bond1)$",)
+    assert told.rehearsal.count(Verdict.FAILS) == 1
+
+
+async def test_ordered_names_are_simulated_as_well() -> None:
+    world = networks.cluster(2, flags=STORY)
+    told = await world.network.simulate("U1", iface=["bond1", "eth0"])
+    (effect,) = told.rehearsal.effects
+    assert (effect.verdict, effect.was, effect.becomes) == (Verdict.CHANGES, "eth1", "eth0")
+
+
+async def test_a_pattern_that_does_not_compile_asks_no_node() -> None:
+    world = networks.cluster(2)
+    told = await world.network.simulate("U1", regex=["a)b", "eth1"])
+    assert told.malformed == (("a)b", "error parsing regexp: unexpected ): `a)b`"),)
+    assert not world.looks.asked
+
+
+FAILED = (
+    "I0102 15:04:05.000000       1 main.go:200] Could not find valid interface matching "
+    "eth1|bond1: failed to find IPv4 address for interface veth17f90f70\n"
+    "E0102 15:04:05.000000       1 main.go:289] Failed to find interface to use that matches "
+    "the interfaces and/or regexes provided\n"
+)
+
+
+async def test_a_log_tells_the_last_failure_also_where_flannel_runs_again() -> None:
+    world = networks.cluster(1)
+    pod = worlds.pod("kube-flannel-n1", worlds.container(restarts=3))
+    world.taken = replace(world.taken, pods={(pod.namespace, pod.name): pod})
+    world.logs.kept = {
+        ("kube-flannel-n1", False): "I0102 15:04:05.000000 1 main.go:386] Running backend.\n",
+        ("kube-flannel-n1", True): FAILED,
+    }
+    told = await world.network.logs("n1")
+    assert [title for title, _ in told.runs] == ["the newest run", "the run before"]
+    assert told.runs[0][1].outcome is logs.Outcome.RUNNING
+    final = told.runs[1][1].final
+    assert final is not None
+    assert "veth17f90f70" in final.line
+
+
+async def test_a_log_is_read_without_its_secrets_and_what_is_not_had_is_said() -> None:
+    world = networks.cluster(1)
+    pod = worlds.pod("kube-flannel-n1", worlds.container(restarts=1))
+    world.taken = replace(world.taken, pods={(pod.namespace, pod.name): pod})
+    secret = "E0102 15:04:05.000000 1 main.go:1] Failed to create SubnetManager: token=hunter2\n"
+    world.logs.kept = {
+        ("kube-flannel-n1", False): secret,
+        ("kube-flannel-n1", True): errors.Unavailable("password=hunter3"),
+    }
+    told = await world.network.logs("n1")
+    assert "hunter" not in repr(told)
+    assert told.unread == ("the run before could not be read: password=[redacted]",)
+
+
+async def test_a_node_without_a_flannel_pod_has_no_log() -> None:
+    world = networks.cluster(2)
+    world.taken = replace(world.taken, pods={})
+    with pytest.raises(errors.Refused, match="no flannel pod on n1"):
+        await world.network.logs("n1")
+
+
+async def test_verify_goes_through_a_node_also_where_it_cannot_be_looked_at() -> None:
+    world = networks.cluster(3, bends={"n1": [looked.without_entries]})
+    world.looks.given["n2"] = "exec is forbidden"
+    bent = await world.network.verify("n1")
+    assert {one.aspect for one in bent.points if one.state is aspects.State.WRONG} == {
+        aspects.Aspect.ROUTES,
+        aspects.Aspect.NEIGHBOURS,
+    }
+    blind = await world.network.verify("n2")
+    assert blind.look is None
+    assert blind.unseen == "exec is forbidden"
+    whole = await world.network.verify_all("U1")
+    assert whole.right == 1
+    assert whole.coverage.unseen == {"n2": "exec is forbidden"}
+
+
+async def test_progress_is_told_node_by_node() -> None:
+    steps: list[tuple[int, int]] = []
+    await networks.cluster(3).network.all_nics("U1", lambda *step: steps.append(step))
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+async def test_one_question_to_all_nodes_for_a_person_and_cluster_at_a_time() -> None:
+    world = networks.cluster(2)
+    world.looks.hold = asyncio.Event()
+    network = world.network
+    first = asyncio.create_task(network.all_nics("U1"))
+    await world.looks.begun.wait()
+    with pytest.raises(errors.Refused, match="under way already"):
+        await network.verify_all("U1")
+    assert (await network.nics("n1")).look.node == "n1", "single nodes are answered meanwhile"
+    second = asyncio.create_task(network.all_nics("U2"))
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    world.looks.hold.set()
+    assert (await network.all_nics("U1")).coverage.seen == 2, "a cancelled one gives its place back"
+    await second
+
+
+def test_so_many_at_once_for_all_and_no_more() -> None:
+    allowed = quota.Quota(2)
+    with allowed.taken("U1", "a"), allowed.taken("U1", "b"):
+        with pytest.raises(errors.Refused, match="2 questions"):
+            with allowed.taken("U2", "a"):
+                pass
+    with allowed.taken("U2", "a"):
+        pass
