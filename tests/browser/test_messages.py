@@ -334,3 +334,39 @@ async def test_times_are_local_with_the_whole_stamp_on_hover(app: App, page: Pag
     )
     title = str(await shown.get_attribute("title"))
     assert [str(part) in title for part in whole] == [True, True], title
+
+
+async def test_the_menu_of_a_message_has_the_shortcut_and_ones_own_can_be_changed(
+    app: App, page: Page
+) -> None:
+    ts = await app.say("a card")
+    shown = page.get_by_test_id(f"message-{ts}")
+    await shown.hover()
+    await shown.get_by_role("button", name="More").click()
+    items = shown.get_by_role("menuitem")
+    await expect(items).to_have_text(["Show incident", "React with 👀", "Copy link"])
+    await items.first.click()
+    await expect(shown.get_by_role("menu")).to_have_count(0)
+    await shown.get_by_role("button", name="More").click()
+    await items.nth(1).click()
+    await expect(shown.locator(".reaction")).to_contain_text("1")
+    used = [e["payload"] for e in app.sent if e["payload"].get("type") == "message_action"]
+    assert [one["message"]["ts"] for one in used] == [ts]
+
+    field = page.get_by_test_id("composer")
+    await field.fill("a tpyo")
+    await field.press("Enter")
+    mine = page.locator(".message", has_text="a tpyo").last
+    stamp = str(await mine.get_attribute("data-ts"))
+    mine = page.get_by_test_id(f"message-{stamp}")
+    await mine.hover()
+    await mine.get_by_role("button", name="More").click()
+    await mine.get_by_role("menuitem", name="Edit…").click()
+    await page.get_by_test_id("asked").fill("a typo")
+    await page.get_by_role("button", name="Save").click()
+    await expect(mine).to_contain_text("a typo")
+    await expect(mine).to_contain_text("(edited")
+    await mine.get_by_role("button", name="More").click()
+    await mine.get_by_role("menuitem", name="Delete…").click()
+    await page.get_by_role("button", name="Delete").click()
+    await expect(page.get_by_test_id(f"deleted-{stamp}")).to_be_visible()

@@ -39,7 +39,7 @@ async def test_a_machine_is_broken_and_healed_and_the_bar_tells(app: App, page: 
     bar = page.get_by_test_id("scenario")
     await expect(bar).to_contain_text("Scenario healthy")
     await expect(bar).to_contain_text("5 nodes")
-    await expect(bar).to_contain_text("nothing more comes by itself")
+    await expect(bar).to_contain_text("Nothing more comes by itself")
     await page.get_by_test_id("open-faults").click()
     pane = page.get_by_test_id("faults-pane")
     for group in ("Machines and pods", "Kubernetes API", "Slack"):

@@ -103,6 +103,7 @@ class Control:
                     | {"members": sorted(channel.members)}
                     for channel in space.channels.values()
                 ],
+                "shortcuts": [{"callback_id": people.SHORTCUT, "name": people.SHORTCUT_NAME}],
                 "roles": {
                     user: {"role": role, "may": may} for user, (role, may) in people.ROLES.items()
                 },

@@ -14,6 +14,7 @@ BOT = "B0BOT"
 COMMAND = "/flannel"
 SHORTCUT = "show_incident"
 """The message shortcut of the app's manifest."""
+SHORTCUT_NAME = "Show incident"
 
 BOT_TOKEN = "xoxb-demo"  # noqa: S105 -- opens nothing but this process
 APP_TOKEN = "xapp-demo"  # noqa: S105 -- likewise

@@ -4,6 +4,7 @@
 import { confirmed } from "./confirm.js";
 import { h, link } from "./dom.js";
 import { chosen, control } from "./inputs.js";
+import { menuButton } from "./menu.js";
 import { plain } from "./mrkdwn.js";
 import { post } from "./net.js";
 import { state } from "./store.js";
@@ -54,48 +55,16 @@ function button(source, block, element) {
 }
 
 function overflow(source, block, element) {
-  const holder = h("div", { class: "menu-holder", data: { v: version(source, block, element) } });
-  const opener = h(
-    "button",
-    { type: "button", class: "button overflow-button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "More actions", data: { testid: `action-${element.action_id}` } },
-    h("span", { "aria-hidden": "true" }, "⋯"),
+  const attributes = { label: "More actions", testid: `action-${element.action_id}`, classes: "button overflow-button", version: version(source, block, element) };
+  return menuButton(attributes, () =>
+    element.options.map((option) => [
+      plain(option.text.text),
+      (opener) => {
+        if (option.url) window.open(option.url, "_blank", "noopener,noreferrer");
+        use(opener, { source, block, element, value: option.value });
+      },
+    ]),
   );
-  let list = null;
-  const close = (refocus) => {
-    const closing = list;
-    list = null; // removing what has the focus calls here again
-    closing?.remove();
-    opener.setAttribute("aria-expanded", "false");
-    if (refocus) opener.focus();
-  };
-  const pick = (option) => () => {
-    close(true);
-    if (option.url) window.open(option.url, "_blank", "noopener,noreferrer");
-    use(opener, { source, block, element, value: option.value });
-  };
-  opener.addEventListener("click", () => {
-    if (list) return close(true);
-    const options = element.options.map((option) =>
-      h("button", { type: "button", role: "menuitem", tabindex: "-1", on: { click: pick(option) } }, plain(option.text.text)),
-    );
-    list = h("div", { class: "options", role: "menu", "aria-label": "More actions" }, options);
-    holder.append(list);
-    opener.setAttribute("aria-expanded", "true");
-    options[0].focus();
-  });
-  holder.addEventListener("keydown", (event) => {
-    const options = [...holder.querySelectorAll("[role=menuitem]")];
-    if (!options.length) return;
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) options[(options.indexOf(document.activeElement) + step + options.length) % options.length].focus();
-    if (event.key === "Escape") close(true);
-    if (!step && event.key !== "Escape") return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  holder.addEventListener("focusout", (event) => !holder.contains(event.relatedTarget) && close(false));
-  holder.append(opener);
-  return holder;
 }
 
 function menu(source, block, element) {

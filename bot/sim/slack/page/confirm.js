@@ -5,6 +5,39 @@ import { mrkdwn, plain } from "./mrkdwn.js";
 
 const words = (object, otherwise) => plain(object?.text ?? otherwise);
 
+// A text to change; null when one thinks better of it.
+export function asked(title, text, opener) {
+  const dialog = byId("confirm");
+  const field = h("textarea", { class: "text", rows: 4, "aria-label": title, data: { testid: "asked" } });
+  field.value = text;
+  return new Promise((resolve) => {
+    let answer = null;
+    const close = (given) => () => {
+      answer = given ? field.value.trim() : null;
+      dialog.close();
+    };
+    fill(
+      dialog,
+      h("h2", { id: "confirm-title" }, title),
+      field,
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", class: "button", on: { click: close(false) } }, "Cancel"),
+        h("button", { type: "button", class: "button primary", on: { click: close(true) } }, "Save"),
+      ),
+    );
+    dialog.setAttribute("aria-labelledby", "confirm-title");
+    dialog.removeAttribute("aria-describedby");
+    dialog.onclose = () => {
+      opener.focus?.();
+      resolve(answer);
+    };
+    dialog.showModal();
+    field.focus();
+  });
+}
+
 export function confirmed(object, opener) {
   if (!object) return Promise.resolve(true);
   const dialog = byId("confirm");

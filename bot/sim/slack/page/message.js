@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { files } from "./files.js";
 import { glyph } from "./glyphs.js";
+import { more } from "./more.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { state } from "./store.js";
 import { relative, seconds, short, when } from "./times.js";
@@ -141,7 +142,13 @@ export function messageElement(message, { compact = false, open = null, testid =
       content(message),
       edited,
       reactions(message),
-      open && message.subtype !== "thread_broadcast" ? threadDoor(message, open, news) : null,
+      open && message.subtype !== "thread_broadcast" && message.reply_count ? threadDoor(message, open, news) : null,
+    ),
+    h(
+      "div",
+      { class: "hover" },
+      open && message.subtype !== "thread_broadcast" && !message.reply_count ? threadDoor(message, open, news) : null,
+      message.subtype === "tombstone" ? null : more(message),
     ),
   );
 }

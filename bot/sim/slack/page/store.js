@@ -6,6 +6,7 @@ let scheduled = false;
 export const state = {
   users: new Map(),
   roles: {},
+  shortcuts: [],
   team: null,
   groups: new Map(),
   channels: new Map(),
@@ -45,7 +46,7 @@ export function learn(body) {
   state.users = new Map(body.users.map((user) => [user.id, user]));
   state.groups = new Map(body.groups.map((group) => [group.id, group]));
   state.channels = new Map(body.channels.map((channel) => [channel.id, channel]));
-  for (const key of ["bot", "command", "banner", "online", "roles", "team"]) state[key] = body[key];
+  for (const key of ["bot", "command", "banner", "online", "roles", "team", "shortcuts"]) state[key] = body[key];
   changed();
 }
 

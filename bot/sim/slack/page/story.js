@@ -26,9 +26,9 @@ function figure(count, one, many = `${one}s`) {
 }
 
 function countdown() {
-  if (!story.next) return "nothing more comes by itself";
+  if (!story.next) return "Nothing more comes by itself";
   const left = Math.max(0, story.next.in_seconds - (Date.now() / 1000 - story.at));
-  return left < 1 ? "next: now" : `next in ${Math.round(left)} s: ${story.next.text}`;
+  return left < 1 ? "Next: now" : `Next in ${Math.round(left)} s: ${story.next.text}`;
 }
 
 function drawBar() {
@@ -80,7 +80,7 @@ function drawPane() {
   const { counts } = story;
   parts.about.textContent = story.about;
   parts.next.textContent = countdown();
-  const figures = { Nodes: counts.nodes, "OOM kills": counts.oom_kills, "Crash loops": counts.crash_looping, "flannel down": counts.flannel_down, Silent: counts.nodes - counts.ready };
+  const figures = { Nodes: counts.nodes, "OOM kills": counts.oom_kills, Looping: counts.crash_looping, Down: counts.flannel_down, Silent: counts.nodes - counts.ready };
   for (const [name, count] of Object.entries(figures)) parts.figures[name].textContent = String(count);
   drawCells();
   for (const one of story.happenings.filter((h) => h.id > parts.drawn)) {
@@ -109,7 +109,7 @@ async function run() {
 }
 
 export function startStory() {
-  const names = ["Nodes", "OOM kills", "Crash loops", "flannel down", "Silent"];
+  const names = ["Nodes", "OOM kills", "Looping", "Down", "Silent"];
   parts = {
     drawn: 0,
     about: h("p", {}),
