@@ -123,7 +123,7 @@ function drawLog(channel) {
   byId("scroll").setAttribute("aria-label", `Messages in ${channel.is_im ? nameOf(state.bot) : `#${channel.name}`}`);
   composer.show(`${state.me} ${channel.id}`, {
     placeholder: `Message ${channel.is_im ? nameOf(state.bot) : `#${channel.name}`}`,
-    hint: `Enter sends, Shift+Enter makes a new line. Ask the app with ${state.command}, for example ${state.command} help.`,
+    hint: `Enter sends, Shift+Enter makes a new line. Try ${state.command} help.`,
   });
 }
 

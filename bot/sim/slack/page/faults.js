@@ -169,7 +169,9 @@ function section(name) {
 export function startFaults() {
   list = h("div", { class: "inside" });
   const narrow = (event) => {
-    for (const { row } of rows.values()) row.hidden = !row.textContent.toLowerCase().includes(event.target.value.toLowerCase());
+    const wanted = event.target.value.toLowerCase();
+    for (const { row } of rows.values()) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    for (const part of list.children) part.hidden = !part.querySelector("li.fault:not([hidden])");
   };
   fill(
     pane("faults"),
