@@ -87,7 +87,8 @@ def example() -> str:
     lines = [
         "# flannel-bot's settings, each with its default. Remove a # to change one.",
         "# What each means is told in docs/reference/settings.md. Tokens belong into the",
-        "# environment (SLACK_BOT_TOKEN, SLACK_APP_TOKEN) or into secret files, not here.",
+        "# environment (SLACK_BOT_TOKEN, SLACK_APP_TOKEN or, in mode http, SLACK_SIGNING_SECRET) or",
+        "# into secret files, not here.",
         "",
     ]
     for name, section in sections():

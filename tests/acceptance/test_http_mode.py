@@ -101,6 +101,10 @@ async def test_everything_works_when_slack_calls(tmp_path: Path) -> None:
             )
             assert "relist" in (await processes.until(lambda: tried.replies(said["ts"])))[0]
 
+            await outside.fault("envelopes_doubled", of="slack")
+            await outside.fault("envelopes_delayed", of="slack", params={"seconds": 0.3})
+            assert (await outside.command("/flannel incidents"))["acked"]
+            await processes.until(lambda: tried.whispers("Incidents"), what="incidents")
             await tried.act("home", user="U0OPERATOR")
             await tried.act("home", user="U0GUEST")
 
@@ -112,6 +116,9 @@ async def test_everything_works_when_slack_calls(tmp_path: Path) -> None:
                 return True
 
             await processes.until(homes, what="home tabs")
+            await outside.heal("envelopes_doubled", of="slack")
+            await outside.heal("envelopes_delayed", of="slack")
+            assert len(await tried.whispers("Incidents")) == 1, "answered twice"
 
             await outside.fault("pod_unready", nodes=["vm-01"])
             (card,) = await processes.until(outside.cards, what="a card")

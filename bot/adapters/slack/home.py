@@ -9,19 +9,25 @@ import asyncio
 import hashlib
 import uuid
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.adapters.slack import answers_view, blocks, callers, client, home_view, limits, wording
+from bot.adapters.slack import (
+    answers_view,
+    blocks,
+    callers,
+    client,
+    home_view,
+    limits,
+    prose,
+    wording,
+)
 from bot.adapters.slack.options import Options
 from bot.domain import errors
 from bot.flow import answers, ports
 
 log = structlog.get_logger(__name__)
-
-Json = dict[str, Any]
 
 _WATCHERS = 20
 """People whose tab is kept fresh."""
@@ -92,38 +98,45 @@ class Home:
 
     async def _show(self, user: str) -> None:
         async with self._publishing:
-            rendered, digest = await self._page(user)
+            page = await self._page(user)
+            looked = prose.paragraph(prose.line(wording.JUDGED_AT, prose.Moment(self._clock.now())))
+            shown = replace(page, parts=(looked, *page.parts))
+            digest = hashlib.sha256(repr(page).encode()).hexdigest()
             watcher = self._watchers.get(user)
             if watcher is None or watcher.shown == digest:
                 return
-            view = {"type": "home", "blocks": list(rendered)}
+            if await self._publish(user, shown):
+                self._watchers[user] = _Watcher(watcher.opened_at, digest)
+
+    async def _publish(self, user: str, page: prose.Page) -> bool:
+        rich = blocks.render(page, most=limits.VIEW_BLOCKS, room=limits.VIEW_BYTES)
+        for rendered in (rich, blocks.plain(page)):
+            view = {"type": "home", "blocks": list(rendered.blocks)}
             request = self._web.sdk.views_publish(user_id=user, view=view)
             try:
                 await self._web.call("views.publish", request)
+            except errors.Refused as error:
+                log.warning("home_layout_refused", user=user, error=str(error))
             except errors.BotError as error:
                 log.warning("home_not_shown", user=user, error=str(error))
-                return
-            self._watchers[user] = _Watcher(watcher.opened_at, digest)
+                return False
+            else:
+                return True
+        return False
 
-    async def _page(self, user: str) -> tuple[tuple[Json, ...], str]:
+    async def _page(self, user: str) -> prose.Page:
         try:
             refusal = await self._who.refusal_of(user)
             if refusal:
-                page = answers_view.problem(refusal)
-            else:
-                async with asyncio.timeout(self._options.answer_timeout):
-                    status = await self._desk.status(None)
-                page = home_view.page(status, slash=self._options.command)
+                return answers_view.problem(refusal)
+            async with asyncio.timeout(self._options.answer_timeout):
+                status = await self._desk.status(None)
+            return home_view.page(status, slash=self._options.command)
         except TimeoutError:
-            page = answers_view.problem(wording.TIMED_OUT)
+            return answers_view.problem(wording.TIMED_OUT)
         except errors.BotError as error:
-            page = answers_view.problem(wording.unavailable(str(error)))
+            return answers_view.problem(wording.unavailable(str(error)))
         except Exception:  # the seam of one tab: whoever opened it hears of it
             reference = uuid.uuid4().hex[:8]
             log.exception("home_failed", user=user, reference=reference)
-            page = answers_view.problem(wording.went_wrong(reference))
-        rendered = blocks.render(page, most=limits.VIEW_BLOCKS, room=limits.VIEW_BYTES)
-        digest = hashlib.sha256(repr(rendered.blocks).encode()).hexdigest()
-        looked = blocks.render(home_view.looked(self._clock.now()))
-        # Its title is the tab's own and has been said.
-        return (*rendered.blocks, *looked.blocks[1:]), digest
+            return answers_view.problem(wording.went_wrong(reference))

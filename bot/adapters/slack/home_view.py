@@ -1,7 +1,5 @@
 """The home tab as a page: what stands still while nothing changes, so that it can be compared."""
 
-from datetime import datetime
-
 from bot.adapters.slack import answers_view, cards, grammar, prose, wording, wording_windows
 from bot.domain import health
 from bot.flow import answers
@@ -48,11 +46,3 @@ def _cluster(value: answers.ClusterStatus) -> list[prose.Line]:
         ],
         *[prose.line(note) for note in value.notes],
     ]
-
-
-def looked(at: datetime) -> prose.Page:
-    """When that was so."""
-    return prose.Page(
-        title=wording_windows.HOME_TITLE,
-        parts=(prose.paragraph(prose.line(wording.JUDGED_AT, prose.Moment(at))),),
-    )

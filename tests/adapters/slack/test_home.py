@@ -156,6 +156,14 @@ async def test_a_tab_that_could_not_be_shown_is_shown_at_the_next_look(
         await until(lambda: "119 of 120" in shown(slack))
 
 
+async def test_a_layout_that_slack_refuses_is_said_plainly(slack: Slack, desk: Desk) -> None:
+    async with slack.app(desk):
+        await slack.fault("api_error", method="views.publish", error="invalid_blocks", times=1)
+        await slack.act("home", user=OPERATOR)
+        await until(lambda: "119 of 120" in shown(slack))
+    assert "rich_text" not in shown(slack)
+
+
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
