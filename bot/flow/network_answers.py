@@ -42,7 +42,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many nodes were seen of how many, when, and why the others were not."""
+    """How many nodes were seen of how many, when, and why the others were not.
+
+    `problems` say what could not be seen of nodes that were, each with how many nodes; names of
+    nodes and pods in them are left out.
+    """
 
     population: int
     seen: int
@@ -50,6 +54,7 @@ class Coverage:
     newest: datetime | None = None
     ways: Mapping[inspection.Way, int] = field(default_factory=dict)
     unseen: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What is known of a cluster's network: the nodes by the names people use, and looks at them."""
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -153,8 +154,24 @@ class Sight:
             newest=max(stamps, default=None),
             ways=dict(Counter(one.way for one in seen.values())),
             unseen=dict(sorted(unseen.items())),
+            problems=dict(_problems(after, seen).most_common()),
         )
         return replace(after, inspections=seen), coverage
+
+
+def _problems(where: checks.Context, seen: Mapping[str, inspection.Inspection]) -> Counter[str]:
+    """Count what could not be seen of nodes; it often differs by the pod's name alone."""
+    counted: Counter[str] = Counter()
+    for name, one in seen.items():
+        pod = where.flannel_pods.get(name)
+        own = [name, *([pod.name] if pod else [])]
+        for told in one.problems:
+            problem = told
+            # The longer name first: a pod's may hold its node's.
+            for word in sorted(own, key=len, reverse=True):
+                problem = re.sub(rf"(?<![\w.-]){re.escape(word)}(?![\w.-])", "…", problem)
+            counted[problem] += 1
+    return counted
 
 
 async def beside(judged: Callable[[], T], nodes: int) -> T:

@@ -60,6 +60,7 @@ class Looks:
     asked: list[tuple[str, timedelta]] = field(default_factory=list)
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    tell: ports.Progress = lambda _done, _total: None
 
     def latest(self) -> Mapping[str, Inspection]:
         return {k: v for k, v in self.given.items() if isinstance(v, Inspection)}
@@ -75,6 +76,7 @@ class Looks:
         self, names: Sequence[str], *, max_age: timedelta, progress: ports.Progress | None = None
     ) -> Mapping[str, Inspection | str]:
         found = {}
+        self.tell = progress or self.tell
         for done, name in enumerate(names, start=1):
             self.asked.append((name, max_age))
             found[name] = self.given.get(name, "it was not looked at")

@@ -17,6 +17,7 @@ from bot.flannel.outlook import Verdict
 from bot.flow import quota
 from tests.checks import networks as looked
 from tests.checks import worlds
+from tests.flannel import kernels
 from tests.flow import networks
 
 STORY = worlds.STORY_FLAGS
@@ -294,6 +295,51 @@ async def test_one_question_to_all_nodes_for_a_person_and_cluster_at_a_time() ->
     world.looks.hold.set()
     assert (await network.all_nics("U1")).coverage.seen == 2, "a cancelled one gives its place back"
     await second
+
+
+RECORDED = {
+    "vxlan-01-steady": set(),
+    "vxlan-06-device-bounced": {"Device bounced"},
+    "vxlan-07-restart-repairs": set(),
+    "host-gw-01-steady": set(),
+    "vxlan-12-direct-routing": set(),
+}
+
+
+@pytest.mark.parametrize(("story", "troubles"), RECORDED.items(), ids=list(RECORDED))
+async def test_recorded_hosts_are_told_as_they_were(story: str, troubles: set[str]) -> None:
+    world = recorded(story)
+    told = await world.network.all_routes("U1", max_age=MINUTE)
+    assert {one.what for one in told.groups} == troubles
+    for name in world.looks.given:
+        single = await world.network.nics(name)
+        assert single.outlook.present.best is not None, name
+        assert single.nics.shown
+        judged = (await world.network.routes(name)).judgement
+        assert judged is not None
+        mine = {m.node for one in told.groups for m in one.members}
+        assert judged.right is (name not in mine)
+
+
+def recorded(story: str) -> networks.World:
+    """A cluster made of one recorded story: what nodes announced, and their kernels."""
+    held = kernels.story(story)["nodes_of_the_api"]
+    nodes = [
+        worlds.node(one["name"], annotations=one["annotations"], pod_cidrs=(one["podCIDR"],))
+        for one in held  # type: ignore[attr-defined]
+    ]
+    states = {state.node: state for state in kernels.stories()[story]}
+    looks = {
+        name: Inspection(name, worlds.NOW, Way.EXEC, state.kernel())
+        for name, state in states.items()
+    }
+    spec = worlds.flannel_spec(image="flannel:v0.16.0")
+    taken = worlds.world(
+        *nodes,
+        worlds.daemonset(spec=spec),
+        *(worlds.pod(f"kube-flannel-{node.name}", node=node.name) for node in nodes),
+    )
+    return networks.World(taken, networks.Looks(dict(looks), conf=None))
 
 
 def test_so_many_at_once_for_all_and_no_more() -> None:

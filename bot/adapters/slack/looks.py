@@ -1,7 +1,7 @@
 """Lines that every answer about nodes' networks has: what was seen, how, and what was not."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.adapters.slack import limits, prose, wording_network
@@ -56,16 +56,26 @@ def coverage(value: network_answers.Coverage, now: datetime, *, most: int) -> li
     elif ways:
         told += ", " + ", ".join(f"{number:,} {way}" for way, number in ways)
     lines = [prose.labelled(wording_network.SEEN, told)]
+    lines += reasons(value.unseen, most=most)
+    for problem, number in list(value.problems.items())[: max(_PROBLEMS, most)]:
+        on = wording_network.on_nodes(number)
+        lines.append(prose.labelled(wording_network.NOT_SEEN, on, *text(problem)))
+    return lines
+
+
+def reasons(unseen: Mapping[str, str], *, most: int) -> list[prose.Line]:
+    """Which nodes were not seen, or not all of them, by why."""
     by_reason: dict[str, list[str]] = {}
-    for node, reason in value.unseen.items():
+    for node, reason in unseen.items():
         # One reason often differs by the node's name alone.
         alike = re.sub(rf"(?<![\w.-]){re.escape(node)}(?![\w.-])", "…", reason)
         by_reason.setdefault(alike, []).append(node)
     shown = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
     listed = most if most >= ALL else NAMES
+    lines = []
     for reason, nodes in shown[: max(_UNSEEN, most)]:
-        told_names = names(nodes, most=listed)
-        lines.append(prose.labelled(wording_network.NOT_SEEN, *told_names, ": ", *text(reason)))
+        named = names(nodes, most=listed)
+        lines.append(prose.labelled(wording_network.NOT_SEEN, *named, ": ", *text(reason)))
     left = sum(len(nodes) for _, nodes in shown[max(_UNSEEN, most) :])
     if left:
         lines.append(prose.labelled(wording_network.NOT_SEEN, wording_network.more(left).strip()))

@@ -194,6 +194,7 @@ class Place:
         self._every = every
         self._ts = ""
         self._shown = 0
+        self._last: prose.Page | None = None
 
     @property
     def wait(self) -> float | None:
@@ -207,6 +208,9 @@ class Place:
 
     async def show(self, page: prose.Page) -> None:
         """Show how far it is; where that does not work the answer will do."""
+        if page == self._last:
+            return
+        self._last = page
         try:
             if self._asked.response_url:
                 await self._replies.by_url(self._asked, page, replace=self._shown > 0)

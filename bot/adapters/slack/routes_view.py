@@ -6,7 +6,6 @@ from bot.flow import network_answers
 
 _EVIDENCE = 4
 _FAULTS = 12
-_PARTLY = 8
 
 
 def node(value: network_answers.NodeRoutes) -> prose.Page:
@@ -71,13 +70,7 @@ def _fleet(value: network_answers.FleetRoutes, *, most: int) -> prose.Page:
         prose.line(words.entries(value.expected - value.missing, value.expected)),
         *looks.coverage(value.coverage, value.about.now, most=most),
     ]
-    if value.partly:
-        shown = list(value.partly.items())[: max(_PARTLY, most)]
-        told.append(prose.labelled(words.NOT_SEEN, words.partly(len(value.partly))))
-        told += [
-            prose.line("· ", prose.code(limits.cut(name, limits.NAME)), " ", *looks.text(why))
-            for name, why in shown
-        ]
+    told += looks.reasons(value.partly, most=most)
     return prose.Page(
         title=words.routes_title(value.about.cluster, len(troubled), unseen),
         parts=(

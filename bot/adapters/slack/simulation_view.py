@@ -56,7 +56,7 @@ def _simulation(value: network_answers.Simulation, *, most: int) -> prose.Page:
 def _effect(one: rehearsal.Effect, *, most: int) -> prose.Paragraph:
     words = wording_verdicts
     what = words.becomes(one.was, one.becomes)
-    if one.verdict is Verdict.UNCHANGED:
+    if one.verdict in (Verdict.UNCHANGED, Verdict.UNKNOWN):
         what = one.was or one.becomes
     lines = [
         prose.line(

@@ -110,6 +110,11 @@ def coverage(seen: int, population: int) -> str:
     return f"{seen:,} of {count(population, 'node', 'nodes')}"
 
 
+def on_nodes(number: int) -> str:
+    """Before what could not be seen of so many nodes."""
+    return f"on {count(number, 'node', 'nodes')}: "
+
+
 def between(oldest: float, newest: float) -> str:
     """Ages of several looks."""
     if round(oldest) <= round(newest) + 1:
@@ -160,7 +165,7 @@ def near(number: int) -> str:
 def rest(number: int, nics: Mapping[str, int]) -> str:
     """The nodes where nothing is wrong."""
     if not number:
-        return "No node is without a trouble."
+        return "Of no node can it be said that nothing is wrong."
     on = ", ".join(f"{nic} on {nodes:,}" for nic, nodes in nics.items())
     return f"Nothing wrong on {count(number, 'node', 'nodes')}: {on}."
 
@@ -202,8 +207,3 @@ def peers_named(names: Sequence[str]) -> str:
     shown = ", ".join(names[:6])
     rest_of = more(len(names) - 6) if len(names) > 6 else ""
     return f"{count(len(names), 'peer', 'peers')}: {shown}{rest_of}"
-
-
-def partly(number: int) -> str:
-    """Nodes that were seen in part."""
-    return f"{count(number, 'node was', 'nodes were')} seen in part"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.slack import wording_work, works
+from bot.adapters.slack import prose, replies, wording_work, works
 from bot.flow import network, ports
 from tests.adapters.slack import samples
 from tests.adapters.slack.conftest import Slack, until
@@ -87,13 +87,13 @@ async def test_by_response_url_progress_leaves_room_for_the_answer(
     slack: Slack, desk: samples.Desk, world: networks.World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slack takes five messages there; however long it lasts, the answer must get through."""
-    from bot.adapters.slack import replies
-
     monkeypatch.setattr(replies, "_BY_URL", (0.02, 0.02))
     async with slack.app(desk, **QUICK):
         await command(slack, "routes --all")
-        await until(lambda: len(slack.whispers(OPERATOR)) == 3)
-        await asyncio.sleep(0)
+        for done in (1, 2, 3):
+            world.looks.tell(done, 3)
+            await until(lambda done=done: len(slack.whispers(OPERATOR)) == done)
+        world.looks.tell(4, 4)
         assert world.looks.hold is not None
         world.looks.hold.set()
         await until(lambda: "routes" in slack.whispers(OPERATOR)[-1].text.splitlines()[0])
@@ -163,12 +163,51 @@ async def test_in_a_thread_one_message_is_edited_until_it_is_the_answer(
         await mention(slack, "nics --all")
         await until(slack.said)
         assert "1 of 3 nodes looked at" in slack.said()[0].text
-        await until(lambda: len(slack.calls("chat.update")) >= 1)
+        world.looks.tell(2, 3)
+        await until(lambda: "2 of 3 nodes looked at" in slack.said()[0].text)
         assert world.looks.hold is not None
         world.looks.hold.set()
         await until(lambda: "wrong on 1 node" in slack.said()[0].text)
     assert len(slack.said()) == 1
     assert not buttons(slack.said()[0])
+
+
+async def test_what_one_person_alone_may_read_is_told_once_and_cannot_be_edited(
+    slack: Slack,
+) -> None:
+    asked = replies.Asked(OPERATOR, "C0ALERTS")
+    async with slack.web() as web:
+        await web.verify()
+        place = replies.Replies(web).place(asked, every=0.5)
+        assert place.wait == 0.5
+        await place.show(prose.Page("Looking"))
+        assert place.wait is None
+        await place.finish(prose.Page("The answer"))
+    assert [one.text for one in slack.whispers(OPERATOR)] == ["Looking", "The answer"]
+
+
+async def test_progress_that_has_not_moved_costs_no_edit(slack: Slack) -> None:
+    asked = replies.Asked(OPERATOR, "C0ALERTS", open=True)
+    async with slack.web() as web:
+        await web.verify()
+        place = replies.Replies(web).place(asked, every=0.5)
+        for page in ("1 of 3", "1 of 3", "2 of 3", "2 of 3"):
+            await place.show(prose.Page(page))
+        await place.finish(prose.Page("The answer"))
+    assert len(slack.calls("chat.postMessage")) == 1
+    assert len(slack.calls("chat.update")) == 2
+    assert slack.said()[0].text == "The answer"
+
+
+async def test_an_answer_finds_another_way_where_its_message_is_gone(slack: Slack) -> None:
+    asked = replies.Asked(OPERATOR, "C0ALERTS", open=True)
+    async with slack.web() as web:
+        await web.verify()
+        place = replies.Replies(web).place(asked, every=0.5)
+        await place.show(prose.Page("1 of 3"))
+        await slack.fault("api_error", method="chat.update", error="message_not_found")
+        await place.finish(prose.Page("The answer"))
+    assert [one.text for one in slack.said()] == ["1 of 3", "The answer"]
 
 
 async def test_a_button_of_a_question_that_is_over_is_answered(
