@@ -370,3 +370,46 @@ async def test_the_menu_of_a_message_has_the_shortcut_and_ones_own_can_be_change
     await mine.get_by_role("menuitem", name="Delete…").click()
     await page.get_by_role("button", name="Delete").click()
     await expect(page.get_by_test_id(f"deleted-{stamp}")).to_be_visible()
+
+
+async def test_words_without_end_and_markup_of_others_break_nothing(app: App, page: Page) -> None:
+    endless = "x" * 600
+    hostile = "<script>document.title = 'x'</script><img src=x onerror=\"document.title = 'x'\">"
+    await app.say(f"{endless} `{endless}`")
+    cell = {"type": "raw_text", "text": "a cell"}
+    ts = await app.say(
+        "x",
+        blocks=[
+            section(f"{hostile} <javascript:alert(1)|press> {endless}"),
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": endless}]},
+            {"type": "actions", "elements": [button(f"b{n}", endless[:70]) for n in range(3)]},
+            {"type": "table", "rows": [[cell] * 20]},
+        ],
+    )
+    shown = page.get_by_test_id(f"message-{ts}")
+    await expect(shown).to_contain_text("<script>document.title")
+    assert await shown.locator("script, .b-text img, a").count() == 0
+    assert await page.title() == "flannel-bot demo"
+    for width in (1280, 390, 320):
+        await page.set_viewport_size({"width": width, "height": 700})
+        sideways = await page.evaluate(
+            "[document.scrollingElement, document.getElementById('scroll')]"
+            ".map(e => e.scrollWidth - e.clientWidth)"
+        )
+        assert sideways == [0, 0], width
+
+
+async def test_a_long_channel_opens_and_stays_quick_to_change(app: App, page: Page) -> None:
+    """No time is asserted: what is drawn again is counted instead."""
+    space = app.slack.world.space
+    said = [space.post("C0SHARED", "U0BOT", text=f"number {n}") for n in range(600)]
+    await page.get_by_test_id("channel-C0SHARED").click()
+    await expect(page.locator("#log .message")).to_have_count(600)
+    await page.evaluate(
+        "window.changes = 0; new MutationObserver(all => { changes += all.length; })"
+        ".observe(document.getElementById('log'),"
+        " {subtree: true, childList: true, characterData: true, attributes: true})"
+    )
+    space.edit(said[300], user="U0BOT", text="changed")
+    await expect(page.get_by_test_id(f"message-{said[300].ts}")).to_contain_text("changed")
+    assert await page.evaluate("changes") < 12

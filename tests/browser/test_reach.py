@@ -75,6 +75,12 @@ async def test_everything_is_reached_by_keyboard_alone(app: App, page: Page) -> 
     assert outline == "solid"
     await press("ArrowRight")
     await expect(message.get_by_role("link", name="runbook")).to_be_focused()
+    await press("Tab")
+    await expect(message.get_by_role("button", name="Approve")).to_be_focused()
+    # Of all messages, only the one that has the focus is gone through by Tab.
+    elsewhere = page.locator("#log .message:not(:focus-within) :is(a, button:not([role]), pre)")
+    assert await elsewhere.evaluate_all("all => all.filter(e => e.tabIndex >= 0).length") == 0
+    assert await page.locator("#log > .message[tabindex='0']").count() == 1
     await message.focus()
     await press("Enter")
     reply = page.get_by_test_id("thread-composer")

@@ -10,6 +10,13 @@ import { dayOf } from "./times.js";
 const NEAR = 90; // pixels from the end that still count as the end
 const TOGETHER = 300; // seconds within which one author's messages stand together
 
+// Inside a message, Tab goes through what can be used; between messages the arrows do.
+const INNER = "a[href], button:not([role]), select, input, textarea, pre, .table";
+
+function reachable(message, on) {
+  for (const inner of message?.querySelectorAll(INNER) ?? []) inner.tabIndex = on ? 0 : -1;
+}
+
 export class Log {
   constructor(list, scroll, { open = null } = {}) {
     this.list = list;
@@ -25,6 +32,14 @@ export class Log {
         Enter: (item) => item.querySelector("[data-testid^='thread-open-']")?.click(),
         ArrowRight: (item) => item.querySelector("button, a, select, summary, pre")?.focus(),
       },
+    });
+    this.inside = null; // the message whose controls are stops of the Tab key
+    list.addEventListener("focusin", (event) => {
+      const message = event.target.closest(".message");
+      if (message === this.inside) return;
+      reachable(this.inside, false);
+      reachable(message, true);
+      this.inside = message;
     });
     // A scroll that comes with a change of size is the browser's doing, not the reader's.
     this.size = null;
@@ -83,6 +98,7 @@ export class Log {
       let element = present?.element;
       if (!present) {
         element = item.make();
+        reachable(element, false);
         if (item.counts) added += 1;
         if (!fresh) element.classList.add("arrived");
       } else if (!item.version.every((part, index) => part === present.version[index])) {
@@ -98,6 +114,7 @@ export class Log {
   #change(element, fresh) {
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
     morph(element, fresh);
+    reachable(element, element === this.inside);
     if (!focused || focused.isConnected) return;
     const again = element.querySelector(`[data-testid="${CSS.escape(focused.dataset.testid ?? "")}"]`);
     (again ?? element).focus({ preventScroll: true });

@@ -97,6 +97,7 @@ async function look() {
   const name = source;
   const answer = await get(`${now.path}?since=${now.since}`);
   if (name !== source) return;
+  if ((answer.next ?? answer.last ?? now.since) < now.since) return afresh(now);
   note.textContent = answer.requests ? "" : (answer.error ?? "no answer");
   const entries = (answer.requests ?? []).slice(-SHOWN);
   const nearEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
@@ -122,6 +123,13 @@ async function look() {
   }
   narrow();
   if (nearEnd) list.scrollTop = list.scrollHeight;
+}
+
+// A server that counts from the beginning again has forgotten what was.
+function afresh(now) {
+  now.known.clear();
+  now.since = 0;
+  list.replaceChildren();
 }
 
 async function run() {
