@@ -4,6 +4,8 @@ A test compares what is committed with what this makes.
 """
 
 import inspect
+import re
+import textwrap
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, get_args, get_origin
@@ -14,6 +16,7 @@ from pydantic.fields import FieldInfo
 from bot import checks, settings, settings_text
 from bot.adapters import telemetry
 from bot.adapters.slack import grammar
+from tests import guided
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Made by `make reference` from the code; a test compares. -->\n"
@@ -145,7 +148,23 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def networking_page() -> str:
+    """The guide with its answers made anew: each stands below the command that it answers."""
+    text = (ROOT / "docs/guides/networking.md").read_text()
+
+    def made(found: re.Match[str]) -> str:
+        answer = textwrap.indent(guided.answer(found["command"]), "    ")
+        return f"{found['head']}{answer}\n\n<!-- -->\n"
+
+    return re.sub(
+        r"(?P<head>    /flannel (?P<command>.+)\n\n<!-- answers -->\n\n)(?:    .*\n|\n)*?<!-- -->\n",
+        made,
+        text,
+    )
+
+
 PAGES = {
+    "docs/guides/networking.md": networking_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/checks.md": checks_page,

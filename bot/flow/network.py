@@ -135,7 +135,11 @@ class Network:
             for one in fleet.leases.values()
         )
         return answers.NodeRoutes(
-            about=self._about(where, name), look=_look(seen), judgement=shown.drift, peers=peers
+            about=self._about(where, name),
+            look=_look(seen),
+            judgement=shown.drift,
+            peers=peers,
+            outlook=shown.outlook,
         )
 
     async def all_routes(
@@ -161,6 +165,11 @@ class Network:
                 expected=sum(one.expected for one in drifts),
                 missing=sum(one.missing for one in drifts),
                 partly=partly,
+                unsafe={
+                    one.node: one.outlook.risk
+                    for one in known
+                    if one.drift is not None and not one.drift.right and not one.outlook.safe
+                },
             )
 
         return await self._all(asker, progress, judged, max_age=max_age, nodes=True)

@@ -81,12 +81,16 @@ class FleetNics:
 
 @dataclass(frozen=True, slots=True)
 class NodeRoutes:
-    """`/flannel routes <node>`. `judgement` is None where the look held no tables."""
+    """`/flannel routes <node>`. `judgement` is None where the look held no tables.
+
+    `outlook` tells whether the usual cure, a restart of flannel, would be safe.
+    """
 
     about: About
     look: Look
     judgement: drift.Judgement | None
     peers: int
+    outlook: Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class FleetRoutes:
     missing: int
     partly: Mapping[str, str] = field(default_factory=dict)
     """Nodes of which a part could not be judged, and which."""
+    unsafe: Mapping[str, str] = field(default_factory=dict)
+    """Nodes with a fault where the usual cure, a restart, would do harm or cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True)

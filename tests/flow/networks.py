@@ -133,14 +133,15 @@ class World:
 def cluster(
     count: int = 3,
     *,
+    prefix: str = "n",
     flags: tuple[str, ...] = worlds.SAFE_FLAGS,
     bends: Mapping[str, Sequence[looked.Bend]] | None = None,
     **more: object,
 ) -> World:
     """So many right nodes, those bent that `bends` names."""
-    names = [f"n{one}" for one in range(1, count + 1)]
+    names = [f"{prefix}{one}" for one in range(1, count + 1)]
     taken = worlds.world(
-        *worlds.nodes(count),
+        *map(worlds.node, names),
         worlds.daemonset(desired=count, spec=worlds.flannel_spec(*flags)),
         *(worlds.pod(f"kube-flannel-{name}", node=name) for name in names),
     )

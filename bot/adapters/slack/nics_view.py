@@ -24,7 +24,7 @@ def node(value: network_answers.NodeNics) -> prose.Page:
     why = [one for one in ahead.choice.reasons if not (fails and _quoted(one, ahead))]
     lines = [
         prose.labelled(words.NOW, *(using_now or (words.NOT_KNOWN,))),
-        prose.labelled(words.AFTER_RESTART, *looks.text(ahead.risk)),
+        prose.labelled(words.OUTLOOK, *looks.text(ahead.risk)),
         *looks.several(words.WHY, why[:_WHY]),
         *looks.several(words.BUT, ahead.doubts),
         *looks.several(words.BUT, [f"{one.summary}. {one.cure}" for one in value.troubles]),

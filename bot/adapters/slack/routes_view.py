@@ -39,9 +39,23 @@ def node(value: network_answers.NodeRoutes) -> prose.Page:
         parts=(
             prose.paragraph(*head),
             *[_fault(one) for one in judged.deviations[:_FAULTS]],
+            *_careful(value),
             looks.footer(value.about, seen),
         ),
     )
+
+
+def _careful(value: network_answers.NodeRoutes) -> list[prose.Paragraph]:
+    """Most cures are a restart of flannel: say so where that would make it worse."""
+    if value.outlook.safe or value.judgement is None or value.judgement.right:
+        return []
+    words = wording_network
+    lines = [prose.labelled(words.CAREFUL, *looks.text(value.outlook.risk))]
+    return [
+        prose.paragraph(
+            *lines, prose.marked(words.before_restart(limits.cut(value.look.node, limits.NAME)))
+        )
+    ]
 
 
 def _fault(one: faults.Deviation) -> prose.Paragraph:
@@ -66,6 +80,12 @@ def _fleet(value: network_answers.FleetRoutes, *, most: int) -> prose.Page:
     words = wording_network
     troubled = {member.node for group in value.groups for member in group.members}
     unseen = len(value.coverage.unseen) + len(value.partly)
+    careful = [
+        prose.labelled(
+            words.CAREFUL, *looks.names(list(value.unsafe), most=max(most, looks.NAMES)),
+            ": ", *prose.marked(words.UNSAFE_CURE),
+        )
+    ]  # fmt: skip
     told = [
         prose.line(words.entries(value.expected - value.missing, value.expected)),
         *looks.coverage(value.coverage, value.about.now, most=most),
@@ -75,6 +95,7 @@ def _fleet(value: network_answers.FleetRoutes, *, most: int) -> prose.Page:
         title=words.routes_title(value.about.cluster, len(troubled), unseen),
         parts=(
             *[looks.group(one, most=most) for one in value.groups],
+            *([prose.paragraph(*careful)] if value.unsafe else []),
             looks.footer(value.about, told),
         ),
     )

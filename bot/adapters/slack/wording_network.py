@@ -10,7 +10,7 @@ from bot.flannel.outlook import Verdict
 # Looks
 
 NOW = "Now"
-AFTER_RESTART = "After a restart"
+OUTLOOK = "Outlook"
 WHY = "Why"
 RISK = "Risk"
 WORDS = "flannel would say"
@@ -23,6 +23,11 @@ NOT_SEEN = "Not seen"
 FLANNEL = "flannel"
 BUT = "But"
 NOTE = "Note"
+CAREFUL = "Careful"
+UNSAFE_CURE = (
+    "a restart of flannel would not be safe there, or cannot be judged; `nics` with a node's name "
+    "tells why."
+)
 EVIDENCE = "Evidence"
 EXAMPLE = "Such as"
 NOT_KNOWN = "not known"
@@ -193,6 +198,11 @@ def node_routes_title(node: str, faults: int, *, judged: bool) -> str:
     if faults:
         return f"{node} · routes · 🔴 {count(faults, 'fault', 'faults')}"
     return f"{node} · routes · {'🟢 right' if judged else '⚪ cannot be told'}"
+
+
+def before_restart(node: str) -> str:
+    """Where the usual cure would do harm."""
+    return f"Before flannel is restarted there, see what `nics {node}` says."
 
 
 def settling(nodes: Sequence[str]) -> str:

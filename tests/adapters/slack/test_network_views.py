@@ -174,6 +174,16 @@ async def test_routes_tell_cause_and_cure() -> None:
     assert "n1: no route to 10.244.1.0/24, no neighbour 10.244.1.0" in text
 
 
+async def test_a_cure_that_would_make_it_worse_is_told_with_its_danger() -> None:
+    bends = {"n1": [looked.trapped, looked.without_entries], "n2": [looked.without_entries]}
+    world = networks.cluster(3, flags=worlds.STORY_FLAGS, bends=bends)
+    trapped = shown(await routes(world, "n1"))
+    assert "Careful  a restart now would take veth17f90f70" in trapped
+    assert "see what nics n1 says" in trapped
+    assert "Careful" not in shown(await routes(world, "n2"))
+    assert "Careful  n1: a restart of flannel would not be safe" in shown(await all_routes(world))
+
+
 async def test_a_simulation_tells_the_worst_first_and_that_nothing_was_changed() -> None:
     text = shown(await simulate(story(), "^(?:eth1|bond1)$"))
     assert text.startswith("prod · simulation · 🔴 Fails 1 · 🟢 Unchanged 4")
