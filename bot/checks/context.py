@@ -75,6 +75,8 @@ class Context:
     not here is judged when it is asked for."""
     gathered: Mapping[str, fleet.Fleet] = field(default_factory=dict)
     """Fleets that are known already, by flannel's name; one that is not here is made."""
+    found: tuple[discovery.Flannel, ...] | None = None
+    """Every DaemonSet that runs flannel, where that is known already."""
 
     @property
     def now(self) -> datetime:
@@ -89,7 +91,7 @@ class Context:
     @cached_property
     def flannels(self) -> tuple[discovery.Flannel, ...]:
         """Every DaemonSet that runs flannel."""
-        return discovery.find(self.snapshot)
+        return discovery.find(self.snapshot) if self.found is None else self.found
 
     @cached_property
     def flannel_of(self) -> Mapping[tuple[str, str, str], discovery.Flannel]:
@@ -233,6 +235,14 @@ class Context:
     def place(self, pod: Pod) -> target.Target:
         """The pod as a target."""
         return workload.place(pod, cluster=self.cluster)
+
+    @cached_property
+    def highest(self) -> Mapping[str, int]:
+        """The highest memory use known of each flannel on any of its nodes, by its name."""
+        return {
+            one.name: max((self.peaks.get(node, 0) for node in one.serves), default=0)
+            for one in self.flannels
+        }
 
     def home(self, flannel: discovery.Flannel) -> target.Target:
         """The DaemonSet that runs flannel, as a workload."""

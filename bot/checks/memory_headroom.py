@@ -74,7 +74,7 @@ def _by_size(context: Context, flannel: discovery.Flannel) -> Iterator[Finding]:
 
 
 def _forecast(context: Context, flannel: discovery.Flannel) -> Iterator[str]:
-    peak = max((context.peaks.get(node, 0) for node in flannel.serves), default=0)
+    peak = context.highest[flannel.name]
     limit = flannel.memory_limit
     if not peak or not limit:
         return

@@ -49,7 +49,7 @@ def sized(
     return sizing.memory(
         limit=limit,
         nodes=len(context.snapshot.nodes),
-        peak=max((context.peaks.get(node, 0) for node in flannel.serves), default=0) or None,
+        peak=context.highest.get(flannel.name) or None,
         kills=kills.count if kills else 0,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.domain import units
 from bot.flannel.faults import Deviation, Fault, order
 from bot.flannel.fleet import Fleet
-from bot.flannel.kernel import Kernel
+from bot.flannel.kernel import Kernel, bounds, is_private
 from bot.flannel.lease import Lease
 
 _INNER = ("cni", "docker", "flannel", "veth", "cali")
@@ -135,7 +135,7 @@ def _wrong_nic(
         wrong = not inside(ip, private)
         rule = f"it is not in {', '.join(private)}"
     else:
-        wrong = fleet.mostly_private and not ipaddress.ip_address(ip).is_private
+        wrong = fleet.mostly_private and not is_private(ip)
         rule = "it is a public address, and most nodes announce private ones"
     if not wrong:
         return []
@@ -169,13 +169,12 @@ def _would_do(ip: str, private: tuple[str, ...]) -> bool:
 
 def inside(prefix: str, networks: tuple[str, ...]) -> bool:
     """Whether an address or a prefix lies in one of the networks."""
-    try:
-        wanted = ipaddress.ip_network(prefix, strict=False)
-    except ValueError:
+    span = bounds(prefix)
+    if span is None:
         return False
-    first, last = int(wanted.network_address), int(wanted.broadcast_address)
+    family = 6 if ":" in prefix else 4
     return any(
-        version == wanted.version and low <= first and last <= high
+        version == family and low <= span[0] and span[1] <= high
         for version, low, high in _spans(networks)
     )
 

@@ -114,7 +114,7 @@ def gather(
             ips.setdefault(side.public_ip, []).append(one.node)
             if side.mac and one.backend == "vxlan":
                 macs.setdefault(side.mac, []).append(one.node)
-        private += bool(one.v4 and ipaddress.ip_address(one.v4.public_ip).is_private)
+        private += bool(one.v4 and kernel.is_private(one.v4.public_ip))
     vnis.pop(0, None)
     return Fleet(
         leases=by_node,

@@ -6,6 +6,7 @@ it. A default route's destination is written out (0.0.0.0/0 or ::/0) and a host 
 read is None, which is not the same as empty.
 """
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -229,6 +230,7 @@ def lookup(routes: Iterable[Route], ip: str) -> Route | None:
     return found
 
 
+@functools.lru_cache(maxsize=16_384)
 def bounds(prefix: str) -> tuple[int, int, int] | None:
     """Return a prefix's first and last address as numbers and its length; None if it is none."""
     try:
@@ -236,6 +238,12 @@ def bounds(prefix: str) -> tuple[int, int, int] | None:
     except ValueError:
         return None
     return int(network.network_address), int(network.broadcast_address), network.prefixlen
+
+
+@functools.lru_cache(maxsize=16_384)
+def is_private(ip: str) -> bool:
+    """Whether an address is of a range that nobody routes on the internet."""
+    return ipaddress.ip_address(ip).is_private
 
 
 def port_of(kernel: Kernel, pod_ip: str) -> str:

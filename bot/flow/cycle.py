@@ -16,6 +16,7 @@ import structlog
 from bot import checks
 from bot.domain import errors, ledger, notice, snapshot, tracking
 from bot.domain.incident import Incident, State
+from bot.flow import insight as insights
 from bot.flow import judge, ports, tell
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class Cycle:
         telemetry: numbers.
         options: thresholds and the channel.
         told: called after rows were stored, to wake the sender.
+        insight: what is known beyond the cluster's objects.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Cycle:
         telemetry: ports.Telemetry,
         options: Options,
         told: Callable[[], None] = lambda: None,
+        insight: insights.Insight | None = None,
     ) -> None:
         self._mirror = mirror
         self._store = store
@@ -81,6 +84,7 @@ class Cycle:
         self._telemetry = telemetry
         self._options = options
         self._told = told
+        self._insight = insight or insights.Insight()
         self._lock = asyncio.Lock()
         self._ledger: ledger.Ledger | None = None
         self._marked_at: datetime | None = None
@@ -100,6 +104,11 @@ class Cycle:
     def options(self) -> Options:
         """The thresholds in force."""
         return self._options
+
+    @property
+    def insight(self) -> insights.Insight:
+        """What is known beyond the cluster's objects."""
+        return self._insight
 
     @property
     def mirror(self) -> ports.Mirror:
@@ -149,11 +158,19 @@ class Cycle:
     ) -> tuple[ledger.Update, judge.Judgement]:
         """Compare and judge. Pure, so it may run in a thread."""
         update = ledger.observe(remembered, taken, self._options.memory)
+        known = self._insight.known(taken)
         context = checks.Context(
             snapshot=taken,
             ledger=update.ledger,
             limits=self._options.limits,
             policy=self._options.memory,
+            inspections=known.inspections,
+            net_confs=known.net_confs,
+            private_cidrs=known.private_cidrs,
+            peaks=known.peaks,
+            studies=known.studies,
+            gathered=known.gathered,
+            found=known.flannels,
         )
         return update, judge.judge(context)
 

@@ -99,7 +99,7 @@ def test_what_is_told_of_it() -> None:
     assert found.backend == "vxlan"
     assert found.backends == {"vxlan": 2, "host-gw": 1}
     assert found.serves == ("n1", "n2", "n3")
-    assert found.flags.iface_regex == ("eth1|bond1",)
+    assert found.flags.iface_regex == ("^(?:eth1|bond1)$",)
     assert found.flag_places == ("args",)
     assert (found.desired, found.ready, found.memory_limit) == (3, 2, 50 * 2**20)
 
@@ -115,7 +115,7 @@ def test_a_custom_annotation_prefix_is_honoured() -> None:
 
 
 def test_without_annotations_the_backend_is_unknown() -> None:
-    assert discovery.find(world(node(), daemonset()))[0].backend == "unknown"
+    assert discovery.find(world(node(annotations={}), daemonset()))[0].backend == "unknown"
 
 
 def test_one_daemonset_an_architecture() -> None:
