@@ -27,10 +27,12 @@ from bot.adapters.slack import notifier
 from bot.adapters.store import migrate, sql
 from bot.domain import errors
 from bot.flow import (
+    audit,
     cycle,
     deliver,
     desk,
     explain,
+    insight,
     inspect,
     network,
     quota,
@@ -65,6 +67,7 @@ class _Watched:
     mirror: mirror.Mirror
     cycle: cycle.Cycle
     inspector: inspect.Inspector
+    audit: audit.Audit
 
 
 class Bot:
@@ -256,14 +259,6 @@ class Bot:
             poll_seconds=pace.poll.total_seconds(),
         )
         for one, api, each in zip(options.clusters(self._settings), apis, mirrors, strict=True):
-            judged = cycle.Cycle(
-                each,
-                store,
-                clock=self._clock,
-                telemetry=self._telemetry,
-                options=options.judging(self._settings, one),
-                told=self._told,
-            )
             inspector = inspect.Inspector(
                 each,
                 looking.Looker(api),
@@ -271,7 +266,32 @@ class Bot:
                 clock=self._clock,
                 options=options.looking(self._settings),
             )
-            self._watched.append(_Watched(api=api, mirror=each, cycle=judged, inspector=inspector))
+            known = insight.Insight(
+                inspector.latest,
+                private_cidrs=one.private_cidrs,
+                patience=options.patience(self._settings),
+            )
+            judged = cycle.Cycle(
+                each,
+                store,
+                clock=self._clock,
+                telemetry=self._telemetry,
+                options=options.judging(self._settings, one),
+                told=self._told,
+                insight=known,
+            )
+            audited = audit.Audit(
+                each,
+                inspector,
+                known,
+                store,
+                clock=self._clock,
+                options=options.auditing(self._settings),
+                told=judged.once,
+            )
+            self._watched.append(
+                _Watched(api=api, mirror=each, cycle=judged, inspector=inspector, audit=audited)
+            )
         self._sending = sending
         return sending
 
@@ -307,6 +327,10 @@ class Bot:
             made.append(
                 options.job(given, f"relist {name}", given.schedule.relist, each.mirror.relist)
             )
+            if given.inspection.exec:
+                made.append(
+                    options.job(given, f"audit {name}", given.schedule.audit, each.audit.run)
+                )
         return [job for job in made if job is not None]
 
     async def _summarise(self) -> None:

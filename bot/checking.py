@@ -50,7 +50,10 @@ async def run(
             api, clock=clock, is_flannel=options.is_flannel, deadline=_DEADLINE
         )
     report = desk.one_pass(
-        taken, limits=options.limits(given, one_pass=True), policy=options.memory(given)
+        taken,
+        limits=options.limits(given, one_pass=True),
+        policy=options.memory(given),
+        private_cidrs=one.private_cidrs,
     )
     if output == "json":
         sys.stdout.write(json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n")

@@ -87,6 +87,8 @@ def divided(speed: float) -> dict[str, str]:
         seconds = max(floor, getattr(mirror, key).total_seconds() / speed)
         environment[_variable("mirror", key)] = f"{seconds:g}"
     environment[_variable("schedule", "cycle")] = f"{max(1.0, 30 / speed):g}"
+    environment[_variable("schedule", "audit")] = f"{max(3.0, 60 / speed):g}"
+    environment[_variable("inspection", "restarted")] = f"{max(1.0, 20 / speed):g}"
     environment[_variable("schedule", "relist")] = f"{max(5.0, 600 / speed):g}"
     return environment
 

@@ -9,7 +9,7 @@ from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
 from bot.domain import ledger, snapshot, tracking
 from bot.flannel import discovery
-from bot.flow import cycle, deliver, explain, inspect
+from bot.flow import audit, cycle, deliver, explain, insight, inspect
 
 
 def store(given: settings.Settings) -> store_options.Options:
@@ -75,6 +75,8 @@ def limits(given: settings.Settings, *, one_pass: bool = False) -> checks.Limits
         node_grace=given.checks.node_grace,
         flannel_missing_grace=given.checks.flannel_missing_grace,
         blind_after=given.checks.blind_after,
+        settle=given.checks.node_joined,
+        look_valid=given.checks.look_valid,
         one_pass=one_pass,
     )
 
@@ -123,6 +125,22 @@ def looking(given: settings.Settings) -> inspect.Options:
         at_once=given.inspection.at_once,
         within=given.inspection.within,
         a_minute=given.inspection.a_minute,
+    )
+
+
+def patience(given: settings.Settings) -> insight.Patience:
+    """Return how long who came or went is not held against the others."""
+    return insight.Patience(joined=given.checks.node_joined, left=given.checks.node_left)
+
+
+def auditing(given: settings.Settings) -> audit.Options:
+    """Return how many nodes are looked at by themselves, and when."""
+    return audit.Options(
+        sample=given.inspection.sample,
+        burst=given.inspection.burst,
+        restarted=given.inspection.restarted,
+        joined=given.checks.node_joined,
+        left=given.checks.node_left,
     )
 
 

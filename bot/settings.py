@@ -146,6 +146,12 @@ class Checks(Section):
     """An OOM kill stays a finding this long after the newest one."""
     lookback: Duration = timedelta(hours=1)
     """At the very first sight of a cluster, older OOM kills are not news."""
+    node_joined: Duration = timedelta(seconds=60)
+    """How long a node that joined is not missed by the others, nor judged by what it announces."""
+    node_left: Duration = timedelta(minutes=5)
+    """How long the others may keep routes to a node that left."""
+    look_valid: Wait = timedelta(hours=2)
+    """A look at a node older than this shows nothing any more, neither good nor bad."""
 
 
 class Incidents(Section):
@@ -179,6 +185,8 @@ class Schedule(Section):
     """Judging every cluster though nothing seemed to change."""
     relist: Trigger = "10m"
     """Listing every cluster anew, so that nothing depends on an event having arrived."""
+    audit: Trigger = "1m"
+    """Looking at some nodes, so that all are seen in turn; off without `inspection.exec`."""
     digest: Trigger = "0 9 * * *"
     """The daily summary in each cluster's channel."""
 
@@ -203,6 +211,12 @@ class Inspection(Section):
     """Longest time for one node."""
     a_minute: int = Field(default=1200, ge=1, le=60000)
     """Looks that may begin in a minute, for all people and jobs together."""
+    sample: int = Field(default=10, ge=1, le=1000)
+    """Nodes that `schedule.audit` looks at each time, the oldest look first."""
+    burst: int = Field(default=50, ge=1, le=5000)
+    """Nodes that it looks at each time after a change that concerns all of them."""
+    restarted: Duration = timedelta(seconds=20)
+    """How long flannel may take after its start before its node is looked at again."""
 
     @field_validator("probe_pods", mode="before")
     @classmethod

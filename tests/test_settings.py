@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from bot import configuration, settings_sources, settings_text
+from bot import configuration, settings, settings_sources, settings_text
 from bot.domain import errors
 
 
@@ -180,3 +181,11 @@ def test_no_text_for_a_duration_or_trigger_does_anything_but_work_or_be_told(tex
     for read in (settings_text.duration, settings_text.trigger):
         with contextlib.suppress(ValueError):
             read(text)
+
+
+def test_private_prefixes_are_read_and_a_bad_one_is_named() -> None:
+    good = settings.Cluster(private_cidrs=("10.0.0.0/8", "fd00::/8"))
+    assert good.private_cidrs == ("10.0.0.0/8", "fd00::/8")
+    for bad in ("10.0.0.0/33", "10.0.0.1/8", "eth1", ""):
+        with pytest.raises(ValidationError, match="is no prefix: write one such as"):
+            settings.Cluster(private_cidrs=(bad,))

@@ -41,7 +41,7 @@ def _of(context: Context, flannel: discovery.Flannel) -> Iterator[Finding]:
     meant = broken or prone or loose
     if not meant:
         return
-    shown = f"--iface-regex={meant[0]}"
+    shown = f"flannel's --iface-regex={meant[0]}"
     if broken:
         summary = f"{shown} does not compile"
     elif prone:
@@ -65,7 +65,6 @@ def _of(context: Context, flannel: discovery.Flannel) -> Iterator[Finding]:
 def _evidence(
     flannel: discovery.Flannel, broken: Iterable[str], others: Iterable[str]
 ) -> Iterator[str]:
-    yield f"it stands in {remedies.place(flannel, flannel.flags)}"
     for one in broken:
         found = regex.read(one)
         if isinstance(found, regex.Malformed):
@@ -78,6 +77,7 @@ def _evidence(
         chance = 1 - (1 - veth.share(one)) ** _PODS
         often = f"; a node with {_PODS} pods has one in {chance:.0%} of cases" if chance else ""
         yield f"`{one}` matches {name}{often}"
+    yield f"it stands in {remedies.place(flannel, flannel.flags)}"
 
 
 def _cure(flannel: discovery.Flannel, patterns: Iterable[str], *, dangerous: bool) -> str:

@@ -86,8 +86,14 @@ class Audit:
         self._told = told
         self._before: _State | None = None
         self._due: dict[str, datetime] = {}
+        self._restarted: set[str] = set()
         self._tried: dict[str, datetime] = {}
         self._lock = asyncio.Lock()
+
+    @property
+    def due(self) -> int:
+        """How many nodes are to be looked at for a reason, now or once it has settled."""
+        return len(self._due)
 
     async def run(self) -> None:
         """Look at some nodes, judge what is new, and have the cluster judged."""
@@ -143,6 +149,7 @@ class Audit:
         state = _state(taken, known)
         before, self._before = self._before, state
         if before is None:
+            self._all_due(state, now)  # a bot that begins knows no node
             return
         joined = [name for name in state.nodes if state.nodes[name] != before.nodes.get(name)]
         left = before.nodes.keys() - state.nodes.keys()
@@ -155,6 +162,7 @@ class Audit:
         for node, run in state.pods.items():
             if before.pods.get(node) != run and node in before.nodes and node in state.nodes:
                 self._due[node] = now + options.restarted
+                self._restarted.add(node)
         for node in left:
             self._due.pop(node, None)
             self._tried.pop(node, None)
@@ -178,12 +186,14 @@ class Audit:
             if now - self._seen(looks, name) >= options.restarted
         ]
         by_age = sorted(able, key=lambda name: self._seen(looks, name))
+        self._restarted &= self._due.keys()
         due = [name for name in by_age if self._due.get(name, _never(now)) <= now]
+        own = [name for name in due if name in self._restarted]
         open_members = await self._members(taken.cluster)
         # Suspects take turns with the others, or a big trouble would hide a new one for ever.
         wanted = {*self._known.suspects(), *open_members}
         suspects = [name for name in by_age if name in wanted][: max(1, options.sample // 2)]
-        urgent = dict.fromkeys((*suspects, *due))
+        urgent = dict.fromkeys((*own[: options.sample // 2], *suspects, *due))
         most = max(options.sample, min(options.burst, len(urgent)))
         return list(dict.fromkeys((*urgent, *by_age)))[:most]
 
@@ -218,6 +228,7 @@ class Audit:
 
     async def _study(self, taken: snapshot.Snapshot) -> bool:
         """Judge new looks beside the loop, one at a time."""
+        self._known.refresh()
         studying = self._known.learn(taken)
         changed = False
         while await asyncio.to_thread(next, studying, None) is not None:

@@ -135,6 +135,7 @@ class Cycle:
             started = self._clock.monotonic()
             remembered = await self._remembered()
             taken = self._mirror.snapshot()
+            self._insight.refresh()
             if len(taken.pods) > self._options.beside_the_loop:
                 update, judgement = await asyncio.to_thread(self._judged, remembered, taken)
             else:

@@ -201,11 +201,21 @@ def report(taken: snapshot.Snapshot, judgement: judge.Judgement) -> answers.Chec
 
 
 def one_pass(
-    taken: snapshot.Snapshot, *, limits: checks.Limits, policy: ledger.Policy
+    taken: snapshot.Snapshot,
+    *,
+    limits: checks.Limits,
+    policy: ledger.Policy,
+    private_cidrs: tuple[str, ...] = (),
 ) -> answers.CheckReport:
     """Judge a single snapshot without any memory, as `flannel-bot check` does."""
     update = ledger.observe(ledger.Ledger(), taken, policy)
     judgement = judge.judge(
-        checks.Context(snapshot=taken, ledger=update.ledger, limits=limits, policy=policy)
+        checks.Context(
+            snapshot=taken,
+            ledger=update.ledger,
+            limits=limits,
+            policy=policy,
+            private_cidrs=private_cidrs,
+        )
     )
     return report(judge.with_gaps(taken, judgement.gaps), judgement)

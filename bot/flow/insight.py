@@ -51,6 +51,7 @@ class Insight:
         patience: Patience | None = None,
     ) -> None:
         self._latest = latest
+        self._looks: Mapping[str, inspection.Inspection] = {}
         self._private = private_cidrs
         self._patience = patience or Patience()
         self._fleets = fleets.Fleets()
@@ -60,13 +61,17 @@ class Insight:
         self.net_confs: Mapping[str, netconf.NetConf] = {}
         self.peaks: Mapping[str, int] = {}
 
+    def refresh(self) -> None:
+        """Take up the newest looks. On the loop, unlike the rest: who looks is at work there."""
+        self._looks = self._latest()
+
     def known(self, taken: snapshot.Snapshot) -> Known:
         """Return what is known; cheap where nothing has changed."""
         found = discovery.find(taken)
         self._known = Known(
             flannels=found,
             gathered=self._fleets.of(taken, found, self.net_confs),
-            inspections=self._latest(),
+            inspections=self._looks,
             studies=dict(self._studies),
             net_confs=self.net_confs,
             peaks=self.peaks,
@@ -88,7 +93,7 @@ class Insight:
         serves = {node: one for one in reversed(known.flannels) for node in one.serves}
         for gone in self._studies.keys() - taken.nodes.keys():
             self._studies.pop(gone, None)
-        for name, seen in self._latest().items():
+        for name, seen in self._looks.items():
             node, flannel = taken.nodes.get(name), serves.get(name)
             if node is None or flannel is None or flannel.name not in known.gathered:
                 continue

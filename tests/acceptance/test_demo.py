@@ -68,7 +68,13 @@ async def test_the_demo_says_where_everything_is_survives_a_kill_and_ends_cleanl
                 ]  # fmt: skip
 
             first = await processes.until(cards, within=40, what="the first alert")
+            # What waits to break is told too, so this need not be a kill yet.
             assert "flannel" in first[0]["text"]
+
+            async def kills() -> list[dict]:
+                return [card for card in await cards() if "OOM-killed" in card["text"]]
+
+            await processes.until(kills, within=40, what="the first kill told")
             truth = await get(f"{ready['control']}/_sim/truth")
             assert truth["summary"]["oom_killed_nodes"]
             assert "relist" in (await get(f"{ready['control']}/_sim/faults"))["faults"]

@@ -61,19 +61,34 @@ async def test_cards_name_exactly_the_nodes_that_truth_names(
             assert await bot.end() == 0
 
 
-async def test_a_small_cluster_has_no_trouble_and_the_bot_says_nothing(tmp_path: Path) -> None:
+async def test_a_small_cluster_has_no_trouble_but_what_waits_to_be_one(tmp_path: Path) -> None:
     async with processes.outside(tmp_path, nodes=20, speed=50) as outside:
         async with processes.started("run", environment=outside.environment()) as bot:
             base = await processes.bot_ready(bot, outside.session)
             await asyncio.sleep(6)  # five minutes of the cluster's time
-            assert await outside.cards() == []
+            (card,) = await outside.cards()
+            assert "Warning" in card["text"]
+            assert "flannel's --iface-regex=eth1|bond1 also matches pods' NICs" in card["text"]
             answer = await outside.command("/flannel status")
             assert answer["ok"], answer
             async with outside.session.get(f"{base}/metrics") as metrics:
                 text = await metrics.text()
-            assert 'flannel_bot_incidents{cluster="sim",state="open"} 0.0' in text
+            assert 'flannel_bot_incidents{cluster="sim",state="open"} 1.0' in text
             verbs = {request["method"] for request in await outside.requests()}
             assert verbs == {"GET"}, "an observing bot only reads"
+
+
+async def test_in_a_healthy_cluster_the_bot_says_nothing(tmp_path: Path) -> None:
+    async with processes.outside(tmp_path, nodes=20, speed=50, scenario="healthy") as outside:
+        environment = {
+            **outside.environment(),
+            "FLANNEL_BOT_SCHEDULE__AUDIT": "2s",  # three passes over all nodes
+            "FLANNEL_BOT_INSPECTION__SAMPLE": "20",
+        }
+        async with processes.started("run", environment=environment) as bot:
+            await processes.bot_ready(bot, outside.session)
+            await asyncio.sleep(8)
+            assert await outside.cards() == []
 
 
 async def test_killed_and_started_again_it_repeats_nothing_and_loses_nothing(

@@ -111,6 +111,8 @@ class Scene:
         self.outside = Cluster(self.clock, [f"n{number}" for number in range(1, count + 1)])
         self.known = insight.Insight(self.outside.latest)
         self.store = memory.MemoryStore()
+        options.setdefault("burst", options.get("sample", 50))
+        self.sample = options.get("sample", 10)
         self.woken = 0
         self.audit = audit.Audit(
             self.outside,
@@ -133,6 +135,12 @@ class Scene:
         await self.audit.run()
         return [name for names in self.outside.asked[before:] for name in names]
 
+    async def calm(self) -> None:
+        """Let the first pass over all nodes come to its end."""
+        for _ in range(40):
+            if len(await self.run()) == self.sample and not self.audit.due:
+                return
+
     def studies(self) -> Mapping[str, object]:
         return self.known.known(self.outside.snapshot()).studies
 
@@ -143,6 +151,13 @@ async def test_all_are_seen_in_turn_the_oldest_look_first() -> None:
     assert all(len(names) == 10 for names in asked)
     assert sorted(asked[0] + asked[1] + asked[2]) == sorted(scene.outside.names)
     assert [sorted(names) for names in asked[:3]] == [sorted(names) for names in asked[3:]]
+
+
+async def test_a_bot_that_begins_looks_at_all_in_bigger_portions() -> None:
+    scene = Scene(count=30, sample=5, burst=20)
+    asked = [await scene.run() for _ in range(3)]
+    assert [len(names) for names in asked] == [20, 10, 5]
+    assert sorted(asked[0] + asked[1]) == sorted(scene.outside.names)
 
 
 async def test_what_was_learned_wakes_the_cycle() -> None:
@@ -167,8 +182,7 @@ async def test_a_dark_cluster_is_left_alone() -> None:
 
 async def test_a_restarted_flannel_is_looked_at_once_it_has_settled() -> None:
     scene = Scene(count=40, sample=4, restarted=timedelta(seconds=20))
-    await scene.run()
-    await scene.run()
+    await scene.calm()
     scene.outside.restarts["n33"] = 1
     await scene.run(after=1)
     assert "n33" not in scene.outside.asked[-1]
@@ -178,7 +192,7 @@ async def test_a_restarted_flannel_is_looked_at_once_it_has_settled() -> None:
 
 async def test_after_a_node_joined_all_are_due_in_bigger_portions_once_settled() -> None:
     scene = Scene(count=30, sample=5, burst=20)
-    await scene.run()
+    await scene.calm()
     scene.outside.created["n31"] = scene.clock.elapsed
     scene.outside.names.append("n31")
     assert len(await scene.run(after=10)) == 5
@@ -191,7 +205,7 @@ async def test_after_a_node_joined_all_are_due_in_bigger_portions_once_settled()
 
 async def test_after_a_node_left_the_others_have_five_minutes() -> None:
     scene = Scene(count=30, sample=5, burst=40)
-    await scene.run()
+    await scene.calm()
     scene.outside.names.remove("n7")
     assert len(await scene.run(after=60)) == 5
     assert len(await scene.run(after=200)) == 5
@@ -200,7 +214,7 @@ async def test_after_a_node_left_the_others_have_five_minutes() -> None:
 
 async def test_after_a_change_of_flags_all_are_due() -> None:
     scene = Scene(count=30, sample=5, burst=40)
-    await scene.run()
+    await scene.calm()
     scene.outside.flags = STORY_FLAGS
     assert len(await scene.run(after=60)) == 5
     assert len(await scene.run(after=60)) == 30
@@ -208,7 +222,7 @@ async def test_after_a_change_of_flags_all_are_due() -> None:
 
 async def test_what_is_not_seen_has_not_changed() -> None:
     scene = Scene(count=30, sample=5, burst=40)
-    await scene.run()
+    await scene.calm()
     names, scene.outside.names = scene.outside.names, scene.outside.names[:3]
     scene.outside.gaps = (snapshot.Gap("nodes", "403", fakes.START),)
     await scene.run()
