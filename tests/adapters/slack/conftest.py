@@ -154,7 +154,7 @@ async def slack(request: pytest.FixtureRequest) -> AsyncIterator[Slack]:
     )
     port = await own.start()
     address = f"http://127.0.0.1:{port}{slack_app.PATH}"
-    pace = world.Pace(ack=1.0, event_retries=(0.05, 0.1, 0.2), heartbeat=5.0)
+    pace = world.Pace(event_retries=(0.05, 0.1, 0.2), heartbeat=5.0)
     options = serve.SlackOptions(port=0, pace=pace, mode=mode, events_url=address)
     async with serve.SimulatedSlack(options) as server, aiohttp.ClientSession() as http:
         made.append(Slack(server, http, mode=mode, address=address))
