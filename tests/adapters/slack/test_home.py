@@ -101,18 +101,40 @@ async def test_a_change_is_shown_to_those_who_look_and_only_then(slack: Slack, d
         assert published(slack) == 4
 
 
+class Gate(samples.Clock):
+    """A clock whose waits end when the test says so."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await self.over.wait()
+        self.over.clear()
+
+
 async def test_many_changes_are_published_no_oftener_than_the_interval(
     slack: Slack, desk: Desk
 ) -> None:
-    async with slack.app(desk, home_interval=0.2) as app:
-        await opened(slack)
+    clock = Gate()
+    async with slack.app(desk) as app:
+        who = app._inbox._rooms.callers
+        own = home.Home(app._web, desk, who=who, options=slack.options(), clock=clock)
+        running = asyncio.create_task(own.run())
+        await own.opened(OPERATOR)
         before = published(slack)
         for number in range(100):
             desk.nodes_ready(number)
-            app.changed()
+            own.changed()
             await asyncio.sleep(0)
+        assert published(slack) == before
+        assert clock.waits == [slack.options().home_interval]
+        clock.over.set()
         await until(lambda: "99 of 120" in shown(slack))
         assert published(slack) == before + 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_tab_opened_long_ago_is_left_alone(slack: Slack, desk: Desk) -> None:
@@ -120,11 +142,10 @@ async def test_a_tab_opened_long_ago_is_left_alone(slack: Slack, desk: Desk) -> 
         await opened(slack)
         watchers = app._home._watchers
         await until(lambda: not watchers)
-        looked = len(desk.asked)
         desk.nodes_ready(1)
         app.changed()
-        await asyncio.sleep(0.2)
-        assert len(desk.asked) == looked
+        await until(lambda: not app._home._changed.is_set())  # it was heard, and nobody looks
+        assert "119 of 120" in shown(slack)
         assert "1 of 120" in await opened(slack)  # until it is opened again
 
 
