@@ -209,15 +209,18 @@ def sim_slack(
     ready_file: Annotated[Path | None, typer.Option(help="Write addresses when ready.")] = None,
 ) -> None:
     """Run the simulated Slack with its page."""
+    from bot.sim.slack import errors as faults
     from bot.sim.slack import serve
 
-    _serve(
-        serve.run(
-            serve.SlackOptions(
-                host=host, port=port, mode=mode, events_url=events_url, ready_file=ready_file
-            )
-        )
+    wanted = serve.SlackOptions(
+        host=host, port=port, mode=mode, events_url=events_url, ready_file=ready_file
     )
+    try:
+        _serve(serve.run(wanted))
+    except faults.PortTakenError as error:
+        raise errors.Misconfigured(f"--port: {error}") from None
+    except faults.StartError as error:
+        raise errors.Misconfigured(str(error)) from None
 
 
 @db.command("upgrade")

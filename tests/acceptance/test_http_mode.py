@@ -230,3 +230,24 @@ async def test_what_a_mode_needs_and_lacks_ends_the_start_with_a_sentence(
     )
     assert (code, out) == (2, "")
     assert f"error: {key}: is not set, and mode {mode} needs it; set {variable}" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--mode", "http"), "error: --events-url: mode http needs the address"),
+        (("--mode", "http", "--events-url", "bot:8080"), "error: --events-url: 'bot:8080' is no"),
+        ((), "error: --port: port "),
+    ],
+)
+async def test_a_pretend_slack_that_cannot_start_says_which_flag_is_at_fault(
+    arguments: tuple[str, ...], told: str
+) -> None:
+    with contextlib.closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1]) if not arguments else "0"
+        code, out, err = await processes.finished("sim", "slack", "--port", port, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(told), err
+    assert "Traceback" not in err

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -118,8 +119,8 @@ class SimulatedSlack:
         Raises:
             errors.StartError: when the port is taken or the options do not fit together.
         """
-        if self.options.mode == "http" and not self.options.events_url:
-            raise errors.StartError("mode http needs the address at which the app listens")
+        if self.options.mode == "http":
+            _judge_address(self.options.events_url or "")
         self._world = _build(self.options)
         app = _application(self._world, banner=self.options.banner)
         # A name in a log line is all that an access log would add to the journal.
@@ -161,6 +162,14 @@ class SimulatedSlack:
         _trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+
+def _judge_address(url: str) -> None:
+    if not url:
+        raise errors.StartError("--events-url: mode http needs the address where the app listens")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise errors.StartError(f"--events-url: {url!r} is no http or https address")
 
 
 def _build(options: SlackOptions) -> world.World:
