@@ -17,7 +17,7 @@ import structlog
 
 from bot.domain import errors, snapshot, units
 from bot.domain.health import Health
-from bot.flannel import discovery, logs, versions
+from bot.flannel import discovery, logs, sharing, versions
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import Address, Kernel, Link, port_of
 from bot.flannel.netconf import NetConf
@@ -72,6 +72,7 @@ class Inspector:
         self._slots = asyncio.Semaphore(options.at_once)
         self._begun: deque[float] = deque()
         self._latest: dict[str, Inspection] = {}
+        self._pool = sharing.Pool()
         self._under_way: dict[str, asyncio.Task[Inspection]] = {}
         self._confs: dict[str, tuple[datetime, NetConf | None]] = {}
 
@@ -150,7 +151,10 @@ class Inspector:
             found = await self._by_exec(place, name)
             if isinstance(found, str):
                 found = await self._by_log(place, name, found)
+        found = replace(found, kernel=self._pool.share(found.kernel))
         self._latest[name] = found
+        if self._pool.crowded:
+            self._pool.tidy(one.kernel for one in self._latest.values())
         return found
 
     async def _afford(self) -> None:

@@ -1,0 +1,68 @@
+"""Many hosts' kernels in little memory: what is equal is one object.
+
+All nodes hold nearly the same routes, neighbours and forwarding entries: a thousand nodes three
+million of them, of which some four thousand differ. Kept each for itself they take most of a
+gigabyte.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from bot.flannel.kernel import Kernel
+
+T = TypeVar("T", bound=Hashable)
+
+_LEAST = 10_000
+"""Entries below which tidying up is not worth the work."""
+
+
+class Pool:
+    """Knows one object for each entry. What no kernel holds any more goes with `tidy`."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Hashable] = {}
+        self._after_tidying = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether it has doubled since it was last tidied."""
+        return len(self._known) > max(_LEAST, 2 * self._after_tidying)
+
+    def share(self, kernel: Kernel) -> Kernel:
+        """Return an equal kernel whose entries are the ones known already."""
+        return replace(
+            kernel,
+            routes=self._shared(kernel.routes),
+            routes6=self._shared(kernel.routes6),
+            neighbours=self._shared(kernel.neighbours),
+            fdb=self._shared(kernel.fdb),
+            wireguard=self._shared(kernel.wireguard),
+        )
+
+    def _shared(self, entries: Sequence[T] | None) -> tuple[T, ...] | None:
+        if entries is None:
+            return None
+        known = self._known.setdefault
+        # The key is the value: what comes back is equal to what went in, and of its type, since
+        # entries of different kinds have different numbers of fields.
+        return tuple([known(one, one) for one in entries])  # type: ignore[misc]
+
+    def tidy(self, kernels: Iterable[Kernel]) -> None:
+        """Forget what none of these holds."""
+        self._known = {
+            one: one
+            for kernel in kernels
+            for held in (
+                kernel.routes,
+                kernel.routes6,
+                kernel.neighbours,
+                kernel.fdb,
+                kernel.wireguard,
+            )
+            for one in held or ()
+        }
+        self._after_tidying = len(self._known)
