@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from bot.domain import errors, notice, snapshot
 from bot.domain.incident import Incident, Member
+from bot.flannel import discovery, logs, versions
 from bot.flow import ports
 
 _LISTED = 60
@@ -81,13 +82,17 @@ class Explainer:
             if container is not None:
                 sections.append(history(chosen, container))
             if self._options.log_lines > 0 and chosen.container:
-                sections.append(await self._log(incident, chosen, container))
+                sections.append(await self._log(incident, chosen, container, taken))
         return [notice.Detail(title=f"{incident.name}: particulars", sections=tuple(sections))]
 
     async def _log(
-        self, incident: Incident, member: Member, container: snapshot.Container | None
+        self,
+        incident: Incident,
+        member: Member,
+        container: snapshot.Container | None,
+        taken: snapshot.Snapshot | None,
     ) -> notice.Section:
-        logs = self._logs.get(incident.cluster)
+        source = self._logs.get(incident.cluster)
         running = (
             container is not None
             and container.state is not None
@@ -97,11 +102,11 @@ class Explainer:
         # waits, its newest run is the one that died.
         previous = running and (container is not None and container.restart_count > 0)
         heading = f"Last lines of {member.container} on {member.name}"
-        if logs is None:
+        if source is None:
             return notice.Section(heading=heading, lines=("That cluster is not configured now.",))
         try:
             async with asyncio.timeout(self._options.timeout.total_seconds()):
-                text = await logs.tail(
+                text = await source.tail(
                     member.target.namespace,
                     member.target.name,
                     member.container,
@@ -116,7 +121,25 @@ class Explainer:
             )
         if not text.strip():
             return notice.Section(heading=heading, lines=("The log is empty.",))
-        return notice.Section(heading=heading, verbatim=redact(text))
+        lines = diagnosis(incident, container, taken, text)
+        return notice.Section(heading=heading, lines=lines, verbatim=redact(text))
+
+
+def diagnosis(
+    incident: Incident,
+    container: snapshot.Container | None,
+    taken: snapshot.Snapshot | None,
+    text: str,
+) -> tuple[str, ...]:
+    """Tell cause and cure that flannel's log shows; nothing for another container's."""
+    if container is None or taken is None:
+        return ()
+    daemonset = taken.daemonsets.get((incident.workload.namespace, incident.workload.name))
+    flannel = discovery.container_of(daemonset) if daemonset is not None else None
+    if flannel is None or flannel.name != container.name:
+        return ()
+    said = logs.read(text, version=versions.parse(container.image)).explanation
+    return (redact(said),) if said else ()
 
 
 def affected(incident: Incident) -> notice.Section:

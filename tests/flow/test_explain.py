@@ -1,6 +1,7 @@
 """What goes into a thread, and what must not."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from bot.domain import errors, incident, snapshot
 from bot.domain.finding import Severity
 from bot.domain.target import Target
 from bot.flow import explain
+from tests.checks import worlds
 from tests.flow import fakes
 from tests.flow.test_cycle import World, pod
 
@@ -148,3 +150,31 @@ async def test_a_cluster_or_pod_that_is_gone_is_no_reason_to_say_nothing() -> No
     (detail,) = await explainer.compose(trouble())
     assert any("n1" in line for section in detail.sections for line in section.lines)
     assert snapshot.Phase.RUNNING.value == "running"
+
+
+FAILED = (
+    "I1 main.go:1] Could not find valid interface matching eth1: failed to find IPv4 address for "
+    "interface veth17f90f70\nE1 main.go:2] Failed to find interface to use that matches the "
+    "interfaces and/or regexes provided"
+)
+
+
+def told_of(text: str, *, name: str = "kube-flannel") -> tuple[str, ...]:
+    workload = Target("c", "DaemonSet", "kube-system", worlds.FLANNEL.name)
+    seen = worlds.world(worlds.node(), worlds.daemonset(), worlds.pod())
+    return explain.diagnosis(
+        replace(trouble(), workload=workload), worlds.container(name), seen, text
+    )
+
+
+def test_flannels_log_is_told_with_its_cause_and_cure() -> None:
+    (line,) = told_of(FAILED)
+    assert "pod" in line
+    assert "anchor" in line.lower() or "--iface" in line
+
+
+def test_a_log_that_tells_no_failure_and_another_containers_are_left_as_they_are() -> None:
+    assert told_of("I1 main.go:1] Running backend.") == ()
+    assert told_of("whatever") == ()
+    assert told_of(FAILED, name="install-cni") == ()
+    assert explain.diagnosis(trouble(), None, None, FAILED) == ()
