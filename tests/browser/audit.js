@@ -42,5 +42,24 @@
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
     if (found < (large ? 3 : 4.5)) poor.push(`${found.toFixed(2)} ${element.className || element.tagName}: ${walker.currentNode.data.trim().slice(0, 40)}`);
   }
+  for (const field of document.querySelectorAll("input[placeholder], textarea[placeholder]")) {
+    if (!field.checkVisibility() || field.closest("dialog:not([open])")) continue;
+    const layers = behind(field);
+    const found = ratio(paint(...layers, getComputedStyle(field, "::placeholder").color), paint(...layers));
+    if (found < 4.5) poor.push(`${found.toFixed(2)} placeholder: ${field.placeholder}`);
+  }
+  // Edges of what can be used, and the ring of the focus: 3 to 1 against every ground.
+  const probe = document.body.appendChild(document.createElement("i"));
+  const token = (name) => {
+    probe.style.color = `var(--${name})`;
+    return paint("white", getComputedStyle(probe).color);
+  };
+  for (const edge of ["edge", "accent", "bad"]) {
+    for (const ground of ["ground", "raised", "sunk", "whisper"]) {
+      const found = ratio(token(edge), token(ground));
+      if (found < 3) poor.push(`${found.toFixed(2)} --${edge} on --${ground}`);
+    }
+  }
+  probe.remove();
   return { seen, poor: [...new Set(poor)] };
 }

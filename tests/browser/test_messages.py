@@ -52,8 +52,7 @@ async def test_a_button_whose_value_was_edited_sends_the_new_value(app: App, pag
     await app.client.chat_update(channel=ALERTS, ts=ts, text="two", blocks=card("second"))
     await expect(shown).to_contain_text("(edited")
     await shown.get_by_test_id("action-again").click()
-    await expect(shown.get_by_test_id("action-again")).to_be_enabled()
-    assert [used["value"] for used in app.clicked("again")] == ["second"]
+    assert [used["value"] for used in await app.used("again")] == ["second"]
 
 
 async def test_what_is_deleted_leaves_a_line_and_a_thread_its_stone(app: App, page: Page) -> None:
@@ -224,9 +223,9 @@ async def test_menus_and_are_you_sure_send_what_was_picked(app: App, page: Page)
     await more.click()
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
-    await expect(more).to_be_enabled()
+    await app.used("more")
     await shown.get_by_test_id("action-pick").select_option("short")
-    await expect(shown.get_by_test_id("action-pick")).to_be_enabled()
+    await app.used("pick")
     mute = shown.get_by_test_id("action-mute")
     await mute.click()
     dialog = page.get_by_role("dialog", name="Silence it?")
@@ -237,7 +236,7 @@ async def test_menus_and_are_you_sure_send_what_was_picked(app: App, page: Page)
     assert app.clicked("mute") == []
     await mute.click()
     await page.get_by_role("button", name="Silence").click()
-    await expect(mute).to_be_enabled()
+    await app.used("mute")
     assert [used["selected_option"]["value"] for used in app.clicked("more")] == ["long"]
     assert [used["selected_option"]["value"] for used in app.clicked("pick")] == ["short"]
     assert len(app.clicked("mute")) == 1
@@ -276,7 +275,9 @@ async def test_a_home_and_a_modal_are_drawn_and_sent(app: App, page: Page) -> No
             "blocks": [
                 {"type": "input", "block_id": "why", "label": plain("Reason"),
                  "element": {"type": "plain_text_input", "action_id": "text"}},
-                {"type": "input", "block_id": "long", "label": plain("How long"), "optional": True,
+                {"type": "input", "block_id": "who", "label": plain("Who"), "optional": True,
+                 "element": {"type": "multi_users_select", "action_id": "users"}},
+                {"type": "input", "block_id": "long", "label": plain("How long"),
                  "element": {"type": "radio_buttons", "action_id": "hours", "options": [
                      {"text": plain("one hour"), "value": "1"}]}},
             ],
@@ -301,17 +302,20 @@ async def test_a_home_and_a_modal_are_drawn_and_sent(app: App, page: Page) -> No
     await expect(home).to_contain_text("All is well")
     await home.get_by_test_id("action-why").click()
     modal = page.get_by_role("dialog", name="Why silence?")
+    await expect(modal.get_by_test_id("input-text")).to_be_focused()
     await modal.get_by_test_id("modal-submit").click()
-    await expect(modal.get_by_role("alert")).to_have_text("Please fill this in.")
+    await expect(modal.get_by_role("alert")).to_have_text(["Please fill this in."] * 2)
     await modal.get_by_test_id("input-text").fill("no")
+    await modal.get_by_role("radiogroup", name="How long").get_by_label("one hour").check()
+    await modal.get_by_test_id("input-users").select_option(["U0APPROVER", "U0GUEST"])
     await modal.get_by_test_id("modal-submit").click()
     await expect(modal.get_by_role("alert")).to_have_text("Say more.")
     await modal.get_by_test_id("input-text").fill("noise")
-    await modal.get_by_label("one hour").check()
     await modal.get_by_test_id("modal-submit").click()
     await expect(modal).to_be_hidden()
     assert heard[1]["why"]["text"] == {"type": "plain_text_input", "value": "noise"}
     assert heard[1]["long"]["hours"]["selected_option"]["value"] == "1"
+    assert heard[1]["who"]["users"]["selected_users"] == ["U0APPROVER", "U0GUEST"]
     # Escape closes, and the server knows.
     await home.get_by_test_id("action-why").click()
     await expect(modal).to_be_visible()
@@ -347,6 +351,7 @@ async def test_the_menu_of_a_message_has_the_shortcut_and_ones_own_can_be_change
     await expect(items).to_have_text(["Show incident", "React with 👀", "Copy link"])
     await items.first.click()
     await expect(shown.get_by_role("menu")).to_have_count(0)
+    await expect(shown.get_by_role("button", name="More")).to_be_focused()
     await shown.get_by_role("button", name="More").click()
     await items.nth(1).click()
     await expect(shown.locator(".reaction")).to_contain_text("1")

@@ -91,7 +91,9 @@ async def test_a_fault_of_slack_takes_parameters_and_bad_ones_are_told(
     await expect(pane.get_by_test_id("fault-services")).to_have_attribute("aria-checked", "false")
 
 
-async def test_traffic_shows_calls_envelopes_and_acknowledgements(app: App, page: Page) -> None:
+async def test_traffic_shows_calls_envelopes_and_acknowledgements(
+    app: App, page: Page, cluster: cluster_serve.SimulatedCluster
+) -> None:
     await app.say("hello")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await page.get_by_test_id("composer").fill("/flannel help")
@@ -117,10 +119,14 @@ async def test_traffic_shows_calls_envelopes_and_acknowledgements(app: App, page
     # Lines come while one looks.
     await app.say("another")
     await expect(wire.locator("details:visible", has_text="chat.postMessage").last).to_be_visible()
+    # The other side: what is asked of the API server.
+    async with app.session.get(f"{cluster.url}/api/v1/nodes", ssl=False) as answer:
+        assert answer.status == 403  # nobody in particular
+    await page.get_by_test_id("traffic-filter").fill("")
     await page.get_by_test_id("traffic-Kubernetes").click()
-    await expect(page.get_by_test_id("traffic-Kubernetes")).to_have_attribute(
-        "aria-pressed", "true"
-    )
+    asked = wire.locator("details", has_text="nodes").last
+    await expect(asked).to_contain_text("403")
+    await expect(wire.get_by_test_id("wire-chat.postMessage")).to_have_count(0)
 
 
 async def test_a_workspace_alone_says_so_and_breaks_only_itself(app: App, page: Page) -> None:

@@ -45,6 +45,7 @@ class App:
     sent: list[Json] = field(default_factory=list)
     on: dict[str, Answer] = field(default_factory=dict)
     silent: bool = False
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def say(self, text: str, channel: str = ALERTS, **more: Any) -> str:
         answer = await self.client.chat_postMessage(channel=channel, text=text, **more)
@@ -63,6 +64,12 @@ class App:
             for used in envelope["payload"].get("actions", ())
             if used["action_id"] == action
         ]
+
+    async def used(self, action: str, count: int = 1) -> list[Json]:
+        """Wait until it was used so often; what was sent each time."""
+        async with self.news:
+            await self.news.wait_for(lambda: len(self.clicked(action)) >= count)
+        return self.clicked(action)
 
     async def _take(self, socket: aiohttp.ClientWebSocketResponse, envelope: Json) -> None:
         payload = envelope["payload"]
@@ -86,7 +93,9 @@ class App:
             async for message in socket:
                 envelope = message.json()
                 if "envelope_id" in envelope:
-                    self.sent.append(envelope)
+                    async with self.news:
+                        self.sent.append(envelope)
+                        self.news.notify_all()
                     await self._take(socket, envelope)
                 else:
                     ready.set()

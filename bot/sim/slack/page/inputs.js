@@ -97,12 +97,14 @@ export function input(block, source) {
   const { element } = block;
   const made = control(element, { label: block.label.text });
   Object.assign(made.dataset, { testid: `input-${element.action_id}`, reads: element.action_id, block: block.block_id, type: element.type, v: JSON.stringify([block.block_id, element]) });
-  made.required = !block.optional && "value" in made;
+  made.dataset.required = block.optional ? "" : "yes";
   if (block.dispatch_action) made.addEventListener("change", () => use(made, { source, block, element, value: chosen(made) }));
+  const words = [text(block.label), block.optional ? h("span", { class: "optional" }, " (optional)") : null];
+  const group = made.matches("[role$=group]");
   return h(
     "div",
     { class: "input" },
-    h("label", {}, text(block.label), block.optional ? h("span", { class: "optional" }, " (optional)") : null, made),
+    group ? h("fieldset", {}, h("legend", {}, words), made) : h("label", {}, h("span", {}, words), made),
     block.hint ? h("p", { class: "help" }, text(block.hint)) : null,
   );
 }
@@ -117,6 +119,15 @@ export function values(form) {
   return found;
 }
 
+// The blocks that must be filled in and are not.
+export function missing(form) {
+  const left = [...form.querySelectorAll("[data-required='yes']")].filter((made) => {
+    const value = Object.values(readers.get(made)())[0];
+    return value === null || value.length === 0;
+  });
+  return Object.fromEntries(left.map((made) => [made.dataset.block, "Please fill this in."]));
+}
+
 export function complain(form, errors) {
   for (const wrong of form.querySelectorAll(".wrong")) wrong.remove();
   let first = null;
@@ -128,5 +139,5 @@ export function complain(form, errors) {
     made.closest(".input").append(h("p", { class: "wrong", role: "alert" }, words));
     first ??= made;
   }
-  first?.focus();
+  (first?.querySelector("input") ?? first)?.focus();
 }

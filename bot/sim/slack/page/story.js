@@ -8,6 +8,7 @@ import { state } from "./store.js";
 import { when } from "./times.js";
 
 const EVERY = 1000;
+const KEPT = 300; // happenings
 const SIGNS = { kill: "✕", loop: "↻", well: "✓", lost: "?", back: "✓", burst: "≋", fault: "⚑" };
 const STATES = {
   well: ["", "well"],
@@ -88,6 +89,7 @@ function drawPane() {
       h("li", {}, when(one.at, { toTheSecond: true }), h("span", { "aria-hidden": "true" }, SIGNS[one.kind] ?? "·"), h("span", {}, one.text)),
     );
     parts.drawn = one.id;
+    if (parts.list.childElementCount > KEPT) parts.list.lastChild.remove();
   }
 }
 
@@ -95,7 +97,7 @@ async function look() {
   const told = await get(`outside/story?since=${story.last}`);
   if (told.ok) {
     if (told.last < story.last) story.last = 0;
-    Object.assign(story, told, { at: Date.now() / 1000, happenings: [...story.happenings, ...told.happenings].slice(-300) });
+    Object.assign(story, told, { at: Date.now() / 1000, happenings: [...story.happenings, ...told.happenings].slice(-KEPT) });
   } else if (told.alone) {
     story.counts = null;
   }

@@ -3,7 +3,7 @@
 import { why } from "./actions.js";
 import { blocks } from "./blocks.js";
 import { byId, fill, h } from "./dom.js";
-import { complain, values } from "./inputs.js";
+import { complain, missing, values } from "./inputs.js";
 import { morph } from "./morph.js";
 import { plain } from "./mrkdwn.js";
 import { get, post } from "./net.js";
@@ -70,17 +70,16 @@ function drawModal() {
   }
   open = view;
   dialog.setAttribute("aria-labelledby", "modal-title");
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) return;
+  dialog.showModal();
+  dialog.querySelector(".dialog-body :is(input, select, textarea)")?.focus();
 }
 
 async function submit(event) {
   event.preventDefault();
   const form = event.currentTarget;
-  const missing = [...form.querySelectorAll("[data-reads]")].filter((made) => made.required && !made.value);
-  if (missing.length) {
-    complain(form, Object.fromEntries(missing.map((made) => [made.dataset.block, "Please fill this in."])));
-    return;
-  }
+  const left = missing(form);
+  if (Object.keys(left).length) return complain(form, left);
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
   const answer = await post("view_submit", { user: state.me, view_id: open.id, values: values(form) });
