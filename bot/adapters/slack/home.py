@@ -22,6 +22,7 @@ from bot.adapters.slack import (
     limits,
     prose,
     wording,
+    wording_windows,
 )
 from bot.adapters.slack.options import Options
 from bot.domain import errors
@@ -99,7 +100,9 @@ class Home:
     async def _show(self, user: str) -> None:
         async with self._publishing:
             page = await self._page(user)
-            looked = prose.paragraph(prose.line(wording.JUDGED_AT, prose.Moment(self._clock.now())))
+            looked = prose.paragraph(
+                prose.line(wording_windows.AS_OF, prose.Moment(self._clock.now()))
+            )
             shown = replace(page, parts=(looked, *page.parts))
             digest = hashlib.sha256(repr(page).encode()).hexdigest()
             watcher = self._watchers.get(user)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 HOME_TITLE = "Fleet"
+AS_OF = "As of "
 HELP_ELSEWHERE = (
     "They work in a direct message too. The menu of a card has `Show incident`, and the bot's"
     " home tab shows how everything is."
