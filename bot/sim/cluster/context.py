@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sim.cluster import errors, events, index, names, registry, timing
+from bot.sim.cluster import errors, events, index, names, network, registry, timing
 
 Object = dict[str, Any]
 
@@ -20,6 +20,7 @@ class Context:
     clock: timing.Timing
     events: events.Recorder
     index: index.Index
+    network: network.Network
     seed: int
 
     def rng(self, *purpose: object) -> random.Random:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sim.cluster import faults_api, faults_world, misbehaviour, world
+from bot.sim.cluster import faults_api, faults_network, faults_world, misbehaviour, world
 
 Params = Mapping[str, Any]
 
@@ -43,6 +43,7 @@ class Faults:
     def __post_init__(self) -> None:
         self._specs: dict[str, faults_world.Spec] = {
             **faults_world.specs(self.of),
+            **faults_network.specs(self.of),
             **faults_api.specs(self.switchboard),
         }
 

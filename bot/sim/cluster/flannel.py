@@ -2,8 +2,7 @@
 
 It reads its flags from the pod, picks its NIC as its version does over the host's links in the
 kernel's order, prints flannel's own lines, announces itself on the Node object and weighs what
-`memory` says. What it would do to the kernel (routes, neighbours, forwarding entries) belongs in
-`_announce`, after the annotations; nothing here needs it yet.
+`memory` says. What it does to the kernel is `network`'s.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from bot.sim.cluster import (
     load,
     logs,
     memory,
-    names,
     selection,
     timing,
 )
@@ -80,6 +78,8 @@ class Flanneld:
         self._limit = memory.limit_mib(container.get("resources") or {})
         self.choice: selection.Outcome | None = None
         """The NIC it works with, once it has found one."""
+        self.announced = False
+        """Whether it has set up its device and follows the other nodes."""
         self.last_error = ""
         self.ballast = 0.0
         """MiB of something else in its cgroup."""
@@ -114,6 +114,7 @@ class Flanneld:
         self._say(
             "I", "main.go:548", f"Defaulting external address to interface address ({address})"
         )
+        self.announced = True
         self._say_announced()
         self.reconsider()
 
@@ -241,11 +242,15 @@ class Flanneld:
         self._ctx.api.patch(
             "nodes", "", self._host.name, body, kind="strategic", subresource="status"
         )
+        link = self.choice.link
+        assert link is not None
+        self._ctx.network.started(self._host, link.name, str(self.choice.address))
+        self.announced = True
         self._say_announced()
 
     def _mac(self) -> str:
         # Up to v0.24.0 a new device gets a new address; the device of an earlier run is kept.
-        return names.mac(names.stream(self._ctx.seed, "vtep", self._host.name))
+        return self._ctx.network.vtep(self._host.name)
 
     def _say_announced(self) -> None:
         self._say("I", "main.go:317", "Wrote subnet file to /run/flannel/subnet.env")

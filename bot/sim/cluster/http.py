@@ -24,6 +24,7 @@ from bot.sim.cluster import (
     errors,
     http_access,
     http_context,
+    http_exec,
     http_faults,
     http_forms,
     http_lists,
@@ -54,6 +55,7 @@ class ApiServer:
     Args:
         registry: the objects and what writes mean.
         logs: the containers' logs.
+        exec_source: who runs commands in containers.
         certificates: an authority and the server's pair.
         tokens: who may come in; may change while it runs.
         options: times and sizes.
@@ -71,6 +73,7 @@ class ApiServer:
         certificates: certs.Certificates,
         tokens: http_access.Tokens,
         logs: http_logs.LogSource | None = None,
+        exec_source: http_exec.ExecSource | None = None,
         options: http_context.Options | None = None,
         switchboard: misbehaviour.Switchboard | None = None,
         requests: requestlog.RequestLog | None = None,
@@ -87,6 +90,7 @@ class ApiServer:
         self._context = http_context.Context(
             registry=registry,
             logs=logs or http_logs.NoLogs(),
+            exec=exec_source or http_exec.NoExec(),
             tokens=tokens,
             authorizer=authorizer,
             switchboard=self.switchboard,
@@ -286,6 +290,11 @@ class ApiServer:
 
 async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamResponse:
     """Do what is asked."""
+    if call.target.subresource == "exec":
+        pod = call.context.registry.get("pods", call.target.namespace, call.target.name)
+        return await http_exec.answer(
+            call.request, pod, call.context.exec, stopping=call.context.stopping
+        )
     if call.verb == "watch":
         return await http_watch.stream(call, begun=lambda: entry.update(status=200))
     if call.verb == "list":

@@ -11,6 +11,7 @@ from aiohttp import web
 from bot.sim.cluster import (
     errors,
     http_access,
+    http_exec,
     http_forms,
     http_logs,
     http_paths,
@@ -54,6 +55,7 @@ class Context:
 
     registry: registry.Registry
     logs: http_logs.LogSource
+    exec: http_exec.ExecSource
     tokens: http_access.Tokens
     authorizer: http_access.Authorizer
     switchboard: misbehaviour.Switchboard

@@ -92,7 +92,11 @@ ALL = (
         short_names=("po",),
         categories=("all",),
         status=True,
-        subresources=(("binding", "Binding", ("create",)), ("log", "Pod", ("get",))),
+        subresources=(
+            ("binding", "Binding", ("create",)),
+            ("log", "Pod", ("get",)),
+            ("exec", "PodExecOptions", ("create", "get")),
+        ),
         generation=True,
         graceful=True,
         fields=(

@@ -19,6 +19,7 @@ from typing import Any
 from bot.sim.cluster import (
     certificates,
     control,
+    execution,
     faults,
     http,
     http_access,
@@ -115,6 +116,7 @@ class SimulatedCluster:
             certificates=certificates.issue([options.host]),
             tokens=http_access.Tokens({self.token: http_access.ADMIN}),
             logs=logs.Source(self.world.book),
+            exec_source=execution.Source(self.world),
             options=http.Options(
                 bookmark_interval=60.0 / options.speed,
                 bookmark_margin=2.0 / options.speed,

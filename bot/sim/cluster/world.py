@@ -22,6 +22,7 @@ from bot.sim.cluster import (
     load,
     logs,
     names,
+    network,
     nodelifecycle,
     ordinary,
     registry,
@@ -63,7 +64,12 @@ class World:
         self.burden = load.Load(nodes=nodes)
         self._furnish(nodes)
         self._index = index.Index(api.store)
+        self.network = network.Network(seed, running=self._announced)
+        for host in self.hosts:
+            self.network.add(host)
+        self.network.know(api.store.list("nodes"))
         self.ctx = context.Context(
+            network=self.network,
             api=api,
             clock=clock,
             events=events.Recorder(api=api, clock=clock, rng=names.stream(seed, "events")),
@@ -87,6 +93,7 @@ class World:
             pod_network=fleet.pod_network(nodes),
         )
         self._observers = (
+            self.network,
             self._lifecycle,
             daemonsets.DaemonSets(self.ctx),
             replicasets.ReplicaSets(self.ctx),
@@ -148,6 +155,11 @@ class World:
             KeyError: there is none.
         """
         return self.kubelets[name].host
+
+    def _announced(self, name: str) -> bool:
+        """Whether a node's flannel runs and follows the others."""
+        running = self.kubelets[name].flanneld()
+        return running is not None and running.announced
 
     def _furnish(self, nodes: int) -> None:
         first = bootstrap.Bootstrap(self.api, seed=self.seed, now=self.clock.now())

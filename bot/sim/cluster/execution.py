@@ -1,0 +1,58 @@
+"""Commands in the world's containers: flannel's sees the machine's network, others their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.sim.cluster import errors, fleet, hostcommands, kubelet, selection, shell, world
+
+_KNOWS_JSON = (0, 12, 0)
+"""Images before it have iproute2 4.13 or older."""
+
+
+class Source:
+    """Runs commands in the containers of a world. Implements `http_exec.ExecSource`."""
+
+    def __init__(self, of: world.World) -> None:
+        self._world = of
+
+    def exec(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> shell.Result | None:
+        """Run a command; None if the node hangs.
+
+        Raises:
+            errors.StatusError: the container does not run, or the kubelet is not there.
+        """
+        node = self._world.api.get("pods", namespace, pod)["spec"].get("nodeName", "")
+        one = self._world.kubelets.get(node)
+        if one is None:
+            raise errors.bad_request(f"pod {pod} does not have a host assigned")
+        if one.silent or self._world.network.states[node].hangs:
+            return None
+        worker = next(
+            (w for w in one.workers.values() if (w.namespace, w.name) == (namespace, pod)), None
+        )
+        found = next(
+            (c for c in (worker.containers if worker else ()) if c.name == container), None
+        )
+        if found is None or not found.running:
+            raise errors.StatusError(
+                500,
+                "InternalError",
+                "Internal error occurred: error executing command in container: "
+                f'container not found ("{container}")',
+                details={},
+            )
+        machine = self._machine(one, str(found.spec["image"]))
+        if not kubelet.is_flannel(found.spec):
+            return shell.Shell({}).call(command)
+        pods = fleet.pod_network(len(self._world.hosts))
+        return shell.Shell(machine.commands(), machine.files(pods)).call(command)
+
+    def _machine(self, one: kubelet.Kubelet, image: str) -> hostcommands.Machine:
+        return hostcommands.Machine(
+            one.host,
+            self._world.network,
+            speaks_json=selection.version_of(image) >= _KNOWS_JSON,
+        )
