@@ -18,6 +18,12 @@ OPERATOR, OTHER = "U0OPERATOR", "U0APPROVER"
 QUICK = {"progress_after": 0.05, "progress_every": 0.05}
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Progress, its button and what follows are the same, whichever way Slack brings them."""
+    if "slack" in metafunc.fixturenames:
+        metafunc.parametrize("slack", ["socket", "http"], indirect=True)
+
+
 @pytest.fixture
 def world() -> networks.World:
     made = networks.cluster(3, flags=worlds.STORY_FLAGS, bends={"n2": [looked.trapped]})
