@@ -253,8 +253,13 @@ async def test_suggestions_are_what_the_app_itself_has_told(app: App, page: Page
     await field.press("Enter")
     await expect(page.get_by_test_id("ephemeral")).to_have_count(1)
     await field.press_sequentially("/flannel ")
-    await expect(options).to_have_count(3)
-    await field.press_sequentially("st")
+    await expect(options).to_have_count(4)
+    await expect(options.nth(2)).to_contain_text("nics <node>|--all")
+    await field.press_sequentially("n")
+    await field.press("Tab")
+    await expect(field).to_have_value("/flannel nics ")
+    await field.fill("")
+    await field.press_sequentially("/flannel st")
     await expect(options).to_have_count(1)
     await field.press("ArrowDown")
     await field.press("Enter")
@@ -316,6 +321,22 @@ async def test_a_home_and_a_modal_are_drawn_and_sent(app: App, page: Page) -> No
     assert heard[1]["why"]["text"] == {"type": "plain_text_input", "value": "noise"}
     assert heard[1]["long"]["hours"]["selected_option"]["value"] == "1"
     assert heard[1]["who"]["users"]["selected_users"] == ["U0APPROVER", "U0GUEST"]
+    # Another person has a home and messages of their own.
+    await page.get_by_test_id("tab-messages").click()
+    await page.get_by_test_id("person-U0APPROVER").click()
+    await page.get_by_test_id("composer").fill("hello, app")
+    await page.get_by_test_id("composer").press("Enter")
+    await expect(page.get_by_role("log").first).to_contain_text("hello, app")
+    await page.get_by_test_id("person-U0OPERATOR").click()
+    await expect(page.get_by_role("log").first).not_to_contain_text("hello, app")
+    await page.get_by_test_id("tab-home").click()
+    await expect(home).to_contain_text("All is well")
+    # A window stays in the page that opened it.
+    await home.get_by_test_id("action-why").click()
+    await expect(modal).to_be_visible()
+    await page.reload()
+    await expect(home).to_contain_text("All is well")
+    await expect(modal).to_be_hidden()
     # Escape closes, and the server knows.
     await home.get_by_test_id("action-why").click()
     await expect(modal).to_be_visible()

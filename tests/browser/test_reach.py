@@ -176,9 +176,9 @@ async def test_a_screen_reader_finds_names_and_landmarks_everywhere(app: App, pa
 
 async def test_new_messages_are_announced_in_a_line_and_edits_are_not(app: App, page: Page) -> None:
     told = page.get_by_test_id("announcer")
-    ts = await app.say("kube-flannel OOM-killed on 3 nodes\nand more\nand yet more")
+    ts = await app.say("<@U0OPERATOR> flannel &lt; 3 nodes\nin <#C0OPS> more\nand yet more")
     await expect(told).to_have_text(
-        "flannel-bot in flannel-alerts: kube-flannel OOM-killed on 3 nodes, and more"
+        "flannel-bot in flannel-alerts: @Olivia Operator flannel < 3 nodes, in #ops more"
     )
     await app.client.chat_update(channel=ALERTS, ts=ts, text="now on 4 nodes")
     await expect(page.get_by_test_id(f"message-{ts}")).to_contain_text("now on 4")

@@ -19,6 +19,7 @@ HELP = (
     "an app · help\n"
     "/flannel help [command]  Tell what can be asked.\n"
     "/flannel [@cluster] status  Everything at a glance.\n"
+    "/flannel [@cluster] nics &lt;node&gt;|--all  A node's NICs.\n"
     "/flannel incident INC-n  One incident."
 )
 

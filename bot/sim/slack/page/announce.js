@@ -2,6 +2,8 @@
 // edits of live cards are not told, or nobody would hear anything else.
 
 import { byId } from "./dom.js";
+import { decode } from "./mrkdwn.js";
+import { state } from "./store.js";
 
 const queue = [];
 let speaking = false;
@@ -20,7 +22,14 @@ function next() {
   setTimeout(next, 800);
 }
 
+// References as a person would say them.
+function named(_, sign, target, label) {
+  if (label) return sign === "@" || sign === "#" ? `${sign}${label}` : label;
+  if (sign === "@") return `@${state.users.get(target)?.real_name ?? target}`;
+  return sign === "#" ? `#${state.channels.get(target)?.name ?? target}` : target;
+}
+
 export function brief(text) {
-  const line = text.replace(/<([@#!][^|>]*\|)?([^>]*)>/g, "$2").split("\n").slice(0, 2).join(", ");
+  const line = decode(text.split("\n").slice(0, 2).join(", ").replace(/<([@#!]?)([^|>]*)(?:\|([^>]*))?>/g, named));
   return line.length > 140 ? `${line.slice(0, 140)}…` : line;
 }

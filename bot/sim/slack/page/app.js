@@ -46,8 +46,8 @@ function go(channel, { focus = true } = {}) {
 
 function show(tab) {
   state.tab = tab;
-  if (tab === "home") openHome();
-  else if (current()) drawLine(current().id);
+  if (tab === "home" || !current()) openHome();
+  if (tab === "messages" && current()) drawLine(current().id);
   changed();
 }
 
@@ -60,7 +60,7 @@ function become(user) {
     state.channel = seen.find((channel) => !channel.is_im)?.id ?? "app";
   }
   if (state.thread && !seen.some((channel) => channel.id === state.thread.channel)) closePane({ refocus: false });
-  if (state.channel === "app" && state.tab === "home") openHome();
+  if (state.channel === "app") show(state.tab);
   learnViews();
   changed();
 }

@@ -1,6 +1,7 @@
 // What could be typed next. Commands are those that the app's own help has told to this person;
 // until somebody has asked for it, only the question itself is offered.
 
+import { decode } from "./mrkdwn.js";
 import { state } from "./store.js";
 
 const LINE = /^(\/\S+ [^\n]*?) {2,}(\S[^\n]*)$/gm;
@@ -9,7 +10,7 @@ function told() {
   const found = new Map();
   for (const whisper of state.ephemerals.values()) {
     if (whisper.user !== state.me || !whisper.text?.includes(`${state.command} help`)) continue;
-    for (const [, command, about] of whisper.text.matchAll(LINE)) found.set(command, about);
+    for (const [, command, about] of whisper.text.matchAll(LINE)) found.set(decode(command), decode(about));
   }
   return found;
 }

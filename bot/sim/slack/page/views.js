@@ -9,11 +9,16 @@ import { plain } from "./mrkdwn.js";
 import { get, post } from "./net.js";
 import { changed, state } from "./store.js";
 
+// A window of the app lives in the page in which it was opened: what stood open before this page
+// was loaded is not shown in it, as in Slack.
+let before = null;
+
 export async function learnViews() {
   const user = state.me;
   const found = await get(`views?user=${user}`);
   if (!found.ok || user !== state.me) return;
-  state.views = { home: found.home, modals: found.modals };
+  before ??= new Set(found.modals.map((view) => view.id));
+  state.views = { home: found.home, modals: found.modals.filter((view) => !before.has(view.id)) };
   changed();
   drawModal();
 }
@@ -23,9 +28,8 @@ export const openHome = () => post("home", { user: state.me });
 
 export function drawHome() {
   const { home } = state.views;
-  const shown = h("div", {}, home
-    ? blocks({ ...home, view_id: home.id })
-    : h("p", { class: "note" }, "The app has published no home for you yet. It is asked to each time you open this tab."));
+  const nothing = state.tab === "home" ? "The app has published no home for you yet. It is asked to each time you open this tab." : "Nothing was said here yet.";
+  const shown = h("div", {}, home && state.tab === "home" ? blocks({ ...home, view_id: home.id }) : h("p", { class: "note" }, nothing));
   const present = byId("home").firstElementChild;
   if (present) morph(present, shown);
   else byId("home").append(shown);
@@ -79,7 +83,8 @@ async function submit(event) {
   event.preventDefault();
   const form = event.currentTarget;
   const left = missing(form);
-  if (Object.keys(left).length) return complain(form, left);
+  complain(form, left);
+  if (Object.keys(left).length) return;
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
   const answer = await post("view_submit", { user: state.me, view_id: open.id, values: values(form) });
