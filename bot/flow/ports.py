@@ -16,6 +16,7 @@ from bot.domain.snapshot import Snapshot
 from bot.flannel.inspection import Inspection
 from bot.flannel.kernel import Kernel
 from bot.flannel.netconf import NetConf
+from bot.flow import remedy_ports
 
 
 class Clock(Protocol):
@@ -76,6 +77,10 @@ class Logs(Protocol):
 class Unit(Protocol):
     """One transaction over the state, serialised with every other writer."""
 
+    @property
+    def remedy(self) -> remedy_ports.Remedies:
+        """Remediation's part of it."""
+
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
 
@@ -129,6 +134,10 @@ class OutboxState:
 
 class Store(Protocol):
     """Durable state. Writes go through `unit`; reads may be answered by another connection."""
+
+    @property
+    def remedy(self) -> remedy_ports.RemedyReads:
+        """Remediation's part of it."""
 
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """Open a transaction; it commits at a clean exit and rolls back otherwise.

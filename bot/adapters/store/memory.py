@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from bot.adapters.store import refusals, turns
+from bot.adapters.store import memory_remedy, refusals, turns
 from bot.domain import ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.incident import State as IncidentState
@@ -30,6 +30,7 @@ class State:
     posted: dict[tuple[int, str], notice.Posted] = dataclasses.field(default_factory=dict)
     marks: dict[str, str] = dataclasses.field(default_factory=dict)
     timeline: dict[str, tuple[ports.TimelineEntry, ...]] = dataclasses.field(default_factory=dict)
+    remedy: memory_remedy.Remedy = dataclasses.field(default_factory=memory_remedy.Remedy)
     last_incident: int = 0
     last_seq: int = 0
 
@@ -42,6 +43,7 @@ class State:
             posted=dict(self.posted),
             marks=dict(self.marks),
             timeline=dict(self.timeline),
+            remedy=self.remedy.copy(),
             last_incident=self.last_incident,
             last_seq=self.last_seq,
         )
@@ -135,6 +137,7 @@ class MemoryUnit:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.remedy = memory_remedy.MemoryRemedies(state.remedy)
 
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
@@ -199,6 +202,7 @@ class MemoryStore:
 
     def __init__(self, *, turn_timeout: timedelta = timedelta(seconds=10)) -> None:
         self._state = State()
+        self.remedy = memory_remedy.MemoryRemedyReads(lambda: self._state.remedy)
         self._turns = turns.Turns(turn_timeout)
 
     @asynccontextmanager

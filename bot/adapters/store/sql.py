@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.store import engine, options, outbox, refusals, revision, rows, tables
+from bot.adapters.store import engine, options, outbox, refusals, remedy, revision, rows, tables
 from bot.adapters.store import location as locations
 from bot.domain import errors, ledger, notice
 from bot.domain.incident import Incident
@@ -79,6 +79,7 @@ class SqlUnit:
 
     def __init__(self, session: engine.Session) -> None:
         self._session = session
+        self.remedy = remedy.SqlRemedies(session)
 
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
@@ -152,6 +153,7 @@ class SqlStore:
 
     def __init__(self, database: engine.Database) -> None:
         self._database = database
+        self.remedy = remedy.SqlRemedyReads(database)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[ports.Unit]:

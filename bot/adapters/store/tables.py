@@ -147,3 +147,67 @@ timeline = sa.Table(
     sa.Index(None, "subject", "id"),
     sqlite_autoincrement=True,
 )
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    # Set once, by the statement that also asks whether it is set: no plan is executed twice.
+    sa.Column("claimed", sa.Boolean, nullable=False, default=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Index(None, "state", "claimed"),
+    sqlite_autoincrement=True,
+)
+
+votes = sa.Table(
+    "votes",
+    metadata,
+    sa.Column("plan", Number, sa.ForeignKey("plans.id"), primary_key=True),
+    sa.Column("user", sa.Text, primary_key=True),
+    sa.Column("choice", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("plan", Number, sa.ForeignKey("plans.id"), nullable=False, unique=True),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Index(None, "state", "ended_at"),
+    sqlite_autoincrement=True,
+)
+
+freezes = sa.Table(
+    "freezes",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("until", Moment, nullable=False),
+    sa.Column("lifted_at", Moment),
+    sa.Column("document", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+deeds = sa.Table(
+    "deeds",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)

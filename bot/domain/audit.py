@@ -1,0 +1,81 @@
+"""The chain of what was done: every row carries the hash of the one before it.
+
+Whoever changes, drops or inserts a row has to change every hash behind it, and the newest one is
+known outside: it is told in Slack every day.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+BEGINNING = "0" * 64
+"""What the first row carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing done. `subject` is what it was done to (PLAN-7), `actor` who did it."""
+
+    number: int
+    at: datetime
+    actor: str
+    subject: str
+    kind: str
+    text: str
+    previous: str
+    hash: str
+
+
+def sealed(*, previous: str, at: datetime, actor: str, subject: str, kind: str, text: str) -> str:
+    """Return the hash of a row: SHA-256 over the one before it and all that it says."""
+    told = json.dumps(
+        [
+            previous,
+            at.astimezone(UTC).isoformat(timespec="microseconds"),
+            actor,
+            subject,
+            kind,
+            text,
+        ],
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Whether a chain is whole. `broken` is the number of the first row that does not fit."""
+
+    entries: int
+    head: str
+    broken: int | None = None
+    reason: str = ""
+
+
+def verify(entries: Iterable[Entry], *, start: str = BEGINNING) -> Verified:
+    """Check a chain from its beginning, or from a known hash where older rows were cleared away.
+
+    The last row cannot be missed by this: compare `head` with what was told outside.
+    """
+    head, count, last = start, 0, 0
+    for entry in entries:
+        count += 1
+        if entry.number <= last:
+            return Verified(count, head, entry.number, "its number does not follow the one before")
+        if entry.previous != head:
+            return Verified(count, head, entry.number, "it does not follow the row before it")
+        computed = sealed(
+            previous=entry.previous,
+            at=entry.at,
+            actor=entry.actor,
+            subject=entry.subject,
+            kind=entry.kind,
+            text=entry.text,
+        )
+        if computed != entry.hash:
+            return Verified(count, head, entry.number, "what it says was changed")
+        head, last = entry.hash, entry.number
+    return Verified(count, head)
