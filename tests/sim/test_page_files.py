@@ -17,20 +17,9 @@ def test_a_file_of_the_page_is_small(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= CEILING
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
-def test_nothing_is_loaded_from_outside(file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
-    addresses = set(re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z0-9.-]+", text))
-    assert addresses <= {"http://www.w3.org"}, addresses
-    assert "@import" not in text
-
-
 def test_nothing_is_inline_so_that_the_policy_can_forbid_it() -> None:
     index = (PAGE / "index.html").read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]* src=)|\sstyle=|\son[a-z]+=", index)
-    for module in PAGE.glob("*.js"):
-        text = module.read_text(encoding="utf-8")
-        assert not re.search(r"innerHTML|outerHTML\s*=|insertAdjacentHTML|\beval\(", text), module
     assert "'unsafe" not in pages.POLICY
 
 
@@ -39,9 +28,3 @@ def test_every_file_is_used() -> None:
     for file in FILES:
         others = "".join(text for other, text in texts.items() if other != file)
         assert file.name == "index.html" or f"/{file.name}" in others, file.name
-
-
-def test_every_module_that_is_imported_is_there() -> None:
-    for module in PAGE.glob("*.js"):
-        for name in re.findall(r"from \"\./([^\"]+)\"", module.read_text(encoding="utf-8")):
-            assert (PAGE / name).exists(), f"{module.name} imports {name}"

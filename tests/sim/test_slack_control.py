@@ -239,11 +239,14 @@ async def test_an_open_page_hears_of_everything_at_once(slack, http):
         reply = await client.chat_postMessage(channel=ALERTS, text="y", thread_ts=parent["ts"])
         await client.chat_delete(channel=ALERTS, ts=reply["ts"])
         await client.chat_postEphemeral(channel=ALERTS, user="U0OPERATOR", text="psst")
-        await until(lambda: len(heard) == 5)
+        home = {"type": "home", "blocks": [{"type": "divider"}]}
+        await client.views_publish(user_id="U0OPERATOR", view=home)
+        await until(lambda: len(heard) == 6)
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
-    posted, replied, deleted, whispered = heard[1:]
+    posted, replied, deleted, whispered, published = heard[1:]
+    assert published == {"user": "U0OPERATOR"}
     assert posted["kind"] == "posted"
     assert [m.get("reply_count") for m in replied["messages"]] == [None, 1]
     assert deleted["ts"] == reply["ts"]
@@ -344,3 +347,15 @@ async def test_by_itself_it_says_when_it_is_ready_and_ends_on_a_signal(tmp_path,
             process.kill()
             await process.wait()
         process._transport.close()
+
+
+async def test_the_journal_keeps_short_answers_and_says_how_long_the_others_were(slack):
+    client = AsyncWebClient(token=people.BOT_TOKEN, base_url=slack.api)
+    await client.auth_test()
+    for _ in range(4):
+        slack.world.space.post("C0OPS", people.BOT_USER, text="x" * 3000)
+    await client.conversations_history(channel="C0OPS")
+    short, long = slack.world.journal.since(0)
+    assert short["answer"]["user_id"] == people.BOT_USER
+    assert long["answer"].endswith("bytes, too long to keep")
+    assert people.BOT_TOKEN not in json.dumps([short, long])

@@ -38,12 +38,12 @@ function entry({ id, label, sign, news, go }) {
   );
 }
 
-function redrawn(list, items) {
-  const version = items.map((item) => item.outerHTML).join("");
+function redrawn(list, entries) {
+  const version = JSON.stringify([state.channel, entries]);
   if (list.dataset.drawn === version) return;
   list.dataset.drawn = version;
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
-  fill(list, items);
+  fill(list, entries.map(entry));
   if (focused) list.querySelector(`[data-testid="${focused}"]`)?.focus();
 }
 
@@ -52,11 +52,11 @@ export function drawSide(go) {
   const seen = mine().filter((channel) => !channel.is_im);
   redrawn(
     byId("channels"),
-    seen.map((c) => entry({ id: c.id, label: c.name, sign: c.is_ext_shared ? "⇄" : "#", news: here(c.id), go })),
+    seen.map((c) => ({ id: c.id, label: c.name, sign: c.is_ext_shared ? "⇄" : "#", news: here(c.id), go })),
   );
   const im = direct();
   const news = im && !(state.channel === "app" && state.tab === "messages") ? unread(im.id) : { count: 0 };
-  redrawn(byId("apps"), [entry({ id: "app", label: nameOf(state.bot), sign: "◆", news, go })]);
+  redrawn(byId("apps"), [{ id: "app", label: nameOf(state.bot), sign: "◆", news, go }]);
   for (const list of lists) list.settle();
   const presence = byId("presence");
   const words = state.online ? "bot connected" : "bot not connected";
