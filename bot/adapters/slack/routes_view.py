@@ -6,10 +6,15 @@ from bot.flow import network_answers
 
 _EVIDENCE = 4
 _FAULTS = 12
+_PEERS = 6
 
 
 def node(value: network_answers.NodeRoutes) -> prose.Page:
     """One node: each fault with evidence, cause and cure."""
+    return looks.shortened(_node(value, most=_FAULTS), _node(value, most=looks.ALL))
+
+
+def _node(value: network_answers.NodeRoutes, *, most: int) -> prose.Page:
     words = wording_network
     judged = value.judgement
     name = limits.cut(value.look.node, limits.NAME)
@@ -38,7 +43,8 @@ def node(value: network_answers.NodeRoutes) -> prose.Page:
         title=words.node_routes_title(name, len(judged.deviations), judged=not judged.unseen),
         parts=(
             prose.paragraph(*head),
-            *[_fault(one) for one in judged.deviations[:_FAULTS]],
+            *[_fault(one, most=most) for one in judged.deviations[:most]],
+            *_left(len(judged.deviations) - most),
             *_careful(value),
             looks.footer(value.about, seen),
         ),
@@ -58,14 +64,22 @@ def _careful(value: network_answers.NodeRoutes) -> list[prose.Paragraph]:
     ]
 
 
-def _fault(one: faults.Deviation) -> prose.Paragraph:
+def _left(number: int) -> list[prose.Paragraph]:
+    if number <= 0:
+        return []
+    return [prose.paragraph(prose.line(wording_network.more_faults(number)))]
+
+
+def _fault(one: faults.Deviation, *, most: int) -> prose.Paragraph:
     words = wording_network
+    facts = one.evidence if most >= looks.ALL else one.evidence[:_EVIDENCE]
     lines = [
         prose.line(words.SEVERITY[one.severity], " ", prose.strong(limits.cut(one.summary, 300)))
     ]
-    lines += looks.several(words.EVIDENCE, one.evidence[:_EVIDENCE])
+    lines += looks.several(words.EVIDENCE, facts)
     if len(one.peers) > _EVIDENCE:
-        lines.append(prose.line(words.peers_named(one.peers)))
+        named = most if most >= looks.ALL else _PEERS
+        lines.append(prose.line(words.peers_named(one.peers[:named], len(one.peers))))
     lines.append(prose.labelled(words.CAUSE, *prose.marked(one.cause)))
     lines.append(prose.labelled(words.DO, *prose.marked(one.cure)))
     return prose.paragraph(*lines)

@@ -212,8 +212,12 @@ def settling(nodes: Sequence[str]) -> str:
     return f"joined or left just now, not held against it: {shown}{rest_of}"
 
 
-def peers_named(names: Sequence[str]) -> str:
-    """Which peers a fault is about."""
-    shown = ", ".join(names[:6])
-    rest_of = more(len(names) - 6) if len(names) > 6 else ""
-    return f"{count(len(names), 'peer', 'peers')}: {shown}{rest_of}"
+def peers_named(names: Sequence[str], number: int) -> str:
+    """Which peers a fault is about: some of so many."""
+    rest_of = more(number - len(names)) if number > len(names) else ""
+    return f"{count(number, 'peer', 'peers')}: {', '.join(names)}{rest_of}"
+
+
+def more_faults(number: int) -> str:
+    """After the faults that are shown."""
+    return f"{count(number, 'more fault is', 'more faults are')} in the whole answer."

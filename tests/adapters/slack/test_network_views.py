@@ -19,7 +19,7 @@ from bot.adapters.slack import (
     verify_view,
 )
 from bot.flannel.inspection import Inspection, Way
-from bot.flannel.kernel import Kernel
+from bot.flannel.kernel import Kernel, Route
 from tests.adapters.slack import judge
 from tests.checks import networks as looked
 from tests.checks import worlds
@@ -172,6 +172,30 @@ async def test_routes_tell_cause_and_cure() -> None:
     assert "Cause  flannel's device was set down and up" in text
     assert "Do  Restart flannel on the node" in text
     assert "n1: no route to 10.244.1.0/24, no neighbour 10.244.1.0" in text
+
+
+async def test_a_node_with_many_faults_loses_none_of_them() -> None:
+    """Every route to a peer was bent in its own way."""
+    world = networks.cluster(60)
+    seen = world.looks.given["n1"]
+    assert isinstance(seen, Inspection)
+    here = seen.kernel
+    strays = tuple(Route(f"10.244.{one}.0/24", f"10.1.{one}.1", "eth0") for one in range(2, 30))
+    kept = tuple(one for one in here.routes or () if one.dst not in {s.dst for s in strays})
+    shadows = tuple(Route(f"10.244.{one}.0/25", "", "docker0") for one in range(30, 50))
+    bent = replace(here, routes=(*kept, *strays, *shadows))
+    world.looks.given["n1"] = replace(seen, kernel=bent)
+    page = await routes(world, "n1")
+    text = shown(page)
+    judged = (await world.network.routes("n1")).judgement
+    assert judged is not None
+    assert judged.deviations
+    whole = blocks.document(page.whole or page)
+    for one in judged.deviations:
+        assert one.summary in whole
+        for peer in one.peers:
+            assert peer in whole
+    assert len(text) < 12_000
 
 
 async def test_a_cure_that_would_make_it_worse_is_told_with_its_danger() -> None:
