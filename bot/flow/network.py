@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bot import checks
 from bot.domain import errors
+from bot.domain.snapshot import Phase
 from bot.flannel import (
     aspects,
     deviants,
@@ -24,6 +25,7 @@ from bot.flannel import (
     study,
     versions,
 )
+from bot.flannel import logs as flannel_logs
 from bot.flow import network_answers as answers
 from bot.flow import podlog, ports, quota, whatif
 from bot.flow.sight import Sight, beside
@@ -82,6 +84,7 @@ class Network:
         fleet = where.fleets[flannel.name]
         announced = fleet.leases[name]
         device = fleet.device(announced.backend, 4 if announced.v4 or not announced.v6 else 6)
+        stopped, failure = await self._stopped(where, name)
         safer, _ = rehearsal.advised(
             outlook.flags_of(flannel, seen),
             {name: here},
@@ -94,6 +97,8 @@ class Network:
             nics=roles.of(here, used=ahead.present.nic, device=device, named=_named(ahead)),
             outlook=ahead,
             cures=deviants.cures(ahead, safer),
+            stopped=stopped,
+            failure=failure,
             troubles=tuple(
                 one
                 for one in (shown.drift.deviations if shown.drift else ())
@@ -270,6 +275,26 @@ class Network:
             )
 
         return await self._all(asker, progress, judged, nodes=True)
+
+    async def _stopped(
+        self, where: checks.Context, node: str
+    ) -> tuple[str, flannel_logs.Told | None]:
+        """Tell whether flannel does not run there, and why its last start failed."""
+        flannel, pod = where.flannel_on[node], where.flannel_pods.get(node)
+        point = aspects.of_pod(pod)
+        if pod is None:
+            return point.text, None
+        state = next((one.state for one in pod.containers if one.name == flannel.container), None)
+        if state is not None and state.phase is Phase.RUNNING:
+            return "", None
+        found = await podlog.read(
+            self._logs,
+            pod,
+            flannel.container,
+            version=versions.parse(flannel.image),
+            lines=self._options.log_lines,
+        )
+        return point.text, next((run.final for _, run in found.runs if run.final), None)
 
     async def _all(
         self,

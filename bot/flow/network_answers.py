@@ -59,7 +59,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class NodeNics:
-    """`/flannel nics <node>`. `cures` are sentences on what to do, none where nothing is."""
+    """`/flannel nics <node>`. `cures` are sentences on what to do, none where nothing is.
+
+    `stopped` tells of flannel's pod where flannel does not run, and `failure` of its last start.
+    """
 
     about: About
     look: Look
@@ -67,6 +70,8 @@ class NodeNics:
     outlook: Outlook
     cures: tuple[str, ...] = ()
     troubles: tuple[faults.Deviation, ...] = ()
+    stopped: str = ""
+    failure: logs.Told | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from bot.adapters.slack import limits, looks, prose, wording_network
 from bot.domain import finding
-from bot.flannel import roles
+from bot.flannel import logs, roles
 from bot.flannel.outlook import Outlook, Verdict
 from bot.flow import network_answers
 
@@ -22,26 +22,42 @@ def node(value: network_answers.NodeNics) -> prose.Page:
     fails = ahead.verdict is Verdict.FAILS and bool(ahead.choice.log)
     # What flannel would say itself is quoted below.
     why = [one for one in ahead.choice.reasons if not (fails and _quoted(one, ahead))]
+    now_label = words.BEFORE if value.stopped else words.NOW
     lines = [
-        prose.labelled(words.NOW, *(using_now or (words.NOT_KNOWN,))),
+        *([prose.labelled(words.NOW, words.stopped(value.stopped))] if value.stopped else []),
+        *_failure(value.failure),
+        prose.labelled(now_label, *(using_now or (words.NOT_KNOWN,))),
         prose.labelled(words.OUTLOOK, *looks.text(ahead.risk)),
         *looks.several(words.WHY, why[:_WHY]),
         *looks.several(words.BUT, ahead.doubts),
         *looks.several(words.BUT, [f"{one.summary}. {one.cure}" for one in value.troubles]),
         *looks.several(words.DO, value.cures),
     ]
-    if fails:
-        lines.append(prose.line(prose.strong(words.WORDS)))
     parts: list[prose.Part] = [prose.paragraph(*lines)]
-    if fails:
+    if value.failure is not None:
+        parts[0] = prose.paragraph(*lines, prose.line(prose.strong(words.LAST_WORDS)))
+        parts.append(prose.Verbatim(value.failure.line))
+    elif fails:
+        parts[0] = prose.paragraph(*lines, prose.line(prose.strong(words.WORDS)))
         parts.append(prose.Verbatim("\n".join(ahead.choice.log[-_LOG:])))
     parts.append(_nics(value))
     parts.append(looks.footer(value.about, looks.look(value.look, value.about.now)))
     verdict = words.VERDICT[ahead.verdict]
-    if ahead.verdict is Verdict.UNCHANGED and ahead.hits:
+    if value.stopped:
+        verdict = words.STOPPED
+    elif ahead.verdict is Verdict.UNCHANGED and ahead.hits:
         verdict = words.FOR_NOW
     title = f"{limits.cut(value.look.node, limits.NAME)} · NICs · {verdict}"
     return prose.Page(title=title, parts=tuple(parts))
+
+
+def _failure(told: logs.Told | None) -> list[prose.Line]:
+    if told is None:
+        return []
+    lines = [prose.labelled(wording_network.CAUSE, *prose.marked(told.cause))]
+    if told.cure:
+        lines.append(prose.labelled(wording_network.DO, *prose.marked(told.cure)))
+    return lines
 
 
 def _quoted(reason: str, ahead: Outlook) -> bool:

@@ -10,6 +10,9 @@ from bot.flannel.outlook import Verdict
 # Looks
 
 NOW = "Now"
+BEFORE = "Before"
+STOPPED = "🔴 flannel does not run"
+LAST_WORDS = "flannel's last words"
 OUTLOOK = "Outlook"
 WHY = "Why"
 RISK = "Risk"
@@ -65,6 +68,11 @@ ROLE = {
     roles.Role.SLAVE: "bond slave",
     roles.Role.VIRTUAL: "virtual",
 }
+
+
+def stopped(pod: str) -> str:
+    """Of a node where flannel does not run."""
+    return f"flannel does not run: {pod}"
 
 
 def seen_ago(seconds: float) -> str:

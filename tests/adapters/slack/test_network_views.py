@@ -133,6 +133,22 @@ async def test_a_node_that_is_right_only_by_the_order_of_its_nics_is_not_called_
     assert "only as long as" in text
 
 
+async def test_a_crash_looping_node_says_first_that_flannel_does_not_run_and_why() -> None:
+    world = story()
+    loops = worlds.container(state=worlds.waiting("CrashLoopBackOff"), restarts=1604)
+    pod = worlds.pod("kube-flannel-n2", loops, node="n2")
+    world.taken = replace(world.taken, pods={**world.taken.pods, (pod.namespace, pod.name): pod})
+    page = await nics(world)
+    lines = shown(page).splitlines()
+    assert lines[0] == "n2 · NICs · 🔴 flannel does not run"
+    assert "CrashLoopBackOff, 1604 restarts" in lines[1]
+    assert lines[2].startswith("Cause  The NIC pattern also matched a pod's virtual NIC")
+    assert lines[3].startswith("Do  Anchor the pattern")
+    assert lines[4].startswith("Before  eth1 10.0.0.3")
+    (quoted,) = [part for part in page.parts if isinstance(part, prose.Verbatim)]
+    assert "veth17f90f70" in quoted.text
+
+
 async def test_a_look_by_log_says_what_it_cannot_show() -> None:
     world = story()
     world.looks.given["n1"] = Inspection(

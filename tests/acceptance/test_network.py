@@ -1,0 +1,72 @@
+"""Questions about nodes' networks to the running bot, held against the pretend cluster's truth."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance import processes
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance")]
+
+
+async def asked(outside: processes.Outside, text: str) -> str:
+    """Type a command; return its answer, progress left out."""
+    before = len(await whispers(outside))
+    told = await outside.command(text)
+    assert told["ok"], told
+
+    async def answer() -> str | None:
+        new = [one["text"] for one in (await whispers(outside))[before:]]
+        return next((one for one in new if not one.startswith("Looking")), None)
+
+    return str(await processes.until(answer, what=f"an answer to {text!r}"))
+
+
+async def whispers(outside: processes.Outside) -> list[dict[str, Any]]:
+    url = f"{outside.slack_control}/messages"
+    async with outside.session.get(url, params={"channel": "C0ALERTS"}) as answer:
+        return (await answer.json())["ephemerals"]
+
+
+async def test_a_crash_looping_node_is_told_with_its_cause_and_cure(tmp_path: Path) -> None:
+    async with processes.outside(tmp_path, nodes=12, seed=3, speed=10) as outside:
+        async with processes.started("run", environment=outside.environment()) as bot:
+            await processes.bot_ready(bot, outside.session)
+            await outside.fault("matching_veth")
+
+            async def looping() -> list[str]:
+                return (await outside.truth())["summary"]["crash_looping_nodes"]
+
+            (node, *_) = await processes.until(looping, within=90, what="a crash loop")
+
+            async def told() -> str:
+                text = await asked(outside, f"logs {node}")
+                assert "The NIC pattern also matched a pod's virtual NIC" in text
+                return text
+
+            log = await processes.until(told, what="a failed start in the log")
+            assert "failed to find IPv4 address for interface veth" in log
+            assert "Anchor the pattern" in log
+            other = await asked(outside, f"nics {node[:-1]}x")
+            assert f"there is no node '{node[:-1]}x'; the nearest are" in other
+            assert await bot.end() == 0
+
+
+async def test_nothing_is_changed_by_any_question(tmp_path: Path) -> None:
+    async with processes.outside(tmp_path, nodes=12, seed=3, speed=10) as outside:
+        async with processes.started("run", environment=outside.environment()) as bot:
+            await processes.bot_ready(bot, outside.session)
+            for text in (
+                "nics cp-1", "nics --all", "routes", "routes cp-1", "routes --all", "verify",
+                "verify cp-1", "logs cp-1", "simulate ^(?:eth1|bond1)$", "simulate --iface eth1",
+            ):  # fmt: skip
+                answer = await asked(outside, text)
+                assert "Something went wrong" not in answer, (text, bot.errors[-3:])
+            changing = {
+                (one["method"], one["path"])
+                for one in await outside.requests()
+                if one["method"] != "GET" and not str(one["path"]).endswith("/exec")
+            }
+            assert not changing
+            assert await bot.end() == 0
