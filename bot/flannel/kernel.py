@@ -265,6 +265,24 @@ def port_of(kernel: Kernel, pod_ip: str) -> str:
     return ""
 
 
+def behind(kernel: Kernel, port: str) -> str:
+    """Return a pod's IP behind a NIC of the host, or nothing where the tables do not say.
+
+    The way of `port_of` backwards: it needs no list of pods, and names none.
+    """
+    macs = {
+        one.mac
+        for one in kernel.fdb or ()
+        if one.dev == port and one.master and one.state != "permanent"
+    }
+    found = (
+        one.ip
+        for one in kernel.neighbours or ()
+        if one.mac in macs and one.state not in ("FAILED", "INCOMPLETE")
+    )
+    return next(found, "")
+
+
 def merged(links: Sequence[Link], others: Sequence[Link]) -> tuple[Link, ...]:
     """Join two readings of the same NICs, e.g. `ip addr` and `ip -d link`; the first leads."""
     more = {one.name: one for one in others}

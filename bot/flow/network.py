@@ -18,6 +18,7 @@ from bot.flannel import (
     faults,
     flags,
     inspection,
+    kernel,
     matrix,
     outlook,
     rehearsal,
@@ -99,6 +100,7 @@ class Network:
             cures=deviants.cures(ahead, safer),
             stopped=stopped,
             failure=failure,
+            pod_ips={hit.nic: kernel.behind(here, hit.nic) for hit in ahead.hits},
             troubles=tuple(
                 one
                 for one in (shown.drift.deviations if shown.drift else ())

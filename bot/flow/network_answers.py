@@ -62,6 +62,7 @@ class NodeNics:
     """`/flannel nics <node>`. `cures` are sentences on what to do, none where nothing is.
 
     `stopped` tells of flannel's pod where flannel does not run, and `failure` of its last start.
+    `pod_ips` are those behind hit NICs of pods, as the host's tables tell them.
     """
 
     about: About
@@ -72,6 +73,7 @@ class NodeNics:
     troubles: tuple[faults.Deviation, ...] = ()
     stopped: str = ""
     failure: logs.Told | None = None
+    pod_ips: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

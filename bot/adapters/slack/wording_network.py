@@ -106,9 +106,11 @@ def hit_by(pattern: str, ip: str) -> str:
     return f"hit by `{pattern}`{how}"
 
 
-def of_pod(pod: str) -> str:
+def of_pod(pod: str, ip: str) -> str:
     """Whose NIC it is."""
-    return f"of pod {pod}" if pod else "of a pod that is not known"
+    if pod:
+        return f"of pod {pod}"
+    return f"of the pod with IP {ip}" if ip else "of a pod that is not known"
 
 
 def idle(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from bot.adapters.slack import (
     verify_view,
 )
 from bot.flannel.inspection import Inspection, Way
-from bot.flannel.kernel import Kernel, Route
+from bot.flannel.kernel import FdbEntry, Kernel, Neighbour, Route
 from tests.adapters.slack import judge
 from tests.checks import networks as looked
 from tests.checks import worlds
@@ -117,6 +117,29 @@ async def test_nics_say_first_what_matters_most() -> None:
     assert "eth1 10.0.0.3 · MTU 1500 · up · flannel's NIC" in text
     assert "eth0 59.10.0.3 · MTU 1500 · up · default route" in text
     assert "· veth17f90f70 of pod shop/web-1, hit by eth1|bond1" in text
+
+
+async def test_a_pod_that_no_list_names_is_told_by_its_address() -> None:
+    world = story()
+    seen = world.looks.given["n2"]
+    assert isinstance(seen, Inspection)
+    here = replace(
+        seen.kernel,
+        fdb=(
+            *(seen.kernel.fdb or ()),
+            FdbEntry("aa:00:00:00:00:01", "veth17f90f70", master="cni0", state="permanent"),
+            FdbEntry("aa:00:00:00:00:02", "veth17f90f70", master="cni0"),
+        ),
+        neighbours=(
+            *(seen.kernel.neighbours or ()),
+            Neighbour("10.244.2.9", "cni0", "aa:00:00:00:00:02", "STALE"),
+        ),
+    )
+    world.looks.given["n2"] = replace(seen, kernel=here, pods_behind={})
+    assert "· veth17f90f70 of the pod with IP 10.244.2.9, hit by" in shown(await nics(world))
+    blind = replace(seen, pods_behind={})
+    world.looks.given["n2"] = blind
+    assert "· veth17f90f70 of a pod that is not known, hit by" in shown(await nics(world))
 
 
 async def test_flannels_own_words_are_quoted_where_it_would_fail() -> None:
