@@ -41,10 +41,12 @@ MAX_ALL = 3
 class Options:
     """How fresh looks must be."""
 
-    one: timedelta = timedelta(seconds=5)
-    """A look at a single node: people ask again after they changed something."""
-    all: timedelta = timedelta(minutes=1)
-    """Looks at every node, for `--all`."""
+    one: timedelta = timedelta(seconds=2)
+    """A look at a single node: people ask again right after they changed something."""
+    all: timedelta = timedelta(seconds=10)
+    """Looks at every node, where it is told how they are."""
+    rehearsal: timedelta = timedelta(minutes=1)
+    """Looks at every node, where it is told what would be: NICs change seldom."""
     log_lines: int = 400
     """Lines of flannel's log that are read; a start prints some forty, a failed one fewer."""
 
@@ -208,7 +210,7 @@ class Network:
                 whatif.rehearsed(where, iface=iface, regex=regex),
             )
 
-        return await self._all(asker, progress, judged)
+        return await self._all(asker, progress, judged, max_age=self._options.rehearsal)
 
     async def logs(self, node: str) -> answers.NodeLog:
         """Tell why flannel failed last on a node."""

@@ -1,5 +1,6 @@
 """Questions about nodes' networks to the running bot, held against the pretend cluster's truth."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,4 +70,64 @@ async def test_nothing_is_changed_by_any_question(tmp_path: Path) -> None:
                 if one["method"] != "GET" and not str(one["path"]).endswith("/exec")
             }
             assert not changing
+            assert await bot.end() == 0
+
+
+FAULTS = {
+    "route_missing": "Route missing",
+    "neighbour_missing": "Neighbour missing",
+    "device_bounced": "Device bounced",
+    "device_gone": "Device missing",
+    "stale_route": "Route stale",
+}
+"""The pretend machines' faults of their networks, and what the bot calls them."""
+
+
+async def test_what_the_bot_says_of_networks_is_so(tmp_path: Path) -> None:
+    """Every node by its truth, then a fault on each of some, then their cure."""
+    async with processes.outside(tmp_path, nodes=20, seed=1, speed=10) as outside:
+        async with processes.started("run", environment=outside.environment()) as bot:
+            await processes.bot_ready(bot, outside.session)
+            truth = (await outside.truth())["nodes"]
+            for name in ("cp-1", "phys-01", "vm-03"):
+                text = await asked(outside, f"nics {name}")
+                one = truth[name]
+                assert f"Now  {one['chosen_nic']} {one['chosen_address']}" in text, text
+                for nic in one["nics"]:
+                    shown = nic["name"] in text
+                    assert shown or nic["name"].startswith("veth") or nic["name"] == "lo", nic
+            whole = await asked(outside, "routes --all")
+            assert "routes · 🟢 right on all nodes" in whole, whole
+            assert "20 of 20 nodes" in whole
+            safe = await asked(outside, "simulate ^(?:eth1|bond1)$")
+            assert "simulation · 🟢 Unchanged 20" in safe
+            public = await asked(outside, "simulate --iface eth0")
+            with_public = [name for name, one in truth.items() if one["public_address"]]
+            changed = re.search(r"🟠 Changes (\d+)", public)
+            assert changed, public
+            assert int(changed[1]) == len(with_public)
+            nodes = [name for name in sorted(truth) if name.startswith("vm-")]
+            for name, fault in zip(nodes, FAULTS, strict=False):
+                await outside.fault(fault, nodes=[name])
+            for name, fault in zip(nodes, FAULTS, strict=False):
+                # A look may be two seconds old, and of all nodes ten.
+                async def told(name: str = name) -> str:
+                    text = await asked(outside, f"routes {name}")
+                    assert "right" not in text.splitlines()[0], text
+                    return text
+
+                text = await processes.until(told, within=20, what=f"{fault} on {name}")
+                assert "Cause" in text
+                assert "Do" in text
+
+            async def all_told() -> bool:
+                fleet = await asked(outside, "routes --all")
+                for name, what in zip(nodes, FAULTS.values(), strict=False):
+                    assert what in fleet, fleet
+                    assert name in fleet
+                return True
+
+            await processes.until(all_told, within=40, what="all of them in one answer")
+            for fault in FAULTS:
+                await outside.heal(fault)
             assert await bot.end() == 0

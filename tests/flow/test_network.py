@@ -38,10 +38,18 @@ async def test_nics_of_a_node_tell_now_after_a_restart_and_what_to_do() -> None:
     assert told.about.flags == STORY
 
 
-async def test_a_single_node_is_looked_at_anew() -> None:
-    world = networks.cluster()
-    await world.network.routes("n1")
-    assert world.looks.asked == [("n1", timedelta(seconds=5))]
+async def test_looks_are_as_fresh_as_the_question_needs() -> None:
+    """People ask again right after they mended something; NICs change seldom."""
+    world = networks.cluster(1)
+    network = world.network
+    await network.routes("n1")
+    await network.nics("n1")
+    await network.verify("n1")
+    await network.all_nics("U1")
+    await network.verify_all("U1")
+    await network.simulate("U1", iface=["eth1"])
+    await network.all_routes("U1", max_age=timedelta(minutes=10))
+    assert [age.total_seconds() for _, age in world.looks.asked] == [2, 2, 2, 10, 10, 60, 600]
 
 
 @pytest.mark.parametrize("verb", ["nics", "routes", "logs", "verify"])

@@ -16,7 +16,7 @@ from bot.flow import network_answers
 
 NAMES = frozenset({"nics", "routes", "simulate", "logs", "verify"})
 
-_ANEW = timedelta(minutes=1)
+_ANEW = timedelta(seconds=10)
 _SUMMARY = timedelta(minutes=10)
 """How old looks may be that `routes` alone sums up; older ones are looked at anew."""
 

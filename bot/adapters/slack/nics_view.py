@@ -74,7 +74,8 @@ def _nics(value: network_answers.NodeNics) -> prose.Paragraph:
     lines += [_nic(one) for one in value.nics.shown]
     lines.append(prose.line(words.pods_nics(value.nics.pods)))
     for hit in value.outlook.hits[:_HITS]:
-        told = f" {words.of_pod(hit.pod, value.pod_ips.get(hit.nic, ''))}, {words.hit_by(hit.pattern, hit.ip)}"
+        whose = words.of_pod(hit.pod, value.pod_ips.get(hit.nic, ""))
+        told = f" {whose}, {words.hit_by(hit.pattern, hit.ip)}"
         lines.append(prose.line("· ", prose.code(hit.nic), *prose.marked(told)))
     if len(value.outlook.hits) > _HITS:
         lines.append(prose.line("·", words.more(len(value.outlook.hits) - _HITS)))

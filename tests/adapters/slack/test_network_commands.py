@@ -31,7 +31,7 @@ class Recorder:
         ("nics --all", ("all_nics", "U1")),
         ("routes n1", ("routes", "n1")),
         ("routes", ("all_routes", "U1", f"max_age={timedelta(minutes=10)}")),
-        ("routes --all", ("all_routes", "U1", f"max_age={timedelta(minutes=1)}")),
+        ("routes --all", ("all_routes", "U1", f"max_age={timedelta(seconds=10)}")),
         ("simulate ^eth1$", ("simulate", "U1", "iface=()", "regex=('^eth1$',)")),
         ("simulate --iface eth1", ("simulate", "U1", "iface=('eth1',)", "regex=()")),
         ("logs n1", ("logs", "n1")),
