@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format bench mutants lock reference screenshots clean
+.PHONY: help demo run test trials lint format bench mutants lock reference screenshots clean
 
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ run: $(VENV)/.runtime ## Run the bot itself; options by ARGS="--config FILE"
 
 test: $(VENV)/.dev ## Run all tests; options by ARGS="-k name"
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+
+trials: $(VENV)/.dev ## Break a running bot in every way; takes minutes, wants a quiet machine
+	@$(BIN)/python -m pytest -n auto --maxprocesses 2 -m trial $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and the import contracts
 	$(BIN)/ruff check .

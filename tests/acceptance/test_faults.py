@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance import processes, troubles
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(240)]
 
 FLANNEL = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-flannel-ds-amd64"
 PROXY = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy"
