@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.browser import page as pages
 
-WIDE = {"width": 1280, "height": 800}
+WIDE = {"width": 1280, "height": 720}
 PHONE = {"width": 390, "height": 844}
 LARGEST = 300_000
 """Bytes; a README with larger ones is slow to open."""
@@ -39,7 +39,7 @@ class Studio:
             yield page
 
     async def take(self, page: Page, name: str) -> None:
-        await page.mouse.move(130, 440)  # over nothing that shows it
+        await page.mouse.move(130, 350)  # over nothing that shows it
         path = self._directory / f"{name}.png"
         await page.screenshot(path=path)
         size = path.stat().st_size
@@ -71,7 +71,7 @@ class Studio:
             await expect(answer).to_contain_text("Only visible to you")
             await page.get_by_test_id("scenario").click()
             await expect(page.get_by_test_id("happenings")).to_contain_text("was OOM-killed")
-            await answer.scroll_into_view_if_needed()
+            await at_the_top(answer)
             await self.take(page, "status")
 
     async def home(self) -> None:

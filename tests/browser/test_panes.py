@@ -136,6 +136,7 @@ async def test_a_workspace_alone_says_so_and_breaks_only_itself(app: App, page: 
     await page.route("**/_sim/outside/**", alone)
     await page.reload()
     await expect(page.get_by_test_id("scenario")).to_have_text("No cluster beside this Slack")
+    await expect(page.get_by_test_id("scenario")).to_be_disabled()
     await page.get_by_test_id("open-faults").click()
     pane = page.get_by_test_id("faults-pane")
     await expect(pane.get_by_role("heading", level=3)).to_have_text(["Slack"])
