@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 
 from bot import checks, settings, settings_text
 from bot.adapters import telemetry
-from bot.adapters.slack import grammar
+from bot.adapters.slack import grammar, wording_work, works
+from bot.flow import network
 from tests import guided
 
 ROOT = Path(__file__).parent.parent
@@ -145,6 +146,15 @@ def commands_page() -> str:
         # A pipe would end the table's cell, even between backticks.
         usage = each.usage.replace("|", "\\|")
         lines.append(f"| `{usage}` | {each.help} |")
+    lines += [
+        "",
+        "Flags may be written with one dash or two, with a space or `=` before their value.",
+        "A node may be called by its name, its name before the first dot, or an address.\n",
+        f"A question that takes longer shows its progress and a button *{wording_work.CANCEL}* "
+        f"(action `{works.CANCEL}`, its value an opaque id), which obeys only who asked.",
+        f"Each person may have one question to all nodes of a cluster under way, and "
+        f"{network.MAX_ALL} may run at once in all.",
+    ]
     return "\n".join(lines) + "\n"
 
 
