@@ -7,7 +7,6 @@ was had.
 """
 
 import asyncio
-import difflib
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain import errors, snapshot, units
+from bot.domain import errors, nearest, snapshot, units
 from bot.domain.health import Health
 from bot.flannel import discovery, logs, sharing, versions
 from bot.flannel.inspection import Inspection, Way
@@ -24,6 +23,9 @@ from bot.flannel.netconf import NetConf
 from bot.flow import ports
 
 log = structlog.get_logger(__name__)
+
+_LONGEST = 253
+"""Characters of a node's name (RFC 1123)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,29 +253,16 @@ class Place:
 
 
 def named(taken: snapshot.Snapshot, text: str) -> str:
-    """Return the node that is meant: by name, by address, or by the only one that begins so.
-
-    Raises Refused with the nearest names.
-    """
-    text = text.strip()
-    if text in taken.nodes:
-        return text
-    by_ip = [node.name for node in taken.nodes.values() if text in node.internal_ips]
-    if len(by_ip) == 1:
-        return by_ip[0]
-    beginning = sorted(name for name in taken.nodes if text and name.startswith(text))
-    if len(beginning) == 1:
-        return beginning[0]
-    shown = repr(text if len(text) <= 60 else f"{text[:59]}…")
-    if beginning:
-        raise errors.Refused(
-            f"several nodes begin with {shown}", f"{units.listing(beginning, most=5)}"
-        )
-    near = difflib.get_close_matches(text[:253], taken.nodes, n=3, cutoff=0.5)
-    hint = f"the nearest are {', '.join(near)}" if near else ""
-    if not taken.nodes:
-        hint = "no node is seen at all now"
-    raise errors.Refused(f"there is no node {shown}", *([hint] if hint else []))
+    """Return the node that a word means. Raises Refused with the nearest names."""
+    word = text.strip()
+    also = {ip: node.name for node in taken.nodes.values() for ip in node.internal_ips}
+    found = nearest.resolve(
+        word if len(word) <= _LONGEST else f"{word[:60]}…", taken.nodes, also=also
+    )
+    if isinstance(found, nearest.Missing):
+        unseen = () if taken.nodes else ("no node is seen at all now",)
+        raise errors.Refused(found.sentence("node"), *unseen)
+    return found
 
 
 def flannel_on(taken: snapshot.Snapshot, name: str) -> Place:
