@@ -27,6 +27,7 @@ from bot.sim.cluster import (
     events,
     index,
     load,
+    network,
     nodelifecycle,
     placement,
     registry,
@@ -63,7 +64,15 @@ def controllers(objects: registry.Registry, *, speed: float = 4.0) -> Iterator[N
     clock = timing.Timing(speed=speed)
     found = index.Index(objects.store)
     recorder = events.Recorder(api=objects, clock=clock, rng=context.names.stream(1, "events"))
-    tools = context.Context(api=objects, clock=clock, events=recorder, index=found, seed=1)
+    tools = context.Context(
+        api=objects,
+        clock=clock,
+        events=recorder,
+        index=found,
+        # No kubelets, so no flannel: nothing ever asks it.
+        network=network.Network(1, running=lambda _: False),
+        seed=1,
+    )
     lifecycle = nodelifecycle.NodeLifecycle(
         tools, kubelets={}, burden=load.Load(nodes=0), pod_network="10.240.0.0/12"
     )

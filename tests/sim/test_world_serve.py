@@ -115,7 +115,7 @@ async def test_truth_faults_and_requests_are_told_over_http() -> None:
         assert status == 200
         assert {"relist", "services", "node_down", "api_401", "watch_410"} <= set(told["faults"])
         assert all(
-            set(one) == {"active", "about", "nodes", "params", "default_params"}
+            set(one) == {"active", "about", "by_node", "nodes", "params", "default_params"}
             for one in told["faults"].values()
         )
         body = {"nodes": ["vm-1"], "params": {}}
