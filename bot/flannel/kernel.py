@@ -8,7 +8,7 @@ read is None, which is not the same as empty.
 
 import functools
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -247,22 +247,27 @@ def is_private(ip: str) -> bool:
 
 
 def port_of(kernel: Kernel, pod_ip: str) -> str:
-    """Return the host's NIC behind which a pod is, or nothing where the tables do not say.
+    """Return the host's NIC behind which a pod is, or nothing where the tables do not say."""
+    return ports_of(kernel, (pod_ip,)).get(pod_ip, "")
+
+
+def ports_of(kernel: Kernel, pod_ips: Collection[str]) -> dict[str, str]:
+    """Return the host's NIC behind which each pod is, without those of which nothing is told.
 
     Pod IP to MAC by the neighbours, MAC to port by the bridge's forwarding entries; the host's
     own MACs are permanent there and are not pods. A pod that nothing has spoken to has no
-    neighbour entry yet: one TCP connect to it makes one.
+    neighbour entry yet: one TCP connect to it makes one. Each table is read once, however many
+    pods are asked for.
     """
-    macs = [
-        one.mac
-        for one in kernel.neighbours or ()
-        if one.ip == pod_ip and one.mac and one.state not in ("FAILED", "INCOMPLETE")
-    ]
-    for mac in macs:
-        for entry in kernel.fdb or ():
-            if entry.mac == mac and entry.master and entry.state != "permanent":
-                return entry.dev
-    return ""
+    ports: dict[str, str] = {}
+    for entry in kernel.fdb or ():
+        if entry.master and entry.state != "permanent":
+            ports.setdefault(entry.mac, entry.dev)
+    found: dict[str, str] = {}
+    for one in kernel.neighbours or ():
+        if one.ip in pod_ips and one.mac in ports and one.state not in ("FAILED", "INCOMPLETE"):
+            found.setdefault(one.ip, ports[one.mac])
+    return found
 
 
 def behind(kernel: Kernel, port: str) -> str:

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot import checks
 from bot.domain import errors, nearest, snapshot, units
 from bot.domain.health import Health
 from bot.flannel import discovery, logs, sharing, versions
 from bot.flannel.inspection import Inspection, Way
-from bot.flannel.kernel import Address, Kernel, Link, port_of
+from bot.flannel.kernel import Address, Kernel, Link, ports_of
 from bot.flannel.netconf import NetConf
-from bot.flow import ports
+from bot.flow import podlog, ports
 
 log = structlog.get_logger(__name__)
 
@@ -87,19 +88,21 @@ class Inspector:
 
     async def node(self, name: str, *, max_age: timedelta) -> Inspection:
         """Return an inspection not older than that, looking anew if need be."""
-        taken = self._mirror.snapshot()
-        return await self._fresh(taken, named(taken, name), max_age=max_age)
+        where = checks.Context(snapshot=self._mirror.snapshot())
+        return await self._fresh(where, named(where.snapshot, name), max_age=max_age)
 
     async def nodes(
         self, names: Sequence[str], *, max_age: timedelta, progress: ports.Progress | None = None
     ) -> Mapping[str, Inspection | str]:
         """Return an inspection of each node, or the sentence that says why there is none."""
-        taken = self._mirror.snapshot()
+        # One for all: finding flannel and its pods reads every pod there is.
+        where = checks.Context(snapshot=self._mirror.snapshot())
         found: dict[str, Inspection | str] = {}
 
         async def one(name: str) -> None:
             try:
-                found[name] = await self._fresh(taken, named(taken, name), max_age=max_age)
+                node = named(where.snapshot, name)
+                found[name] = await self._fresh(where, node, max_age=max_age)
             except errors.BotError as error:
                 found[name] = str(error)
             if progress is not None:
@@ -131,23 +134,21 @@ class Inspector:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _fresh(
-        self, taken: snapshot.Snapshot, name: str, *, max_age: timedelta
-    ) -> Inspection:
+    async def _fresh(self, where: checks.Context, name: str, *, max_age: timedelta) -> Inspection:
         known = self._latest.get(name)
         if known is not None and known.age(self._clock.now()) <= max_age:
             return known
         task = self._under_way.get(name)
         if task is None:
-            task = asyncio.create_task(self._look(taken, name), name=f"look at {name}")
+            task = asyncio.create_task(self._look(where, name), name=f"look at {name}")
             self._under_way[name] = task
             task.add_done_callback(lambda _: self._under_way.pop(name, None))
             task.add_done_callback(_heard)
         # Shielded: whoever stops waiting does not take the look away from the others.
         return await asyncio.shield(task)
 
-    async def _look(self, taken: snapshot.Snapshot, name: str) -> Inspection:
-        place = flannel_on(taken, name)
+    async def _look(self, where: checks.Context, name: str) -> Inspection:
+        place = flannel_on(where, name)
         async with self._slots:
             await self._afford()
             found = await self._by_exec(place, name)
@@ -209,29 +210,27 @@ class Inspector:
 
     async def _by_log(self, place: "Place", name: str, why: str) -> Inspection:
         """Read what flannel's last log lists. Raises Unavailable where there is none either."""
-        image = versions.parse(place.flannel.image)
-        told = logs.Log()
-        trouble = ""
+        told, trouble = logs.Log(), ""
         for previous in (False, True):
-            try:
-                text = await self._tail.tail(
-                    place.pod.namespace,
-                    place.pod.name,
-                    place.flannel.container,
-                    previous=previous,
-                    lines=self._options.log_lines,
-                )
-            except errors.Unavailable as error:
-                trouble = str(error)
+            run = await podlog.run(
+                self._tail,
+                place.pod,
+                place.flannel.container,
+                previous=previous,
+                version=versions.parse(place.flannel.image),
+                lines=self._options.log_lines,
+            )
+            if isinstance(run, str):
+                trouble = run
                 continue
-            told = logs.read(text, version=image)
+            told = run
             if told.nics or told.chosen:
                 break
         links = tuple(_listed(nic) for nic in told.nics) or None
         if links is None and told.outcome is logs.Outcome.UNKNOWN:
             raise errors.Unavailable(
                 f"node {name} cannot be looked at: {why}"
-                + (f"; nor can flannel's log be read: {trouble}" if trouble else "")
+                + (f"; nor by flannel's log: {trouble}" if trouble else "")
             )
         return Inspection(
             node=name,
@@ -255,6 +254,8 @@ class Place:
 def named(taken: snapshot.Snapshot, text: str) -> str:
     """Return the node that a word means. Raises Refused with the nearest names."""
     word = text.strip()
+    if word in taken.nodes:
+        return word
     also = {ip: node.name for node in taken.nodes.values() for ip in node.internal_ips}
     found = nearest.resolve(
         word if len(word) <= _LONGEST else f"{word[:60]}…", taken.nodes, also=also
@@ -265,23 +266,16 @@ def named(taken: snapshot.Snapshot, text: str) -> str:
     return found
 
 
-def flannel_on(taken: snapshot.Snapshot, name: str) -> Place:
+def flannel_on(where: checks.Context, name: str) -> Place:
     """Return flannel's pod on a node. Raises Refused where there is none."""
-    pods = [
-        (one, pod)
-        for one in discovery.find(taken)
-        for pod in taken.pods.values()
-        if pod.node == name and pod.owner is not None and pod.owner.uid == one.uid
-    ]
-    if not pods:
-        node = taken.nodes[name]
+    node, pod = where.snapshot.nodes[name], where.flannel_pods.get(name)
+    if pod is None:
         system = "" if node.os == "linux" else f" (it runs {node.os})"
         raise errors.Refused(f"node {name} has no flannel pod{system}, so nothing can look at it")
-    # While one is replaced by another, both are there for a moment.
-    flannel, pod = min(pods, key=lambda one: (one[1].deleting_since is not None, one[1].name))
+    flannel = next(one for one in where.flannels if pod.owner and pod.owner.uid == one.uid)
     container = next((c for c in pod.containers if c.name == flannel.container), None)
     state = ""
-    if taken.nodes[name].health is Health.UNKNOWN:
+    if node.health is Health.UNKNOWN:
         state = f"the kubelet of {name} is silent"
     elif container is None or container.state is None:
         state = "flannel's container has not started"
@@ -293,9 +287,8 @@ def flannel_on(taken: snapshot.Snapshot, name: str) -> Place:
 
 def behind(here: Kernel, pods: Sequence[ports.PodAddress]) -> dict[str, str]:
     """Return which pod is behind which NIC of the host, as far as its tables tell."""
-    found = {port_of(here, pod.ip): f"{pod.namespace}/{pod.name}" for pod in pods}
-    found.pop("", None)
-    return found
+    places = {pod.ip: f"{pod.namespace}/{pod.name}" for pod in pods}
+    return {port: places[ip] for ip, port in ports_of(here, places).items()}
 
 
 def _listed(nic: logs.Nic) -> Link:

@@ -30,15 +30,32 @@ async def read(
     if state is not None and state.restart_count > 0:
         wanted.append((True, "the run before"))
     for previous, title in wanted:
-        try:
-            text = await source.tail(
-                pod.namespace, pod.name, container, previous=previous, lines=lines
-            )
-        except errors.BotError as error:
-            unread.append(f"{title} could not be read: {explain.redact(str(error))}")
-            continue
-        if text.strip():
-            runs.append((title, logs.read(explain.redact(text), version=version)))
+        told = await run(
+            source, pod, container, previous=previous, version=version, lines=lines, title=title
+        )
+        if isinstance(told, str):
+            unread.append(told)
         else:
-            unread.append(f"the log of {title} is empty")
+            runs.append((title, told))
     return Runs(tuple(runs), tuple(unread))
+
+
+async def run(
+    source: ports.Logs,
+    pod: snapshot.Pod,
+    container: str,
+    *,
+    previous: bool,
+    version: versions.Version | None,
+    lines: int,
+    title: str = "",
+) -> logs.Log | str:
+    """Read one run, secrets removed; the sentence that says why where it cannot be read."""
+    title = title or ("the run before" if previous else "the newest run")
+    try:
+        text = await source.tail(pod.namespace, pod.name, container, previous=previous, lines=lines)
+    except errors.BotError as error:
+        return f"{title} could not be read: {explain.redact(str(error))}"
+    if not text.strip():
+        return f"the log of {title} is empty"
+    return logs.read(explain.redact(text), version=version)

@@ -9,10 +9,10 @@ import contextlib
 import importlib
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
 import structlog
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _BROKEN = (aiohttp.ClientError, OSError)
 """What reading an answer may raise; TimeoutError and SSLError are OSErrors."""
@@ -64,6 +66,16 @@ class _Generation:
     users: int = 0
     retired: bool = False
     checked: float = field(default=0.0)
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A request that is being opened. `code` is the HTTP status, once there is one."""
+
+    generation: _Generation
+    request: tuple[str, str, dict[str, str], str | None, list[str]] = ("", "", {}, None, [])
+    """What `param_serialize` made: method, URL, headers, body, fields."""
+    code: str = "none"
 
 
 class Client:
@@ -168,37 +180,24 @@ class Client:
             Failure: if it does not open, or breaks while it is used.
             Misconfigured: if the credentials' files are wrong.
         """
-        epoch = self._epoch
-        try:
-            generation, socket = await self._dial(ask, protocol=protocol, largest=largest)
-        except failures.Unauthorized:
-            if not await self._reload(epoch):
-                raise
-            generation, socket = await self._dial(ask, protocol=protocol, largest=largest)
+        generation, socket = await self._tried(
+            lambda: self._dial(ask, protocol=protocol, largest=largest)
+        )
         try:
             yield socket
         except _BROKEN as exc:
             raise failures.from_exception(exc, server=generation.access.server) from exc
         finally:
             # The other side may hang: its farewell is not waited for.
-            _cut(socket)
+            _hang_up(socket._response)  # noqa: SLF001  # it has no public way to be aborted
             await self._leave(generation)
 
     async def _dial(
         self, ask: Ask, *, protocol: str, largest: int
     ) -> tuple[_Generation, aiohttp.ClientWebSocketResponse]:
-        generation = await self._current()
-        generation.users += 1
-        code = "none"
-        try:
-            _, url, headers, *_ = await generation.api.param_serialize(
-                "GET",
-                ask.path,
-                query_params=list(ask.query),
-                header_params=_impersonating(generation.access),
-                auth_settings=["BearerToken"],
-            )
-            rest = generation.api.rest_client
+        async with self._asking(ask) as asking:
+            _, url, headers, *_ = asking.request
+            rest = asking.generation.api.rest_client
             if rest.pool_manager is None:
                 rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001  # as `request` does
             try:
@@ -208,12 +207,11 @@ class Client:
                         headers=headers,
                         protocols=(protocol,),
                         proxy=rest.proxy,
-                        server_hostname=generation.access.server_name or None,
+                        server_hostname=asking.generation.access.server_name or None,
                         max_msg_size=largest,
                     )
-                code = "101"
             except aiohttp.WSServerHandshakeError as exc:
-                code = str(exc.status)
+                asking.code = str(exc.status)
                 raise failures.from_answer(
                     exc.status,
                     exc.headers or {},
@@ -222,27 +220,15 @@ class Client:
                     what=ask.what,
                     grant=ask.grant,
                 ) from exc
-            except _UNOPENED as exc:
-                raise failures.from_exception(exc, server=generation.access.server) from exc
-        except BaseException:
-            await self._leave(generation)
-            raise
-        finally:
-            self._telemetry.count(
-                "kube_requests_total",
-                cluster=self.options.name,
-                verb=ask.verb,
-                resource=ask.resource,
-                code=code,
-            )
-        return generation, socket
+            asking.code = "101"
+        return asking.generation, socket
 
     @contextlib.asynccontextmanager
     async def _answer(
         self, ask: Ask, *, limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Give a 200 answer, after one attempt more where stale credentials may be the reason."""
-        generation, response = await self._open(ask, limits=limits)
+        generation, response = await self._tried(lambda: self._send(ask, limits=limits))
         try:
             yield response
         except _BROKEN as exc:
@@ -251,55 +237,38 @@ class Client:
             _hang_up(response)
             await self._leave(generation)
 
-    async def _open(
-        self, ask: Ask, *, limits: aiohttp.ClientTimeout
-    ) -> tuple[_Generation, aiohttp.ClientResponse]:
+    async def _tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Attempt it, and once more where stale credentials may be why it failed."""
         epoch = self._epoch
         try:
-            return await self._send(ask, limits=limits)
+            return await attempt()
         except (failures.Unauthorized, failures.Untrusted):
             if not await self._reload(epoch):
                 raise
-        return await self._send(ask, limits=limits)
+        return await attempt()
 
-    async def _send(
-        self, ask: Ask, *, limits: aiohttp.ClientTimeout
-    ) -> tuple[_Generation, aiohttp.ClientResponse]:
+    @contextlib.asynccontextmanager
+    async def _asking(self, ask: Ask, **headers: str) -> AsyncIterator[_Asking]:
+        """Prepare one request, count it, and translate what may go wrong while it is opened.
+
+        The generation stays in use after a clean end: whoever keeps the answer leaves it.
+        """
         generation = await self._current()
         generation.users += 1
-        code = "none"
-        response: aiohttp.ClientResponse | None = None
+        asking = _Asking(generation)
         try:
-            headers = {"Accept": "application/json"}
-            if not self.options.compress:
-                headers["Accept-Encoding"] = "identity"
-            headers |= _impersonating(generation.access)
-            request = await generation.api.param_serialize(
+            asking.request = await generation.api.param_serialize(
                 "GET",
                 ask.path,
                 query_params=list(ask.query),
-                header_params=headers,
+                header_params={**headers, **_impersonating(generation.access)},
                 auth_settings=["BearerToken"],
             )
             try:
-                answer = await generation.api.call_api(*request, _request_timeout=limits)
-                response = answer.response
-                assert response is not None
-                code = str(response.status)
-                if response.status != 200:
-                    raise failures.from_answer(
-                        response.status,
-                        response.headers,
-                        await _error_body(response),
-                        verb=ask.verb,
-                        what=ask.what,
-                        grant=ask.grant,
-                    )
+                yield asking
             except _UNOPENED as exc:
                 raise failures.from_exception(exc, server=generation.access.server) from exc
         except BaseException:
-            if response is not None:
-                _hang_up(response)
             await self._leave(generation)
             raise
         finally:
@@ -308,9 +277,30 @@ class Client:
                 cluster=self.options.name,
                 verb=ask.verb,
                 resource=ask.resource,
-                code=code,
+                code=asking.code,
             )
-        return generation, response
+
+    async def _send(
+        self, ask: Ask, *, limits: aiohttp.ClientTimeout
+    ) -> tuple[_Generation, aiohttp.ClientResponse]:
+        headers = {"Accept": "application/json"}
+        if not self.options.compress:
+            headers["Accept-Encoding"] = "identity"
+        response: aiohttp.ClientResponse | None = None
+        async with self._asking(ask, **headers) as asking:
+            try:
+                answer = await asking.generation.api.call_api(
+                    *asking.request, _request_timeout=limits
+                )
+                response = answer.response
+                assert response is not None
+                asking.code = str(response.status)
+                await _refuse_all_but_200(response, ask)
+            except BaseException:
+                if response is not None:
+                    _hang_up(response)
+                raise
+        return asking.generation, response
 
     async def _current(self) -> _Generation:
         """Return the client to use now, a new one if files it was made of have changed."""
@@ -447,6 +437,18 @@ def _fingerprint(files: tuple[Path, ...]) -> tuple[object, ...]:
     return tuple(marks)
 
 
+async def _refuse_all_but_200(response: aiohttp.ClientResponse, ask: Ask) -> None:
+    if response.status != 200:
+        raise failures.from_answer(
+            response.status,
+            response.headers,
+            await _error_body(response),
+            verb=ask.verb,
+            what=ask.what,
+            grant=ask.grant,
+        )
+
+
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     try:
         return await response.content.readexactly(_LONGEST_ERROR)
@@ -456,17 +458,6 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
 
 def _impersonating(access: kubeconfig.Access) -> dict[str, str]:
     return {"Impersonate-User": access.impersonate} if access.impersonate else {}
-
-
-def _cut(socket: aiohttp.ClientWebSocketResponse) -> None:
-    transport = socket.get_extra_info("transport") if not socket.closed else None
-    response = socket._response  # noqa: SLF001  # it has no public way to be aborted
-    connection = response.connection
-    if connection is not None and connection.transport is not None:
-        transport = connection.transport
-    if transport is not None:
-        transport.abort()
-    response.close()
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:
