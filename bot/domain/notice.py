@@ -4,7 +4,10 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.approval import Vote
 from bot.domain.incident import Incident
+from bot.domain.plan import Plan
+from bot.domain.run import Run
 
 
 class Reason(enum.StrEnum):
@@ -45,6 +48,8 @@ class Kind(enum.StrEnum):
     """One message for many incidents that opened at once; it is then the card of each."""
     TEXT = "text"
     """A message of its own, such as the daily summary."""
+    PLAN = "plan"
+    """The live message of a plan, and of its run: posted once, then edited in place."""
 
 
 class Delivery(enum.StrEnum):
@@ -80,8 +85,9 @@ class Detail:
 class Outgoing:
     """One row of the outbox.
 
-    A pending row of kind CARD is unique for its incident and channel: it means "show the newest
-    state", and is rendered when it is sent, so edits coalesce. `priority` sorts before age, lower
+    A pending row of kind CARD is unique for its incident and channel, one of kind PLAN for its
+    plan and channel: it means "show the newest state", and is rendered when it is sent, so edits
+    coalesce. `priority` sorts before age, lower
     first: first cards of critical incidents, other first cards, details, edits, texts.
     """
 
@@ -93,6 +99,8 @@ class Outgoing:
     incident: int | None = None
     incidents: tuple[int, ...] = ()
     """Of a DIGEST: those it shows."""
+    plan: int | None = None
+    """Of a PLAN, or of a DETAIL in a plan's thread."""
     priority: int = 50
     detail: Detail | None = None
     delivery: Delivery = Delivery.PENDING
@@ -127,6 +135,8 @@ class CardView:
     now: datetime
     posted_at: datetime | None = None
     detected_at: datetime | None = None
+    ticket: str = ""
+    """The value of its buttons; empty where there are none."""
     delayed_seconds: float = 0.0
     """How much longer than normal the first post took, because Slack was away; 0 if it was not."""
 
@@ -137,3 +147,19 @@ class DigestView:
 
     incidents: tuple[Incident, ...]
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """All that a plan's card says, from request to verification.
+
+    `approvers` are the user ids that may vote, `ticket` the value of its buttons (of the run's,
+    once there is one). Both are empty where nobody may click any more.
+    """
+
+    plan: Plan
+    now: datetime
+    votes: tuple[Vote, ...] = ()
+    run: Run | None = None
+    approvers: tuple[str, ...] = ()
+    ticket: str = ""

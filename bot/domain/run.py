@@ -106,6 +106,8 @@ class Run:
     phase: Phase = Phase.STEPS
     cancelled_by: str = ""
     cancelled_at: datetime | None = None
+    progress: str = ""
+    """How far it is, in a sentence, while it is running."""
     cause: str = ""
     needs: str = ""
     check: Check | None = None
