@@ -1,4 +1,7 @@
-"""Commands in the world's containers: flannel's sees the machine's network, others their own."""
+"""Commands in the world's containers: on the host's network they see the machine's, others nothing.
+
+Only flannel's image has `ip` and `bridge`; files of the host are seen where they are mounted.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Source:
         found = next(
             (c for c in (worker.containers if worker else ()) if c.name == container), None
         )
-        if found is None or not found.running:
+        if worker is None or found is None or not found.running:
             raise errors.StatusError(
                 500,
                 "InternalError",
@@ -44,11 +47,18 @@ class Source:
                 f'container not found ("{container}")',
                 details={},
             )
-        machine = self._machine(one, str(found.spec["image"]))
-        if not kubelet.is_flannel(found.spec):
+        image = str(found.spec["image"])
+        if not worker.pod["spec"].get("hostNetwork") or not _has_tools(image):
             return shell.Shell({}).call(command)
+        machine = self._machine(one, image)
+        mounted = {each["mountPath"] for each in found.spec.get("volumeMounts") or ()}
         pods = fleet.pod_network(len(self._world.hosts))
-        return shell.Shell(machine.commands(), machine.files(pods)).call(command)
+        files = {
+            path: text
+            for path, text in machine.files(pods).items()
+            if path.rpartition("/")[0] in mounted
+        }
+        return shell.Shell(machine.commands(), files).call(command)
 
     def _machine(self, one: kubelet.Kubelet, image: str) -> hostcommands.Machine:
         return hostcommands.Machine(
@@ -56,3 +66,8 @@ class Source:
             self._world.network,
             speaks_json=selection.version_of(image) >= _KNOWS_JSON,
         )
+
+
+def _has_tools(image: str) -> bool:
+    """Whether an image brings iproute2: flannel's does."""
+    return "flannel" in image.partition("@")[0]

@@ -341,3 +341,17 @@ class Idle:
         for line in ailment.lines:
             self._env.print(line)
         self._env.exit(ailment.exit_code)
+
+
+class Sleeper:
+    """`sleep` as a container's first process: it ends by itself, and hears no SIGTERM."""
+
+    deaf = True
+
+    def __init__(self, environment: Environment, *, seconds: float) -> None:
+        self._env = environment
+        self._seconds = seconds
+
+    def start(self) -> None:
+        """Begin to sleep."""
+        self._env.after(self._seconds, lambda: self._env.exit(0))

@@ -57,6 +57,8 @@ class Kubelet:
         self.ailing = ailing
         self.workers: dict[str, podworker.Worker] = {}
         self.flannel = FlannelRecord()
+        self.images: set[str] = set()
+        """What was pulled to this node."""
         self.silent = False
         self.held = False
         """Whether pod status is held back although the node is well."""
@@ -182,6 +184,9 @@ class Kubelet:
                 container=container.spec,
                 rng=self.ctx.rng("flanneld", worker.uid, container.id),
             )
+        command = [str(word) for word in container.spec.get("command") or ()]
+        if command[:1] == ["sleep"] and len(command) == 2 and command[1].isdigit():
+            return flannel.Sleeper(run, seconds=float(command[1]))
         return flannel.Idle(run, greeting=f"{container.name} started on {self.host.name}")
 
     def flanneld(self) -> flannel.Flanneld | None:

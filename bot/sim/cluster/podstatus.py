@@ -16,6 +16,12 @@ Object = dict[str, Any]
 FINAL = frozenset({"Succeeded", "Failed"})
 """Phases a pod does not leave."""
 
+EXPIRED = (
+    "DeadlineExceeded",
+    "Pod was active on the node longer than the specified deadline",
+)
+"""Reason and message of a pod that the kubelet has ended at its `activeDeadlineSeconds`."""
+
 
 @dataclass
 class Container:
@@ -171,9 +177,9 @@ def conditions(
     ]
 
 
-def phase(containers: Sequence[Container], *, terminating: bool) -> str:
-    """A pod's phase, from its containers; final only once it was deleted and all have ended."""
-    if terminating and not any(one.running for one in containers):
+def phase(containers: Sequence[Container], *, final: bool) -> str:
+    """A pod's phase, from its containers; `final`: nothing of it will be started again."""
+    if final and not any(one.running for one in containers):
         codes = [one.state.get("terminated", {}).get("exitCode", 1) for one in containers]
         return "Failed" if any(codes) else "Succeeded"
     begun = any(one.running or one.last_state or "terminated" in one.state for one in containers)
@@ -190,6 +196,7 @@ def build(
     began: str,
     host_ip: str,
     pod_ip: str,
+    verdict: tuple[str, str] | None = None,
 ) -> Object:
     """The whole status; without an address while there is no sandbox."""
     status: Object = {
@@ -201,6 +208,8 @@ def build(
         "startTime": began,
         "containerStatuses": [one.status() for one in containers],
     }
+    if verdict is not None:
+        status |= {"reason": verdict[0], "message": verdict[1]}
     if inits:
         status["initContainerStatuses"] = [one.status() for one in inits]
     if pod_ip:

@@ -13,6 +13,7 @@ from bot.sim.cluster import (
     errors,
     flannel,
     hosts,
+    imagepull,
     logs,
     names,
     podstatus,
@@ -54,6 +55,7 @@ class Kubelet(Protocol):
     host: hosts.Host
     book: logs.LogBook
     ailing: ailments.Ailments
+    images: set[str]
 
     def after(self, seconds: float, action: Callable[[], None], *, what: str) -> timing.Timer:
         """Do something later; while the node is silent it waits."""
@@ -141,6 +143,8 @@ class Worker:
         self.stale = False
         """Whether there is something to report that could not be told yet."""
         self._began = ""
+        self._verdict: tuple[str, str] | None = None
+        """Why the kubelet ended the whole pod: reason and message."""
         self._conditions = podstatus.Conditions()
         self._rng: random.Random = kubelet.ctx.rng("pod", self.uid)
 
@@ -155,6 +159,9 @@ class Worker:
         for container in (*self.inits, *self.containers):
             container.state = {"waiting": {"reason": reason}}
         self.kubelet.after(SYNC, self._accepted, what=f"{self.name} sync")
+        deadline = self.pod["spec"].get("activeDeadlineSeconds")
+        if deadline is not None:
+            self.kubelet.after(deadline, self._expired, what=f"{self.name} deadline")
 
     def adopt(self) -> None:
         """Take over a pod whose status says that it runs."""
@@ -174,6 +181,7 @@ class Worker:
                 container.restarts, container.id = entry["restartCount"], entry["containerID"]
                 container.ready, container.launched_at = entry["ready"], now - 86_400.0
         for container in self.containers:
+            self.kubelet.images.add(container.spec["image"])
             self.kubelet.book.begin(self.place(container))
             self.runs[container.name] = Run(self, container)
             program = self.kubelet.program(self, container)
@@ -215,7 +223,7 @@ class Worker:
             container.pulls.reset()
             container.failures = min(container.failures, 1)
             if container.waiting in {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull"}:
-                self._again(container)
+                self.again(container)
 
     def probe(self) -> None:
         """Look at the readiness of what runs, and report a change."""
@@ -225,7 +233,7 @@ class Worker:
                 container.ready = self._healthy()
                 changed = True
                 if not container.ready:
-                    self._event(
+                    self.event(
                         container,
                         "Unhealthy",
                         "Readiness probe failed: HTTP probe failed with statuscode: 503",
@@ -241,8 +249,10 @@ class Worker:
         self.terminating = True
         for container in self.containers:
             if container.running:
-                self._event(container, "Killing", f"Stopping container {container.name}")
-        self.kubelet.after(STOP, self._stopped, what=f"{self.name} stop")
+                self.event(container, "Killing", f"Stopping container {container.name}")
+        grace = float(self.pod["metadata"].get("deletionGracePeriodSeconds", STOP))
+        deaf = any(getattr(one, "deaf", False) for one in self.programs.values())
+        self.kubelet.after(grace if deaf else STOP, self._stopped, what=f"{self.name} stop")
 
     def abandon(self) -> None:
         """The pod's object is gone: stop without a word."""
@@ -272,18 +282,18 @@ class Worker:
                 raise
 
     def _accepted(self) -> None:
-        if self.terminating:
+        if self.terminating or self._verdict:
             return
         self.report()
         self.kubelet.after(CREATE, self._launch_all, what=f"{self.name} start")
 
     def _launch_all(self) -> None:
-        if self.terminating:
+        if self.terminating or self._verdict:
             return
         self.sandbox = True
         self._plug()
         if self.inits and self._unpullable():
-            self._pull_failed(self.inits[0], self.inits[0].spec["image"])
+            imagepull.failed(self, self.inits[0])
             return
         now = timing.stamp(self.kubelet.ctx.clock.now())
         for container in self.inits:
@@ -293,9 +303,9 @@ class Worker:
         for container in self.containers:
             self._launch(container)
 
-    def _again(self, container: podstatus.Container) -> None:
+    def again(self, container: podstatus.Container) -> None:
         """Restart a container that has ended, or try its image once more."""
-        if self.terminating or container.running:
+        if self.terminating or self._verdict or container.running:
             return
         if container.init:
             self._launch_all()
@@ -311,15 +321,19 @@ class Worker:
 
     def _launch(self, container: podstatus.Container) -> None:
         image = container.spec["image"]
-        if self._unpullable():
-            self._pull_failed(container, image)
+        if container.spec["imagePullPolicy"] == "Never" and image not in self.kubelet.images:
+            imagepull.not_present(self, container)
             return
-        self._event(container, "Pulled", f'Container image "{image}" already present on machine')
+        if self._unpullable():
+            imagepull.failed(self, container)
+            return
+        self.kubelet.images.add(image)
+        self.event(container, "Pulled", f'Container image "{image}" already present on machine')
         container.id = names.container_id(self._rng)
         container.launched_at = self.kubelet.ctx.clock.elapsed()
         container.state = {"running": {"startedAt": timing.stamp(self.kubelet.ctx.clock.now())}}
-        self._event(container, "Created", f"Created container: {container.name}")
-        self._event(container, "Started", f"Started container {container.name}")
+        self.event(container, "Created", f"Created container: {container.name}")
+        self.event(container, "Started", f"Started container {container.name}")
         self.kubelet.book.begin(self.place(container))
         run = self.runs[container.name] = Run(self, container)
         container.ready = False
@@ -336,35 +350,6 @@ class Worker:
 
         self.kubelet.after(SEEN, seen, what=f"{self.name} running")
 
-    def _pull_failed(self, container: podstatus.Container, image: str) -> None:
-        why = (
-            f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": '
-            "dial tcp: lookup registry: i/o timeout"
-        )
-        container.ready = False
-        container.state = {"waiting": {"reason": "ErrImagePull", "message": why}}
-        self._event(container, "Failed", f'Failed to pull image "{image}": {why}', warning=True)
-        self._event(container, "Failed", "Error: ErrImagePull", warning=True)
-        now = self.kubelet.ctx.clock.elapsed()
-        container.failed_at = now
-        container.pulls.tried(now, now)
-        self.report()
-
-        def back_off() -> None:
-            if container.waiting != "ErrImagePull" or self.terminating:
-                return
-            text = f'Back-off pulling image "{image}": ErrImagePull: {why}'
-            container.state = {"waiting": {"reason": "ImagePullBackOff", "message": text}}
-            self._event(container, "BackOff", f'Back-off pulling image "{image}"')
-            self.report()
-
-        def again() -> None:
-            if container.waiting == "ImagePullBackOff" and container.failed_at == now:
-                self._again(container)
-
-        self.kubelet.after(NOTICE, back_off, what=f"{self.name} image back-off")
-        self.kubelet.after(container.pulls.delay, again, what=f"{self.name} image")
-
     def _decide(self, container: podstatus.Container) -> None:
         """A container has ended: restart it, or wait and say so."""
         if self.terminating or "terminated" not in container.state:
@@ -375,7 +360,7 @@ class Worker:
         failed_at = container.failed_at
         until = container.crashes.waits_until(failed_at)
         if until is None or until <= now:
-            self._again(container)
+            self.again(container)
             return
         message = (
             f"back-off {backoff.spoken(container.crashes.delay)} restarting failed "
@@ -383,7 +368,7 @@ class Worker:
         )
         container.last_state = {"terminated": container.state["terminated"]}
         container.state = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
-        self._event(
+        self.event(
             container,
             "BackOff",
             f"Back-off restarting failed container {container.name} in pod "
@@ -394,7 +379,7 @@ class Worker:
 
         def again() -> None:
             if container.waiting == "CrashLoopBackOff" and container.failed_at == failed_at:
-                self._again(container)
+                self.again(container)
 
         self.kubelet.after(until - now, again, what=f"{self.name} back-off")
 
@@ -402,7 +387,8 @@ class Worker:
         for container in self.containers:
             if container.running:
                 # Programs end cleanly at SIGTERM, flannel among them.
-                self.kill(container, 0)
+                deaf = getattr(self.programs.get(container.name), "deaf", False)
+                self.kill(container, 137 if deaf else 0)
             elif "terminated" in container.last_state and "waiting" in container.state:
                 container.state = container.last_state
             elif "waiting" in container.state:
@@ -412,6 +398,25 @@ class Worker:
         self._unplug()
         self.report()
         self.kubelet.after(0.3, self._let_go, what=f"{self.name} removal")
+
+    def _expired(self) -> None:
+        """It has been active for longer than it may: end it, and leave it there as failed."""
+        if self.terminating or self._over():
+            return
+        self._verdict = podstatus.EXPIRED
+        self.kubelet.ctx.events.emit(
+            self.pod, *podstatus.EXPIRED, component="kubelet", host=self.kubelet.host.name
+        )
+        for container in self.containers:
+            self.kill(container, 137)
+        self.sandbox = False
+        self._unplug()
+        self.report()
+
+    def _over(self) -> bool:
+        """Whether nothing of it will ever run again."""
+        never = self.pod["spec"].get("restartPolicy") == "Never"
+        return never and all("terminated" in one.state for one in self.containers)
 
     def _let_go(self) -> None:
         try:
@@ -445,7 +450,8 @@ class Worker:
             self.veth = ""
 
     def _status(self) -> Object:
-        phase = podstatus.phase(self.containers, terminating=self.terminating)
+        final = self.terminating or self._over()
+        phase = "Failed" if self._verdict else podstatus.phase(self.containers, final=final)
         present = self.kubelet.ctx.api.store.get("pods", self.namespace, self.name) or self.pod
         generation = present["metadata"].get("generation", 1)
         wanted = podstatus.conditions(
@@ -466,11 +472,13 @@ class Worker:
             began=self._began,
             host_ip=self.kubelet.host.private_ip,
             pod_ip=self.pod_ip if self.sandbox or phase in podstatus.FINAL else "",
+            verdict=self._verdict,
         )
 
-    def _event(
+    def event(
         self, container: podstatus.Container, reason: str, message: str, *, warning: bool = False
     ) -> None:
+        """Tell something of a container as an Event, if it can be told now."""
         if not self.kubelet.can_report():
             return
         self.kubelet.ctx.events.emit(

@@ -16,6 +16,7 @@ from bot.sim.cluster import (
     deployments,
     events,
     fleet,
+    garbage,
     hosts,
     index,
     kubelet,
@@ -99,6 +100,7 @@ class World:
             replicasets.ReplicaSets(self.ctx),
             deployments.Deployments(self.ctx),
             scheduling.Scheduler(self.ctx),
+            garbage.Collector(self.ctx),
         )
         self._ordinary = ordinary.Churn(self.ctx, self.hosts)
         self._unsubscribe = self._index.unsubscribe
