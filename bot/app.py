@@ -99,6 +99,8 @@ class Bot:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
         self._refuse_incomplete()
+        for sentence in options.nobody(self._settings):
+            log.warning("nobody_may", why=sentence)
         async with contextlib.AsyncExitStack() as stack:
             server = health.HealthServer(
                 options.http(self._settings),

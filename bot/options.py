@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot import checks, settings, settings_text
+from bot import checks, guards, settings, settings_text
 from bot.adapters import health, schedule
 from bot.adapters.cluster import options as cluster_options
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
-from bot.domain import ledger, snapshot, tracking
+from bot.domain import access, calendar, ledger, snapshot, tracking
 from bot.flannel import discovery
 from bot.flow import audit, cycle, deliver, explain, insight, inspect
 
@@ -141,6 +141,66 @@ def auditing(given: settings.Settings) -> audit.Options:
         restarted=given.inspection.restarted,
         joined=given.checks.node_joined,
         left=given.checks.node_left,
+    )
+
+
+def roles(given: settings.Settings) -> access.Policy:
+    """Return who has which role."""
+    named, groups = given.access, given.access.groups
+
+    def members(users: tuple[str, ...], of: tuple[str, ...]) -> access.Members:
+        return access.Members(users=frozenset(users), groups=frozenset(of))
+
+    return access.Policy(
+        members={
+            access.Role.REQUESTER: members(named.requesters, groups.requesters),
+            access.Role.APPROVER: members(named.approvers, groups.approvers),
+            access.Role.ADMIN: members(named.admins, groups.admins),
+        }
+    )
+
+
+def quorum(given: settings.Settings) -> access.Quorum:
+    """Return how many must approve a change."""
+    named = given.access
+    return access.Quorum(
+        usual=named.quorum, risky=named.quorum_risky, risky_nodes=named.risky_nodes
+    )
+
+
+def changing(given: settings.Settings) -> guards.Limits:
+    """Return how much may be changed at once, and how fast."""
+    named = given.remediation.limits
+    return guards.Limits(
+        max_nodes=named.max_nodes,
+        min_healthy=named.min_healthy,
+        cooldown=named.cooldown,
+        drains_at_once=named.drains_at_once,
+        control_plane=named.control_plane,
+        snapshot_age=named.snapshot_age,
+    )
+
+
+def frozen(given: settings.Settings) -> tuple[calendar.Window, ...]:
+    """Return when the calendar forbids changes."""
+    zone = given.schedule.timezone
+    return tuple(settings_text.window(each, zone) for each in given.remediation.frozen)
+
+
+def nobody(given: settings.Settings) -> tuple[str, ...]:
+    """Return sentences on roles that remediation needs and nobody has; none while it is off."""
+    if not given.remediation.enabled:
+        return ()
+    policy = roles(given)
+    without = [
+        role
+        for role in (access.Role.REQUESTER, access.Role.APPROVER)
+        if not (policy.members[role].users or policy.members[role].groups)
+    ]
+    return tuple(
+        f"remediation is enabled and nobody is {role.value}: name user ids in "
+        f"`access.{role.value}s` or user groups in `access.groups.{role.value}s`"
+        for role in without
     )
 
 

@@ -7,7 +7,7 @@ and `demo` see this module: adapters get frozen options.
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     SecretStr,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -32,6 +33,25 @@ Wait = Annotated[Duration, AfterValidator(settings_text.positive)]
 
 Trigger = Annotated[str, BeforeValidator(settings_text.trigger)]
 """A duration (`30s`), five cron fields (`0 9 * * mon-fri`) or `off`."""
+
+UserId = Annotated[str, AfterValidator(settings_text.user)]
+"""Slack's id of a person, U... or W..."""
+
+GroupId = Annotated[str, AfterValidator(settings_text.group)]
+"""Slack's id of a user group, S..."""
+
+Frozen = Annotated[str, AfterValidator(settings_text.frozen)]
+"""A named span of time, every week or dated."""
+
+Runbook = Literal[
+    "raise_memory",
+    "anchor_regex",
+    "raise_memory_and_anchor",
+    "drain",
+    "evict_veth",
+    "restart",
+]
+RUNBOOKS: tuple[Runbook, ...] = get_args(Runbook)
 
 
 class Section(BaseModel):
@@ -56,6 +76,9 @@ class Slack(Section):
     `SLACK_SIGNING_SECRET`."""
     api_url: str = "https://slack.com/api/"
     """Base URL of the Web API; any Slack-compatible server works."""
+    allow_insecure: bool = False
+    """Accept, with remediation enabled, an `api_url` that is this machine or not https: whoever
+    answers there says who approved what. For tests and the demo."""
     channel: str = ""
     """Channel id (C...) for alerts of clusters that name none of their own."""
     watchdog_after: Duration = timedelta(seconds=30)
@@ -247,18 +270,76 @@ class Log(Section):
     """`json` for machines, `console` for people."""
 
 
+class Groups(Section):
+    """User groups of Slack (S...) whose members have a role."""
+
+    requesters: tuple[GroupId, ...] = ()
+    """Groups that may propose changes, withdraw and cancel them."""
+    approvers: tuple[GroupId, ...] = ()
+    """Groups that may vote on changes that others proposed."""
+    admins: tuple[GroupId, ...] = ()
+    """Groups that may freeze and unfreeze, and cancel anything."""
+
+
+class Access(Section):
+    """Who may do what, by Slack's ids. An empty list means nobody; viewing is every member's."""
+
+    requesters: tuple[UserId, ...] = ()
+    """User ids (U...) that may propose changes, withdraw and cancel them."""
+    approvers: tuple[UserId, ...] = ()
+    """User ids that may vote on changes that others proposed. Nobody approves their own."""
+    admins: tuple[UserId, ...] = ()
+    """User ids that may freeze and unfreeze, and cancel anything. That alone is no vote."""
+    groups: Groups = Groups()
+    """Whose members have a role too; asked of Slack anew before anything is changed."""
+    quorum: int = Field(default=1, ge=1, le=10)
+    """How many must approve a change."""
+    quorum_risky: int = Field(default=2, ge=1, le=10)
+    """How many must approve one that moves NICs, or touches more nodes than `risky_nodes`."""
+    risky_nodes: int = Field(default=200, ge=1)
+    """A change of more nodes than this counts as risky."""
+
+    @model_validator(mode="after")
+    def _risk_asks_for_no_less(self) -> "Access":
+        if self.quorum_risky < self.quorum:
+            raise ValueError(
+                f"quorum_risky ({self.quorum_risky}) must be at least quorum ({self.quorum})"
+            )
+        return self
+
+
+class Limits(Section):
+    """How much may be changed at once, and how fast."""
+
+    max_nodes: int = Field(default=1000, ge=1)
+    """Nodes that one plan may touch."""
+    min_healthy: float = Field(default=0.5, ge=0, le=1)
+    """Share of nodes whose flannel must stay ready while a plan is at work, from 0 to 1."""
+    cooldown: Duration = timedelta(minutes=10)
+    """Between the end of one run and the next on the same workload or node."""
+    drains_at_once: int = Field(default=1, ge=1, le=100)
+    """Nodes being drained at a time."""
+    control_plane: bool = False
+    """Whether control-plane nodes may be drained."""
+    snapshot_age: Wait = timedelta(minutes=2)
+    """With an older picture of the cluster nothing is changed."""
+
+
 class Remediation(Section):
-    """Changing the cluster."""
+    """Changing the cluster, after people have approved exactly that change."""
 
     enabled: bool = False
-    """This version observes only: `true` is refused."""
-
-    @field_validator("enabled")
-    @classmethod
-    def _not_yet(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("this version only observes and cannot change a cluster: leave it off")
-        return value
+    """Off, the bot only observes. Switched off again, it also stops what is approved and not
+    begun."""
+    runbooks: tuple[Runbook, ...] = RUNBOOKS
+    """What may be proposed at all."""
+    expiry: Wait = timedelta(minutes=15)
+    """How long a proposed plan waits for approval."""
+    frozen: tuple[Frozen, ...] = ()
+    """When nothing may be changed, in the time zone of `schedule.timezone`: every week, such as
+    `weekend: fri 16:00 - mon 08:00`, or dated, such as `year end: 2026-12-20 - 2027-01-03`."""
+    limits: Limits = Limits()
+    """How much may be changed at once, and how fast."""
 
 
 class Settings(BaseSettings):
@@ -285,6 +366,7 @@ class Settings(BaseSettings):
     inspection: Inspection = Inspection()
     http: Http = Http()
     log: Log = Log()
+    access: Access = Access()
     remediation: Remediation = Remediation()
 
     @field_validator("clusters", mode="before")
@@ -303,3 +385,14 @@ class Settings(BaseSettings):
         if doubled:
             raise ValueError(f"two clusters are named {doubled[0]!r}: each needs its own name")
         return value
+
+    @model_validator(mode="after")
+    def _slack_is_slack(self) -> "Settings":
+        unsafe = not self.slack.allow_insecure and settings_text.insecure(self.slack.api_url)
+        if self.remediation.enabled and unsafe:
+            raise ValueError(
+                f"slack.api_url: {self.slack.api_url!r} {unsafe}, and with remediation.enabled "
+                "whoever answers there could approve changes; use Slack's own https address, or "
+                "set slack.allow_insecure where that is meant"
+            )
+        return self

@@ -86,18 +86,19 @@ def _unparsable(error: Exception) -> str:
 
 def _sentence(error: Any, path: Path | None, from_file: Mapping[str, Any]) -> str:  # noqa: ANN401
     location = [str(part) for part in error["loc"]]
-    key = ".".join(location) or "settings"
+    # What concerns several sections has no place of its own, and names its keys itself.
+    key = f"{'.'.join(location)}: " if location else ""
     variable = settings.PREFIX + "__".join(part.upper() for part in location)
     if error["type"] == "extra_forbidden":
         text = f"there is no setting of that name{_nearest(location)}"
     else:
         text = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     source = ""
-    if variable in os.environ:
+    if location and variable in os.environ:
         source = f" (from {variable})"
-    elif path is not None and _has(from_file, location):
+    elif location and path is not None and _has(from_file, location):
         source = f" (in {path})"
-    return f"{key}: {text}{source}"
+    return f"{key}{text}{source}"
 
 
 def _has(values: Any, location: list[str]) -> bool:  # noqa: ANN401

@@ -3,8 +3,10 @@
 import ipaddress
 import re
 import zoneinfo
-from datetime import timedelta
+from datetime import date, time, timedelta
 from urllib.parse import urlsplit
+
+from bot.domain import calendar
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -103,4 +105,82 @@ def timezone(value: str) -> str:
         zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{value!r} is no time zone: write one such as Europe/Berlin") from None
+    return value
+
+
+def insecure(value: str) -> str:
+    """Return what makes a URL no place to hear of approvals, or an empty text."""
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost" or host.endswith(".localhost")
+    if here:
+        return "is this machine"
+    return "" if parts.scheme == "https" else "is not https"
+
+
+def user(value: str) -> str:
+    """Check the id of a person. Raises ValueError."""
+    return _identifier(value, "UW", "person", "U0123ABCD", "their profile, under Copy member ID")
+
+
+def group(value: str) -> str:
+    """Check the id of a user group. Raises ValueError."""
+    return _identifier(value, "S", "user group", "S0123ABCD", "the group's page, in its address")
+
+
+def _identifier(value: str, letters: str, what: str, example: str, where: str) -> str:
+    if not re.fullmatch(rf"[{letters}][A-Z0-9]{{2,31}}", value):
+        raise ValueError(
+            f"{value!r} is no id of a {what}: it looks like {example} and is found in {where}; "
+            "names can be changed by their owners and are never taken"
+        )
+    return value
+
+
+_WEEKLY = re.compile(
+    rf"({'|'.join(calendar.DAYS)})\s+(\d\d:\d\d)\s*-\s*({'|'.join(calendar.DAYS)})\s+(\d\d:\d\d)"
+)
+_DATED = re.compile(r"(\d{4}-\d\d-\d\d)\s*-\s*(\d{4}-\d\d-\d\d)")
+_DAY = 24 * 60
+
+
+def window(value: str, zone: str) -> calendar.Window:
+    """Read `weekend: fri 16:00 - mon 08:00` or `year end: 2026-12-20 - 2027-01-03`.
+
+    Raises ValueError. A weekly one that ends where it begins lasts the whole week.
+    """
+    name, _, span = (part.strip() for part in value.partition(":"))
+    weekly, dated = _WEEKLY.fullmatch(span.lower()), _DATED.fullmatch(span)
+    if not name or not (weekly or dated):
+        raise ValueError(
+            f"{value!r} is no span of time: write `weekend: fri 16:00 - mon 08:00` or "
+            "`year end: 2026-12-20 - 2027-01-03`"
+        )
+    try:
+        if dated:
+            return _dated(name, zone, dated[1], dated[2])
+        assert weekly is not None
+        day, end = calendar.DAYS.index(weekly[1]), calendar.DAYS.index(weekly[3])
+        start, stop = time.fromisoformat(weekly[2]), time.fromisoformat(weekly[4])
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no span of time: {error}") from None
+    minutes = (end - day) * _DAY + (stop.hour - start.hour) * 60 + stop.minute - start.minute
+    return calendar.Window(
+        name=name, timezone=zone, day=day, start=start, minutes=minutes % (7 * _DAY) or 7 * _DAY
+    )
+
+
+def _dated(name: str, zone: str, begins: str, ends: str) -> calendar.Window:
+    first, last = date.fromisoformat(begins), date.fromisoformat(ends)
+    if last < first:
+        raise ValueError("it ends before it begins")
+    return calendar.Window(name=name, timezone=zone, first=first, last=last)
+
+
+def frozen(value: str) -> str:
+    """Check a span of time. Raises ValueError."""
+    window(value, "UTC")
     return value

@@ -46,7 +46,13 @@ def kind(field: FieldInfo) -> str:
         return " \\| ".join(f"`{each}`" for each in get_args(annotation))
     if any(meta is settings.Trigger.__metadata__[0] for meta in field.metadata):  # type: ignore[attr-defined]
         return "trigger"
-    names = {timedelta: "duration", SecretStr: "secret", int: "number", bool: "yes or no"}
+    names = {
+        timedelta: "duration",
+        SecretStr: "secret",
+        int: "number",
+        float: "number",
+        bool: "yes or no",
+    }
     return names.get(annotation, "text") if isinstance(annotation, type) else "text"
 
 
@@ -55,6 +61,24 @@ def sections() -> list[tuple[str, type[settings.Section]]]:
     for name, field in settings.Settings.model_fields.items():
         section = settings.Cluster if name == "clusters" else type(field.default)
         found.append((name, section))
+    return found
+
+
+def inside(field: FieldInfo) -> type[settings.Section] | None:
+    """The section that a key of a section is."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, settings.Section) else None
+
+
+def keys(section: type[settings.Section]) -> list[tuple[str, FieldInfo]]:
+    """Every key of a section, those of sections in it with both names."""
+    found = []
+    for key, field in section.model_fields.items():
+        inner = inside(field)
+        if inner is None:
+            found.append((key, field))
+        else:
+            found += [(f"{key}.{name}", each) for name, each in inner.model_fields.items()]
     return found
 
 
@@ -80,7 +104,7 @@ def settings_page() -> str:
         title = f"clusters[] · {section.__doc__}" if name == "clusters" else section.__doc__
         lines.append(f"## {name}\n\n{title}\n")
         lines.append("| key | value | default | meaning |\n| --- | --- | --- | --- |")
-        for key, field in section.model_fields.items():
+        for key, field in keys(section):
             meaning = " ".join((field.description or "").split())
             lines.append(f"| `{key}` | {kind(field)} | `{value(field.default)}` | {meaning} |")
         lines.append("")
@@ -100,6 +124,13 @@ def example() -> str:
         lead = "#   - " if name == "clusters" else "#   "
         for key, field in section.model_fields.items():
             if field.annotation is SecretStr:
+                continue
+            if (inner := inside(field)) is not None:
+                lines.append(f"{lead}{key}:")
+                lines += [
+                    f"#     {name}: {value(each.default)}"
+                    for name, each in inner.model_fields.items()
+                ]
                 continue
             lines.append(f"{lead}{key}: {value(field.default)}")
             lead = "#     " if name == "clusters" else "#   "

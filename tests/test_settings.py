@@ -1,7 +1,7 @@
 """Settings: precedence, and one clear sentence for whatever is wrong."""
 
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot import configuration, settings, settings_sources, settings_text
+from bot import configuration, options, settings, settings_sources, settings_text
 from bot.domain import errors
+from bot.domain.access import Role
+from bot.guards import Limits
 
 
 def load(file: Path | None = None):
@@ -92,7 +94,28 @@ WRONG_VARIABLES = [
     ("FLANNEL_BOT_CLUSTERS", "[{", "clusters: the value of FLANNEL_BOT_CLUSTERS is no JSON"),
     ("FLANNEL_BOT_CLUSTERS", '[{"name":"a"},{"name":"a"}]', "two clusters are named 'a'"),
     ("FLANNEL_BOT_CLUSTERS", '[{"name":"a b"}]', "clusters.0.name"),
-    ("FLANNEL_BOT_REMEDIATION__ENABLED", "true", "this version only observes"),
+    (
+        "FLANNEL_BOT_ACCESS__APPROVERS",
+        '["@ann"]',
+        "access.approvers.0: '@ann' is no id of a person",
+    ),
+    ("FLANNEL_BOT_ACCESS__APPROVERS", '["S0123ABCD"]', "is no id of a person"),
+    ("FLANNEL_BOT_ACCESS__APPROVERS", "U0123ABCD", "access"),
+    ("FLANNEL_BOT_ACCESS__GROUPS__ADMINS", '["U0123ABCD"]', "access.groups.admins.0: 'U0123ABCD'"),
+    ("FLANNEL_BOT_ACCESS__GROUPS__APPROVER", '["S0123"]', "did you mean approvers?"),
+    ("FLANNEL_BOT_ACCESS__QUORUM", "3", "access: quorum_risky (2) must be at least quorum (3)"),
+    ("FLANNEL_BOT_ACCESS__QUORUM", "0", "access.quorum: "),
+    ("FLANNEL_BOT_REMEDIATION__RUNBOOKS", '["reboot"]', "remediation.runbooks.0: "),
+    ("FLANNEL_BOT_REMEDIATION__EXPIRY", "0", "remediation.expiry: must be longer than zero"),
+    ("FLANNEL_BOT_REMEDIATION__LIMITS__MIN_HEALTHY", "50", "remediation.limits.min_healthy: "),
+    (
+        "FLANNEL_BOT_REMEDIATION__FROZEN",
+        '["fri - mon"]',
+        "remediation.frozen.0: 'fri - mon' is no span of time: write `weekend: fri 16:00",
+    ),
+    ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: 2026-02-30 - 2026-03-01"]', "is no span of time"),
+    ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: 2026-03-02 - 2026-03-01"]', "ends before it begins"),
+    ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: fri 25:00 - mon 08:00"]', "is no span of time"),
     ("FLANNEL_BOT_SECRETS_DIR", "/does/not/exist", "FLANNEL_BOT_SECRETS_DIR: the directory"),
     (
         "FLANNEL_BOT_CONFIG",
@@ -189,3 +212,112 @@ def test_private_prefixes_are_read_and_a_bad_one_is_named() -> None:
     for bad in ("10.0.0.0/33", "10.0.0.1/8", "eth1", ""):
         with pytest.raises(ValidationError, match="is no prefix: write one such as"):
             settings.Cluster(private_cidrs=(bad,))
+
+
+INSECURE = [
+    ("http://slack.com/api/", "is not https"),
+    ("https://localhost:8443/api/", "is this machine"),
+    ("https://127.8.0.1/api/", "is this machine"),
+    ("https://[::1]/api/", "is this machine"),
+    ("http://slack.localhost/", "is this machine"),
+]
+
+
+@pytest.mark.parametrize(("url", "told"), INSECURE)
+def test_with_remediation_no_one_but_slack_may_say_who_approved(
+    url: str, told: str, tmp_path: Path
+) -> None:
+    text = f"slack: {{api_url: '{url}'}}\nremediation: {{enabled: true}}"
+    with pytest.raises(errors.Misconfigured) as caught:
+        load(written(tmp_path, text))
+    assert str(caught.value).startswith(f"slack.api_url: '{url}' {told}")
+    meant = text.replace("slack: {", "slack: {allow_insecure: true, ")
+    assert load(written(tmp_path, meant)).remediation.enabled
+    observing = text.replace("enabled: true", "enabled: false")
+    assert load(written(tmp_path, observing)).slack.api_url.startswith(url)
+    safe = text.replace(url, "https://slack.com/api/")
+    assert load(written(tmp_path, safe)).remediation.enabled
+
+
+ROLES = """
+access:
+  requesters: [U0OPERATOR]
+  approvers: [U0APPROVER, W0APPROVER2]
+  groups: {approvers: [S0LEADS], admins: [S0SRE]}
+remediation: {enabled: true}
+"""
+
+
+def test_roles_come_from_ids_and_groups_and_an_empty_list_is_nobody(tmp_path: Path) -> None:
+    policy = options.roles(load(written(tmp_path, ROLES)))
+    assert policy.person("U0OPERATOR").roles == {Role.VIEWER, Role.REQUESTER}
+    assert policy.person("W0APPROVER2").roles == {Role.VIEWER, Role.APPROVER}
+    assert policy.person("U0ANY", groups=["S0SRE"]).roles == {Role.VIEWER, Role.ADMIN}
+    assert options.roles(load()).person("U0OPERATOR", groups=["S0SRE"]).roles == {Role.VIEWER}
+
+
+NOBODY = [
+    ("remediation: {enabled: false}", []),
+    ("remediation: {enabled: true}", ["access.requesters", "access.approvers"]),
+    ("access: {requesters: [U0A]}\nremediation: {enabled: true}", ["access.approvers"]),
+    (
+        "access: {requesters: [U0A], groups: {approvers: [S0A]}}\nremediation: {enabled: true}",
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "keys"), NOBODY)
+def test_it_is_told_which_role_nobody_has(text: str, keys: list[str], tmp_path: Path) -> None:
+    told = options.nobody(load(written(tmp_path, text)))
+    assert len(told) == len(keys)
+    assert all(key in sentence for key, sentence in zip(keys, told, strict=True))
+
+
+def test_a_risky_change_wants_more_people(tmp_path: Path) -> None:
+    text = "access: {quorum: 2, quorum_risky: 3, risky_nodes: 10}"
+    quorum = options.quorum(load(written(tmp_path, text)))
+    assert quorum.needed(nodes=10, moves_nics=False) == (2, ())
+    assert quorum.needed(nodes=11, moves_nics=False)[0] == 3
+    number, why = quorum.needed(nodes=1, moves_nics=True)
+    assert (number, why) == (3, ("it changes NICs",))
+
+
+WINDOWS = [
+    # 2026-03-06 is a Friday.
+    ("weekend: fri 16:00 - mon 08:00", "2026-03-06T15:00:00+01:00", "2026-03-09T08:00:00+01:00"),
+    ("night: Mon 22:00-Tue 06:00", "2026-03-02T22:00:00+01:00", "2026-03-03T06:00:00+01:00"),
+    ("always: wed 09:00 - wed 09:00", "2026-03-04T09:00:00+01:00", "2026-03-11T09:00:00+01:00"),
+    ("year end: 2026-12-20 - 2027-01-03", "2026-12-20T00:00:00+01:00", "2027-01-04T00:00:00+01:00"),
+]
+
+
+@pytest.mark.parametrize(("text", "begins", "ends"), WINDOWS)
+def test_the_calendar_is_read_in_the_schedules_time_zone(
+    text: str, begins: str, ends: str, tmp_path: Path
+) -> None:
+    file = written(
+        tmp_path, f"schedule: {{timezone: Europe/Berlin}}\nremediation: {{frozen: ['{text}']}}"
+    )
+    (window,) = options.frozen(load(file))
+    assert window.name == text.partition(":")[0]
+    begin, end = datetime.fromisoformat(begins), datetime.fromisoformat(ends)
+    inside = begin if "weekend" not in text else begin + timedelta(hours=1)
+    assert window.until(inside) == end
+    assert not window.covers(end) or "always" in text
+
+
+def test_limits_reach_the_guards(tmp_path: Path) -> None:
+    text = (
+        "remediation: {expiry: 5m, limits: {max_nodes: 7, min_healthy: 0.9, cooldown: 1m, "
+        "drains_at_once: 2, control_plane: true, snapshot_age: 30s}}"
+    )
+    assert options.changing(load(written(tmp_path, text))) == Limits(
+        max_nodes=7,
+        min_healthy=0.9,
+        cooldown=timedelta(minutes=1),
+        drains_at_once=2,
+        control_plane=True,
+        snapshot_age=timedelta(seconds=30),
+    )
+    assert options.changing(load()) == Limits()
