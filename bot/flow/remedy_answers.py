@@ -11,19 +11,11 @@ from bot.domain.audit import Entry
 from bot.domain.guard import Verdict
 from bot.domain.notice import PlanView
 from bot.domain.plan import Plan
+from bot.runbooks import case
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person may choose about a plan, all else is computed.
-
-    `memory_bytes` is the limit asked for, None for the one that evidence suggests;
-    `lose_empty_dirs` is the tick that data in emptyDirs may be lost.
-    """
-
-    node: str = ""
-    memory_bytes: int | None = None
-    lose_empty_dirs: bool = False
+Wishes = case.Wishes
+"""What a person may choose about a plan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,26 @@
+"""What could be done about it.
+
+A runbook drafts a plan from what is known at one moment: a `Case` goes in, and a `Plan` comes out,
+or `NoPlan` with its reason and, where there is any, the text to apply by hand. It does no I/O,
+knows no clock and changes nothing: asked twice about the same case it drafts the same plan. All
+that it does not know is unknown in the plan too. Whether a plan may be carried out is the guards'
+business (`bot.guards`), which judge it after it is drafted.
+
+One file a runbook, strangers to each other; what they share stands in files of its own. Its
+docstring says what it does, when it refuses, how it is verified and how undone. `ALL_RUNBOOKS` is
+the whole list, by the name that settings and people use.
+"""
+
+from collections.abc import Mapping
+
+from bot.runbooks import anchor_regex, raise_memory, raise_memory_and_anchor
+from bot.runbooks.case import Case, Limits, NoPlan, Runbook, Wishes
+
+_MODULES = (raise_memory_and_anchor, raise_memory, anchor_regex)
+
+ALL_RUNBOOKS: Mapping[str, Runbook] = {module.NAME: module.draft for module in _MODULES}
+
+SUMMARIES: Mapping[str, str] = {module.NAME: module.SUMMARY for module in _MODULES}
+"""What each would do, in a phrase that follows "it would"."""
+
+__all__ = ["ALL_RUNBOOKS", "SUMMARIES", "Case", "Limits", "NoPlan", "Runbook", "Wishes"]
