@@ -13,7 +13,6 @@ from bot.domain.notice import PlanView
 from bot.domain.plan import Plan
 from bot.runbooks import case
 
-
 Wishes = case.Wishes
 """What a person may choose about a plan."""
 
