@@ -128,6 +128,18 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class PostedPlan:
+    """Where a plan is shown in a channel. `outbox_id` is of the row that it was posted by."""
+
+    plan: int
+    channel: str
+    ts: str
+    posted_at: datetime
+    edited_at: datetime
+    outbox_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CardView:
     """All that a rendered card says: the incident and the moments that measure its telling."""
 

@@ -7,7 +7,7 @@ for in the channel's history by its outbox id before anything else is posted the
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,12 +15,14 @@ import structlog
 from bot.domain import errors, notice
 from bot.domain.finding import Severity
 from bot.domain.incident import Incident
-from bot.flow import ports, tell
+from bot.flow import places, plancards, ports, tell
 
 log = structlog.get_logger(__name__)
 
 Compose = Callable[[Incident], Awaitable[Sequence[notice.Detail]]]
 
+
+_NO_CLICKS = plancards.NoClicks()
 
 _CLOCKS_APART = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when a message is looked for: a machine without time
@@ -61,6 +63,7 @@ class Courier:
         telemetry: ports.Telemetry,
         compose: Compose,
         options: Options,
+        clicks: plancards.Clicks = _NO_CLICKS,
     ) -> None:
         self._channel = channel
         self._store = store
@@ -69,6 +72,7 @@ class Courier:
         self._telemetry = telemetry
         self._compose = compose
         self._options = options
+        self._plans = plancards.PlanCards(store, clicks)
         self._unsettled: list[notice.Outgoing] = []
         self._not_before = 0.0
         self._failures = 0
@@ -132,12 +136,12 @@ class Courier:
     async def _settle(self, row: notice.Outgoing) -> bool:
         """Find out whether a claimed row was sent. False: not known yet, ask again later."""
         now = self._clock.now()
-        if await self._shown(row) is not None:
+        if await places.shown(self._store, row) is not None:
             # An edit, which may be repeated without harm.
             await self._store.postpone(row, not_before=now, error="edit interrupted")
             return True
         try:
-            thread_ts = await self._thread(row)
+            thread_ts = await places.thread(self._store, row)
             since = (row.claimed_at or row.created_at) - _CLOCKS_APART
             found = await self._messenger.find(
                 self._channel, row.id, since=since, thread_ts=thread_ts
@@ -156,7 +160,7 @@ class Courier:
         else:
             log.info("delivery_reconciled", row=row.id, channel=self._channel, ts=found)
             self._failures = 0
-            if row.kind is notice.Kind.CARD:
+            if places.live(row):
                 # In this order: once it counts as delivered, nobody looks at this row again.
                 await self._renew(row)
             await self._delivered(row, found, now)
@@ -165,52 +169,12 @@ class Courier:
     async def _renew(self, row: notice.Outgoing) -> None:
         """Have a card edited again, because what was sent may be older than what is known."""
         async with self._store.unit() as unit:
-            await unit.enqueue(
-                notice.Outgoing(
-                    id=uuid.uuid4().hex,
-                    kind=notice.Kind.CARD,
-                    channel=row.channel,
-                    created_at=self._clock.now(),
-                    cluster=row.cluster,
-                    incident=row.incident,
-                    priority=tell.PRIORITY_EDIT,
-                )
-            )
-
-    async def _shown(self, row: notice.Outgoing) -> notice.Posted | None:
-        if row.kind is not notice.Kind.CARD or row.incident is None:
-            return None
-        for posted in await self._store.posted(row.incident):
-            if posted.channel == self._channel:
-                return posted
-        return None
-
-    async def _thread(self, row: notice.Outgoing) -> str:
-        if row.kind is not notice.Kind.DETAIL or row.incident is None:
-            return ""
-        for posted in await self._store.posted(row.incident):
-            if posted.channel == self._channel:
-                return posted.ts
-        return ""
+            await unit.enqueue(places.renewal(row, self._clock.now()))
 
     async def _delivered(self, row: notice.Outgoing, ts: str, now: datetime) -> None:
-        shows: tuple[int, ...] = row.incidents if row.kind is notice.Kind.DIGEST else ()
-        if row.kind is notice.Kind.CARD and row.incident is not None:
-            shows = (row.incident,)
-        posted = [
-            notice.Posted(
-                incident=number,
-                channel=self._channel,
-                ts=ts,
-                posted_at=now,
-                edited_at=now,
-                digest=row.kind is notice.Kind.DIGEST,
-            )
-            for number in shows
-        ]
-        await self._noted(row, posted)
+        await self._noted(row, places.posted(row, ts, now))
 
-    async def _noted(self, row: notice.Outgoing, posted: Sequence[notice.Posted] = ()) -> None:
+    async def _noted(self, row: notice.Outgoing, posted: Sequence[places.Shown] = ()) -> None:
         """Write down that Slack has taken a row. Raises Ambiguous if the store fails now.
 
         Such a row must not be given back as if it had not been sent: it is looked for.
@@ -225,6 +189,8 @@ class Courier:
         try:
             if row.kind is notice.Kind.CARD:
                 await self._card(row)
+            elif row.kind is notice.Kind.PLAN:
+                await self._plan(row)
             elif row.kind is notice.Kind.DIGEST:
                 await self._send_digest(row)
             else:
@@ -273,7 +239,7 @@ class Courier:
     async def _message_gone(self, row: notice.Outgoing, error: errors.BotError) -> None:
         log.warning("message_gone", row=row.id, channel=self._channel, error=str(error))
         now = self._clock.now()
-        if row.kind is notice.Kind.DETAIL and row.incident is not None:
+        if row.kind is notice.Kind.DETAIL:
             try:
                 await self._new_card(row, now)
             except errors.Conflict:
@@ -287,29 +253,19 @@ class Courier:
     async def _new_card(self, reply: notice.Outgoing, now: datetime) -> None:
         """Have a card posted to reply to. Raises Conflict if that reply has had one already."""
         async with self._store.unit() as unit:
-            await unit.enqueue(
-                notice.Outgoing(
-                    id=f"{reply.id}c",
-                    kind=notice.Kind.CARD,
-                    channel=reply.channel,
-                    created_at=now,
-                    cluster=reply.cluster,
-                    incident=reply.incident,
-                    priority=tell.PRIORITY_CALL,
-                )
-            )
+            await unit.enqueue(places.parent(reply, now))
 
     async def _card(self, row: notice.Outgoing) -> None:
         incident = await self._store.incident(row.incident or 0)
         if incident is None:
             await self._store.failed(row, at=self._clock.now(), error="its incident is gone")
             return
-        shown = await self._shown(row)
-        if shown is not None:
+        shown = await places.shown(self._store, row)
+        if isinstance(shown, notice.Posted):
             await self._edit(row, incident, shown)
             return
         now = self._clock.now()
-        view = self._view(incident, now=now, posted_at=now)
+        view = await self._view(incident, now=now, posted_at=now)
         ts = await self._messenger.post(self._channel, view, row=row)
         self._pace()
         now = self._clock.now()
@@ -320,7 +276,36 @@ class Courier:
                 "detection_latency_seconds", seconds, cluster=incident.cluster, check=incident.check
             )
 
-    def _view(self, incident: Incident, *, now: datetime, posted_at: datetime) -> notice.CardView:
+    async def _plan(self, row: notice.Outgoing) -> None:
+        now = self._clock.now()
+        view = await self._plans.view(row.plan or 0, now=now)
+        if view is None:
+            await self._store.failed(row, at=now, error="its plan is gone")
+            return
+        shown = await places.shown(self._store, row)
+        if not isinstance(shown, notice.PostedPlan):
+            ts = await self._messenger.post(self._channel, view, row=row)
+            self._pace()
+            await self._delivered(row, ts, self._clock.now())
+        elif not await self._too_early(row, shown, now):
+            # It keeps the outbox id that it was posted with, by which it is found.
+            first = replace(row, id=shown.outbox_id)
+            await self._messenger.update(self._channel, shown.ts, view, row=first)
+            self._failures = 0
+            await self._noted(row, [replace(shown, edited_at=self._clock.now())])
+
+    async def _too_early(self, row: notice.Outgoing, shown: places.Shown, now: datetime) -> bool:
+        """Give an edit back that comes too soon after the one before."""
+        due = shown.edited_at + self._options.edit_interval
+        # An edit in the future was made before the clock was set back, and is no reason to wait.
+        if not shown.edited_at <= now < due:
+            return False
+        await self._store.postpone(row, not_before=due, error="")
+        return True
+
+    async def _view(
+        self, incident: Incident, *, now: datetime, posted_at: datetime
+    ) -> notice.CardView:
         detected = incident.detected_at or incident.opened_at
         waited = posted_at - detected
         delayed = waited if waited >= self._options.delayed_after else timedelta(0)
@@ -329,22 +314,20 @@ class Courier:
             now=now,
             posted_at=posted_at,
             detected_at=detected,
+            ticket=await self._plans.of_incident(incident),
             delayed_seconds=delayed.total_seconds(),
         )
 
     async def _edit(self, row: notice.Outgoing, incident: Incident, shown: notice.Posted) -> None:
         now = self._clock.now()
-        due = shown.edited_at + self._options.edit_interval
-        # An edit in the future was made before the clock was set back, and is no reason to wait.
-        if shown.edited_at <= now < due:
-            await self._store.postpone(row, not_before=due, error="")
+        if await self._too_early(row, shown, now):
             return
         view: ports.Message
         together = await self._store.shown_at(self._channel, shown.ts)
         if shown.digest:
             view = await self._digest_view(together)
         else:
-            view = self._view(incident, now=now, posted_at=shown.posted_at)
+            view = await self._view(incident, now=now, posted_at=shown.posted_at)
         await self._messenger.update(self._channel, shown.ts, view, row=row)
         self._failures = 0
         posted = [
@@ -357,8 +340,13 @@ class Courier:
         await self._noted(row, posted)
 
     async def _detail(self, row: notice.Outgoing) -> None:
-        thread_ts = await self._thread(row)
+        thread_ts = await places.thread(self._store, row)
         detail = row.detail
+        if detail is None and row.plan is not None:
+            detail = await self._plans.details(row.plan)
+            if detail is None:
+                await self._store.failed(row, at=self._clock.now(), error="its plan is gone")
+                return
         if detail is None:
             incident = await self._store.incident(row.incident or 0)
             if incident is None:

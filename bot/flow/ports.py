@@ -100,7 +100,7 @@ class Unit(Protocol):
         """Add a row.
 
         A pending CARD of the same incident and channel is kept instead of a second one, with the
-        better (lower) priority of the two.
+        better (lower) priority of the two; likewise a pending PLAN of the same plan and channel.
         """
 
     async def posted(self, number: int) -> list[notice.Posted]:
@@ -187,17 +187,22 @@ class Store(Protocol):
         """
 
     async def delivered(
-        self, rows: Sequence[notice.Outgoing], *, at: datetime, posted: Sequence[notice.Posted] = ()
+        self,
+        rows: Sequence[notice.Outgoing],
+        *,
+        at: datetime,
+        posted: Sequence[notice.Posted | notice.PostedPlan] = (),
     ) -> None:
-        """Mark rows SENT and remember where incidents are shown, in one transaction."""
+        """Mark rows SENT and remember where incidents and plans are shown, in one transaction."""
 
     async def postpone(
         self, row: notice.Outgoing, *, not_before: datetime, error: str, forget_posted: bool = False
     ) -> None:
         """Give a claimed row back, to be tried from `not_before` on.
 
-        If a newer pending CARD row for the same incident and channel exists, this one is dropped
-        in its favour. `forget_posted` also forgets where its incident was shown (message gone).
+        If a newer pending CARD row for the same incident and channel exists, or a PLAN row for the
+        same plan, this one is dropped in its favour. `forget_posted` also forgets where its
+        incident or plan was shown (message gone).
         """
 
     async def failed(self, row: notice.Outgoing, *, at: datetime, error: str) -> None:
@@ -205,6 +210,9 @@ class Store(Protocol):
 
     async def posted(self, number: int) -> list[notice.Posted]:
         """Return where that incident is shown."""
+
+    async def posted_plan(self, number: int) -> list[notice.PostedPlan]:
+        """Return where that plan is shown."""
 
     async def shown_at(self, channel: str, ts: str) -> list[int]:
         """Return the incidents that one message shows (several for a digest)."""
@@ -232,7 +240,7 @@ class MessageGone(errors.Conflict):
     """The message to be edited or replied to no longer exists or may no longer be edited."""
 
 
-Message = notice.CardView | notice.DigestView | notice.Detail
+Message = notice.CardView | notice.DigestView | notice.PlanView | notice.Detail
 
 
 class Messenger(Protocol):

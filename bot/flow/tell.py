@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.domain import notice
 from bot.domain.finding import Severity
+from bot.domain.plan import Plan
 
 PRIORITY_CRITICAL = 0
 PRIORITY_CALL = 10
@@ -65,3 +66,27 @@ def rows(
     if first:
         made.append(row(notice.Kind.DETAIL, PRIORITY_DETAIL))
     return made
+
+
+def plan_rows(
+    plan: Plan, channel: str, *, now: datetime, new_id: Callable[[], str], first: bool = False
+) -> list[notice.Outgoing]:
+    """Return what has to be sent because a plan or its run changed, both already stored.
+
+    With `first`, which is when it is proposed, all of it goes into the thread too.
+    """
+
+    def row(kind: notice.Kind, priority: int) -> notice.Outgoing:
+        return notice.Outgoing(
+            id=new_id(),
+            kind=kind,
+            channel=channel,
+            created_at=now,
+            cluster=plan.cluster,
+            plan=plan.id,
+            priority=priority,
+        )
+
+    if not first:
+        return [row(notice.Kind.PLAN, PRIORITY_EDIT)]
+    return [row(notice.Kind.PLAN, PRIORITY_CALL), row(notice.Kind.DETAIL, PRIORITY_DETAIL)]

@@ -4,6 +4,7 @@ Only headers of plain text and rich text are used. Rich text is made of typed ru
 markup, so nothing that a cluster says can mention, link or format.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,10 +125,21 @@ def _actions(part: prose.Buttons) -> Json:
             "text": {"type": "plain_text", "text": limits.cut(one.text, 75), "emoji": False},
             "value": one.value,
         }
-        if one.danger:
-            button["style"] = "danger"
+        if one.danger or one.primary:
+            button["style"] = "danger" if one.danger else "primary"
+        if one.confirm is not None:
+            button["confirm"] = _confirm(one.confirm)
         made.append(button)
     return {"type": "actions", "elements": made}
+
+
+def _confirm(asked: prose.Confirm) -> Json:
+    texts = (("title", asked.title, 100), ("text", asked.text, 300))
+    answers = (("confirm", asked.yes, 30), ("deny", asked.no, 30))
+    return {
+        key: {"type": "plain_text", "text": limits.cut(limits.clean(text), most), "emoji": False}
+        for key, text, most in (*texts, *answers)
+    }
 
 
 def _few(parts: Sequence[prose.Part], most: int) -> tuple[list[prose.Part], int]:
@@ -206,6 +218,8 @@ def _joins(element: Json) -> bool:
     return element["type"] == "text" and "style" not in element
 
 
+_USER = re.compile(r"[UW][A-Z0-9]{2,31}", re.ASCII)
+"""Anything else that acts, such as the command line, is no one to be called."""
 _CUT = prose.Run(f" {limits.ELLIPSIS}")
 _NEWLINE: Json = {"type": "text", "text": "\n"}
 
@@ -221,6 +235,10 @@ def _element(piece: prose.Piece) -> Json:
             }
         case prose.Link(url=url, text=text):
             return {"type": "link", "url": url, "text": text}
+        case prose.Person(id=user) if _USER.fullmatch(user):
+            return {"type": "user", "user_id": user}
+        case prose.Person(id=user):
+            return _element(prose.code(user))
         case prose.Run(text=text, style=style):
             element = _text(limits.cut(limits.clean(text), limits.RUN) or " ")
             if style is prose.Style.STRONG:
@@ -240,5 +258,7 @@ def _plain_piece(piece: prose.Piece) -> str:
             return measures.utc(at)
         case prose.Link(url=url, text=text):
             return f"{text} ({url})"
+        case prose.Person(id=user):
+            return f"@{limits.cut(limits.clean(user), limits.NAME)}"
         case prose.Run(text=text):
             return limits.cut(limits.clean(text), limits.RUN)

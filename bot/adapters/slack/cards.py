@@ -8,8 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.adapters.slack import limits, measures, prose, wording
+from bot.adapters.slack import limits, measures, prose, wording, wording_plans
 from bot.domain import incident, notice
+
+PROPOSE = "propose_fix"
+"""The action of the button that asks for a fix; its value is the incident's ticket."""
 
 NAMED = 12
 """Names in a card's first lines, which is what a phone shows of it."""
@@ -45,7 +48,11 @@ def card(view: notice.CardView) -> prose.Page:
     others = _sorted_names(value.affected)[NAMED:]
     if others and value.state is not incident.State.RESOLVED:
         lines.append(prose.labelled(wording.ALSO, _flat(others, ALSO_NAMED)))
-    return prose.Page(title=title(value), parts=(prose.paragraph(*lines),))
+    parts: list[prose.Part] = [prose.paragraph(*lines)]
+    if view.ticket and value.state is not incident.State.RESOLVED:
+        propose = prose.Button(PROPOSE, wording_plans.PROPOSE, view.ticket, primary=True)
+        parts.append(prose.Buttons((propose,)))
+    return prose.Page(title=title(value), parts=tuple(parts))
 
 
 def digest(view: notice.DigestView) -> prose.Page:
@@ -86,14 +93,15 @@ def brief(value: incident.Incident) -> prose.Line:
 
 def names(members: Sequence[incident.Member], most: int = NAMED) -> prose.Line:
     """The first names in the order people count, and how many more there are."""
-    return _listed(_sorted_names(members), most)
+    return listed(_sorted_names(members), most)
 
 
 def _sorted_names(members: Sequence[incident.Member]) -> list[str]:
     return sorted({member.name for member in members}, key=_counted)
 
 
-def _listed(found: Sequence[str], most: int) -> prose.Line:
+def listed(found: Sequence[str], most: int) -> prose.Line:
+    """The first of some names, and how many more there are."""
     pieces = prose.listed([limits.cut(limits.clean(name), limits.NAME) for name in found[:most]])
     if len(found) > most:
         pieces = (*pieces, prose.Run(wording.more(len(found) - most)))

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.adapters.slack import blocks, cards, client, details, faults, prose
+from bot.adapters.slack import blocks, cards, client, details, faults, plan_cards, prose
 from bot.domain import errors, notice
 from bot.flow import ports
 
@@ -40,7 +40,7 @@ class Notifier:
 
         def send(rendered: blocks.Rendered) -> Awaitable[AsyncSlackResponse]:
             return self._web.sdk.chat_postMessage(
-                channel=channel, **_content(rendered), metadata=metadata(row), **extra
+                channel=channel, **_content(rendered), metadata=metadata(row, message), **extra
             )
 
         told = await self._send("chat.postMessage", page, send, posts=True)
@@ -52,10 +52,19 @@ class Notifier:
     async def update(
         self, channel: str, ts: str, message: ports.Message, *, row: notice.Outgoing
     ) -> None:
-        """Edit in place. The message keeps the outbox id it was posted with."""
+        """Edit in place. The message keeps the outbox id it was posted with.
+
+        What a plan's message carries unseen grows with its run, so there it is sent anew; `row`
+        then has the id of the row that the message was posted by.
+        """
+        carried: dict[str, Any] = {}
+        if isinstance(message, notice.PlanView):
+            carried = {"metadata": metadata(row, message)}
 
         def send(rendered: blocks.Rendered) -> Awaitable[AsyncSlackResponse]:
-            return self._web.sdk.chat_update(channel=channel, ts=ts, **_content(rendered))
+            return self._web.sdk.chat_update(
+                channel=channel, ts=ts, **_content(rendered), **carried
+            )
 
         await self._send("chat.update", page_of(message), send, posts=False)
         log.debug("slack_edited", channel=channel, ts=ts, row=row.id)
@@ -122,15 +131,24 @@ def page_of(message: ports.Message) -> prose.Page:
             return cards.card(message)
         case notice.DigestView():
             return cards.digest(message)
+        case notice.PlanView():
+            return plan_cards.card(message)
         case notice.Detail():
             return details.detail(message)
 
 
-def metadata(row: notice.Outgoing) -> dict[str, Any]:
+def metadata(row: notice.Outgoing, message: ports.Message | None = None) -> dict[str, Any]:
     """What a message carries unseen: the row it is of, by which it is found again."""
     payload: dict[str, Any] = {"outbox_id": row.id, "kind": row.kind.value}
     if row.incident is not None:
         payload["incident"] = row.incident
+    if row.plan is not None:
+        payload["plan"] = row.plan
+    if isinstance(message, notice.PlanView):
+        if message.plan.incident is not None:
+            payload["incident"] = message.plan.incident
+        if message.run is not None:
+            payload["run"] = message.run.id
     return {"event_type": EVENT_TYPE, "event_payload": payload}
 
 

@@ -42,7 +42,14 @@ class Link:
     text: str
 
 
-Piece = Run | Moment | Link
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the workspace by their Slack id, shown by their name; new messages call them."""
+
+    id: str
+
+
+Piece = Run | Moment | Link | Person
 Line = tuple[Piece, ...]
 
 
@@ -61,6 +68,16 @@ class Verbatim:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """What is asked back before a press counts."""
+
+    title: str
+    text: str
+    yes: str
+    no: str
+
+
+@dataclass(frozen=True, slots=True)
 class Button:
     """Something to press. `value` is an opaque id, never a text out of a cluster."""
 
@@ -68,6 +85,8 @@ class Button:
     text: str
     value: str
     danger: bool = False
+    primary: bool = False
+    confirm: Confirm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +144,16 @@ def listed(names: Sequence[str]) -> Line:
         if pieces:
             pieces.append(Run(", "))
         pieces.append(code(name))
+    return tuple(pieces)
+
+
+def people(ids: Sequence[str]) -> Line:
+    """Persons one after the other."""
+    pieces: list[Piece] = []
+    for each in ids:
+        if pieces:
+            pieces.append(Run(", "))
+        pieces.append(Person(each))
     return tuple(pieces)
 
 

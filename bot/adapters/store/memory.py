@@ -28,6 +28,7 @@ class State:
     outbox: dict[int, notice.Outgoing] = dataclasses.field(default_factory=dict)
     """By order of insertion."""
     posted: dict[tuple[int, str], notice.Posted] = dataclasses.field(default_factory=dict)
+    posted_plans: dict[tuple[int, str], notice.PostedPlan] = dataclasses.field(default_factory=dict)
     marks: dict[str, str] = dataclasses.field(default_factory=dict)
     timeline: dict[str, tuple[ports.TimelineEntry, ...]] = dataclasses.field(default_factory=dict)
     remedy: memory_remedy.Remedy = dataclasses.field(default_factory=memory_remedy.Remedy)
@@ -41,6 +42,7 @@ class State:
             records=dict(self.records),
             outbox=dict(self.outbox),
             posted=dict(self.posted),
+            posted_plans=dict(self.posted_plans),
             marks=dict(self.marks),
             timeline=dict(self.timeline),
             remedy=self.remedy.copy(),
@@ -49,17 +51,20 @@ class State:
         )
 
     def shown(self, row: notice.Outgoing) -> bool:
-        """Whether the row's incident is shown in the row's channel."""
+        """Whether what the row tells of is shown in the row's channel."""
+        if row.plan is not None:
+            return (row.plan, row.channel) in self.posted_plans
         return row.incident is not None and (row.incident, row.channel) in self.posted
 
     def card_refused(self, row: notice.Outgoing) -> bool:
-        """Whether a card of the row's incident was refused for good, and no other is to come."""
+        """Whether the card that a row waits for was refused for good, and no other is to come."""
         refused = False
         for other in self.outbox.values():
             if other.channel != row.channel:
                 continue
-            mine = other.kind is notice.Kind.CARD and other.incident == row.incident
-            if other.delivery in UNSETTLED and (mine or row.incident in other.incidents):
+            mine = _live(other) and _subject(other) == _subject(row)
+            digest = row.plan is None and row.incident in other.incidents
+            if other.delivery in UNSETTLED and (mine or digest):
                 return False
             refused = refused or (mine and other.delivery is notice.Delivery.FAILED)
         return refused
@@ -77,12 +82,12 @@ class State:
             if row.not_before is not None and row.not_before > now:
                 continue
             others = [(n, other) for n, other in waiting if other.channel == row.channel]
-            if row.kind is notice.Kind.CARD and any(_same_first(row, other) for _, other in others):
+            if _live(row) and any(_same_first(row, other) for _, other in others):
                 continue
             if row.kind is notice.Kind.DETAIL and (
                 not (self.shown(row) or self.card_refused(row))
                 or any(
-                    n < seq and other.kind is row.kind and other.incident == row.incident
+                    n < seq and other.kind is row.kind and _subject(other) == _subject(row)
                     for n, other in others
                 )
             ):
@@ -96,22 +101,29 @@ class State:
                 return seq
         return None
 
-    def pending_card(self, row: notice.Outgoing) -> int | None:
-        """Return the order of another pending card of the row's incident and channel."""
+    def pending_live(self, row: notice.Outgoing) -> int | None:
+        """Return the order of another pending row that shows the same thing; only of live ones."""
+        if not _live(row):
+            return None
         for seq, other in self.outbox.items():
             if (
-                other.kind is notice.Kind.CARD
+                _live(other)
                 and other.delivery is notice.Delivery.PENDING
-                and (other.incident, other.channel) == (row.incident, row.channel)
+                and (_subject(other), other.channel) == (_subject(row), row.channel)
                 and other.id != row.id
             ):
                 return seq
         return None
 
+    def require_plan(self, number: int) -> None:
+        """Raise Conflict for a plan that is not here."""
+        if number not in self.remedy.plans:
+            raise refusals.unknown_plan(number)
+
     def enqueue(self, row: notice.Outgoing) -> None:
-        """Add a row, or let a pending card speak for it too."""
+        """Add a row, or let a pending one that shows the same speak for it too."""
         refusals.checked(row)
-        if row.kind is notice.Kind.CARD and (seq := self.pending_card(row)) is not None:
+        if (seq := self.pending_live(row)) is not None:
             kept = self.outbox[seq]
             better = min(kept.priority, row.priority)
             self.outbox[seq] = dataclasses.replace(kept, priority=better)
@@ -119,6 +131,8 @@ class State:
         for number in sorted({*row.incidents, *([] if row.incident is None else [row.incident])}):
             if number not in self.incidents:
                 raise refusals.unknown_incident(number)
+        if row.plan is not None:
+            self.require_plan(row.plan)
         if any(other.id == row.id for other in self.outbox.values()):
             raise refusals.duplicate(row.id)
         self.last_seq += 1
@@ -127,9 +141,20 @@ class State:
 
 def _same_first(card: notice.Outgoing, other: notice.Outgoing) -> bool:
     """Whether that row, on its way, may become the message that this card would edit."""
-    if other.kind is notice.Kind.CARD:
-        return other.delivery is notice.Delivery.CLAIMED and other.incident == card.incident
-    return other.kind is notice.Kind.DIGEST and card.incident in other.incidents
+    if _live(other):
+        return other.delivery is notice.Delivery.CLAIMED and _subject(other) == _subject(card)
+    digest = card.kind is notice.Kind.CARD and other.kind is notice.Kind.DIGEST
+    return digest and card.incident in other.incidents
+
+
+def _live(row: notice.Outgoing) -> bool:
+    """Whether a row is a message that is posted once and then edited."""
+    return row.kind in (notice.Kind.CARD, notice.Kind.PLAN)
+
+
+def _subject(row: notice.Outgoing) -> tuple[str, int | None]:
+    """What a row tells of: a plan where it names one, else an incident."""
+    return ("plan", row.plan) if row.plan is not None else ("incident", row.incident)
 
 
 class MemoryUnit:
@@ -176,7 +201,7 @@ class MemoryUnit:
             self._state.records.pop((cluster, uid, container), None)
 
     async def enqueue(self, row: notice.Outgoing) -> None:
-        """Add a row; a pending CARD of the same incident and channel is kept instead."""
+        """Add a row; a pending CARD or PLAN of the same thing and channel is kept instead."""
         self._state.enqueue(row)
 
     async def posted(self, number: int) -> list[notice.Posted]:
@@ -310,11 +335,19 @@ class MemoryStore:
                 draft.enqueue(dataclasses.replace(digest, incidents=members))
 
     async def delivered(
-        self, rows: Sequence[notice.Outgoing], *, at: datetime, posted: Sequence[notice.Posted] = ()
+        self,
+        rows: Sequence[notice.Outgoing],
+        *,
+        at: datetime,
+        posted: Sequence[notice.Posted | notice.PostedPlan] = (),
     ) -> None:
-        """Mark rows SENT and remember where incidents are shown, in one transaction."""
+        """Mark rows SENT and remember where incidents and plans are shown, in one transaction."""
         async with self._writing() as draft:
             for place in posted:
+                if isinstance(place, notice.PostedPlan):
+                    draft.require_plan(place.plan)
+                    draft.posted_plans[place.plan, place.channel] = place
+                    continue
                 if place.incident not in draft.incidents:
                     raise refusals.unknown_incident(place.incident)
                 draft.posted[place.incident, place.channel] = place
@@ -330,15 +363,17 @@ class MemoryStore:
     async def postpone(
         self, row: notice.Outgoing, *, not_before: datetime, error: str, forget_posted: bool = False
     ) -> None:
-        """Give a row back, to be tried from `not_before` on; a newer pending card replaces it."""
+        """Give a row back, to be tried from `not_before` on; a newer pending one replaces it."""
         async with self._writing() as draft:
-            if forget_posted and row.incident is not None:
+            if forget_posted and row.plan is not None:
+                draft.posted_plans.pop((row.plan, row.channel), None)
+            elif forget_posted and row.incident is not None:
                 draft.posted.pop((row.incident, row.channel), None)
             mine = draft.find(row.id)
             if mine is None:
                 return
             stored = draft.outbox[mine]
-            newer = draft.pending_card(stored) if stored.kind is notice.Kind.CARD else None
+            newer = draft.pending_live(stored)
             if newer is None:
                 draft.outbox[mine] = dataclasses.replace(
                     stored,
@@ -375,6 +410,11 @@ class MemoryStore:
     async def posted(self, number: int) -> list[notice.Posted]:
         """Return where that incident is shown."""
         return _posted(self._state, number)
+
+    async def posted_plan(self, number: int) -> list[notice.PostedPlan]:
+        """Return where that plan is shown."""
+        places = sorted(self._state.posted_plans.items())
+        return [value for (of, _), value in places if of == number]
 
     async def shown_at(self, channel: str, ts: str) -> list[int]:
         """Return the incidents that one message shows."""

@@ -3,10 +3,11 @@
 A row is due when it is pending, its time has come, and nothing that must be told before it is
 still on its way:
 
-- a DETAIL waits for its incident's card, and for every detail of that incident before it; where
-  the card was refused for good and no other is to come, it goes alone;
+- a DETAIL waits for the card of its incident or plan, and for every detail of that before it;
+  where the card was refused for good and no other is to come, it goes alone;
 - a CARD waits while an earlier card of that incident is claimed or a digest that names it is on
-  its way. Both may end up as the first message about it, and then there would be two.
+  its way, a PLAN while an earlier one of that plan is claimed. Both may end up as the first
+  message about it, and then there would be two.
 """
 
 import dataclasses
@@ -27,6 +28,9 @@ SENT = notice.Delivery.SENT.value
 FAILED = notice.Delivery.FAILED.value
 CARD = notice.Kind.CARD.value
 DETAIL = notice.Kind.DETAIL.value
+PLAN = notice.Kind.PLAN.value
+LIVE = {notice.Kind.CARD: "incident", notice.Kind.PLAN: "plan"}
+"""Messages that are posted once and then edited, by the column that says what they show."""
 UNSETTLED = (PENDING, CLAIMED)
 
 OLDEST_FIRST = (box.c.created_at, box.c.seq)
@@ -38,16 +42,26 @@ def _shown() -> sa.ColumnElement[bool]:
     return sa.exists().where(posted.c.incident == box.c.incident, posted.c.channel == box.c.channel)
 
 
-def _due(now: datetime) -> sa.ColumnElement[bool]:
+def _plan_shown() -> sa.ColumnElement[bool]:
+    posted = tables.posted_plans
+    return sa.exists().where(posted.c.plan == box.c.plan, posted.c.channel == box.c.channel)
+
+
+def _beside(column: str, kind: str, *deliveries: str) -> sa.ColumnElement[bool]:
+    """Whether another row of that kind tells of the same in that channel, in one of those states.
+
+    Details of a plan may name its incident too; they are not the incident's.
+    """
     other = box.alias("other")
-    sibling = (other.c.incident == box.c.incident, other.c.channel == box.c.channel)
-    card = (*sibling, other.c.kind == CARD)
-    claimed_card = sa.exists().where(*card, other.c.delivery == CLAIMED)
-    coming_card = sa.exists().where(*card, other.c.delivery.in_(UNSETTLED))
-    refused_card = sa.exists().where(*card, other.c.delivery == FAILED)
-    earlier_detail = sa.exists().where(
-        *sibling, other.c.kind == DETAIL, other.c.delivery.in_(UNSETTLED), other.c.seq < box.c.seq
-    )
+    told = [other.c[column] == box.c[column], other.c.channel == box.c.channel]
+    if kind == DETAIL:
+        told.append(other.c.seq < box.c.seq)
+        if column != "plan":
+            told.append(other.c.plan.is_(None))
+    return sa.exists().where(*told, other.c.kind == kind, other.c.delivery.in_(deliveries))
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
     digest = box.alias("digest")
     in_digest = sa.exists().where(
         tables.digests.c.incident == box.c.incident,
@@ -59,17 +73,29 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
         box.c.delivery == PENDING,
         sa.or_(box.c.not_before.is_(None), box.c.not_before <= now),
         sa.case(
-            (box.c.kind == CARD, sa.and_(~claimed_card, ~in_digest)),
+            (box.c.kind == CARD, sa.and_(~_beside("incident", CARD, CLAIMED), ~in_digest)),
+            (box.c.kind == PLAN, ~_beside("plan", PLAN, CLAIMED)),
+            (
+                sa.and_(box.c.kind == DETAIL, box.c.plan.is_(None)),
+                sa.and_(
+                    sa.or_(_shown(), sa.and_(_card_refused("incident", CARD), ~in_digest)),
+                    ~_beside("incident", DETAIL, *UNSETTLED),
+                ),
+            ),
             (
                 box.c.kind == DETAIL,
                 sa.and_(
-                    sa.or_(_shown(), sa.and_(refused_card, ~coming_card, ~in_digest)),
-                    ~earlier_detail,
+                    sa.or_(_plan_shown(), _card_refused("plan", PLAN)),
+                    ~_beside("plan", DETAIL, *UNSETTLED),
                 ),
             ),
             else_=sa.true(),
         ),
     )
+
+
+def _card_refused(column: str, kind: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_beside(column, kind, FAILED), ~_beside(column, kind, *UNSETTLED))
 
 
 def _first_card() -> sa.ColumnElement[bool]:
@@ -116,11 +142,12 @@ def to_state(found: Sequence[sa.Row[*tuple[Any, ...]]]) -> ports.OutboxState:
 
 
 async def enqueue(session: engine.Session, row: notice.Outgoing) -> None:
-    """Add a row, or let a pending card speak for it too."""
+    """Add a row, or let a pending one that shows the same speak for it too."""
     refusals.checked(row)
-    if row.kind is notice.Kind.CARD and await _fold(session, row, error=None):
+    if row.kind in LIVE and await _fold(session, row, error=None):
         return
     await _require_incidents(session, row)
+    await _require_plan(session, row.plan)
     if (await session.run(sa.select(box.c.seq).where(box.c.id == row.id))).first() is not None:
         raise refusals.duplicate(row.id)
     result = await session.run(sa.insert(box).values(**rows.outgoing_values(row)))
@@ -140,6 +167,14 @@ async def _require_incidents(session: engine.Session, row: notice.Outgoing) -> N
         raise refusals.unknown_incident(number)
 
 
+async def _require_plan(session: engine.Session, number: int | None) -> None:
+    if number is None:
+        return
+    known = tables.plans.c.id
+    if (await session.run(sa.select(known).where(known == number))).first() is None:
+        raise refusals.unknown_plan(number)
+
+
 async def _fold(
     session: engine.Session,
     row: notice.Outgoing,
@@ -147,12 +182,13 @@ async def _fold(
     error: str | None,
     not_before: datetime | None = None,
 ) -> bool:
-    """Let the pending card of that incident and channel, if there is another, stand for this one.
+    """Let another pending row that shows the same in that channel, if any, stand for this one.
 
-    It takes over the better priority. From a card that was tried (`error` is not None) it also
+    It takes over the better priority. From one that was tried (`error` is not None) it also
     takes over its place in the line, its tries and its wait: what made that one wait, a limit of
     the channel or an outage, is no better for the newer.
     """
+    column = LIVE[row.kind]
     better = sa.case((box.c.priority > row.priority, row.priority), else_=box.c.priority)
     values: dict[str, Any] = {"priority": better}
     if error is not None:
@@ -169,9 +205,9 @@ async def _fold(
     result = await session.run(
         sa.update(box)
         .where(
-            box.c.kind == CARD,
+            box.c.kind == row.kind.value,
             box.c.delivery == PENDING,
-            box.c.incident == row.incident,
+            box.c[column] == getattr(row, column),
             box.c.channel == row.channel,
             box.c.id != row.id,
         )
@@ -230,18 +266,25 @@ async def delivered(
     sent: Sequence[notice.Outgoing],
     *,
     at: datetime,
-    posted: Sequence[notice.Posted],
+    posted: Sequence[notice.Posted | notice.PostedPlan],
 ) -> None:
-    """Mark rows as sent and remember where incidents are shown."""
+    """Mark rows as sent and remember where incidents and plans are shown."""
     if sent:
         await session.run(
             sa.update(box)
             .where(box.c.id.in_([row.id for row in sent]), box.c.delivery.in_(UNSETTLED))
             .values(delivery=SENT, sent_at=at, error="")
         )
-    if posted:
+    incidents = [rows.posted_values(one) for one in posted if isinstance(one, notice.Posted)]
+    if incidents:
         place = session.upsert(tables.posted, ("ts", "posted_at", "edited_at", "digest"))
-        await session.run(place, [rows.posted_values(value) for value in posted])
+        await session.run(place, incidents)
+    plans = [one for one in posted if isinstance(one, notice.PostedPlan)]
+    if plans:
+        for one in plans:
+            await _require_plan(session, one.plan)
+        place = session.upsert(tables.posted_plans, ("ts", "posted_at", "edited_at", "outbox_id"))
+        await session.run(place, [rows.posted_plan_values(one) for one in plans])
 
 
 async def postpone(
@@ -252,8 +295,13 @@ async def postpone(
     error: str,
     forget_posted: bool,
 ) -> None:
-    """Give a row back, or drop it in favour of a newer card."""
-    if forget_posted and row.incident is not None:
+    """Give a row back, or drop it in favour of a newer one that shows the same."""
+    if forget_posted and row.plan is not None:
+        places = tables.posted_plans
+        await session.run(
+            sa.delete(places).where(places.c.plan == row.plan, places.c.channel == row.channel)
+        )
+    elif forget_posted and row.incident is not None:
         posted = tables.posted
         await session.run(
             sa.delete(posted).where(
@@ -261,7 +309,7 @@ async def postpone(
             )
         )
     mine = sa.and_(box.c.id == row.id, box.c.delivery.in_(UNSETTLED))
-    if row.kind is notice.Kind.CARD:
+    if row.kind in LIVE:
         present = (await session.run(sa.select(box).where(mine))).first()
         if present is None:
             return

@@ -104,6 +104,7 @@ def outgoing_values(row: notice.Outgoing) -> Values:
         "channel": row.channel,
         "cluster": row.cluster,
         "incident": row.incident,
+        "plan": row.plan,
         "priority": row.priority,
         "created_at": row.created_at,
         "delivery": row.delivery.value,
@@ -127,6 +128,7 @@ def to_outgoing(row: sa.Row[*tuple[Any, ...]]) -> notice.Outgoing:
         cluster=row.cluster,
         incident=row.incident,
         incidents=body.incidents,
+        plan=row.plan,
         priority=row.priority,
         detail=body.detail,
         delivery=notice.Delivery(row.delivery),
@@ -159,6 +161,23 @@ def to_posted(row: sa.Row[*tuple[Any, ...]]) -> notice.Posted:
         posted_at=row.posted_at,
         edited_at=row.edited_at,
         digest=row.digest,
+    )
+
+
+def posted_plan_values(value: notice.PostedPlan) -> Values:
+    """Return the columns of a place where a plan is shown."""
+    return dataclasses.asdict(value)
+
+
+def to_posted_plan(row: sa.Row[*tuple[Any, ...]]) -> notice.PostedPlan:
+    """Return a place where a plan is shown."""
+    return notice.PostedPlan(
+        plan=row.plan,
+        channel=row.channel,
+        ts=row.ts,
+        posted_at=row.posted_at,
+        edited_at=row.edited_at,
+        outbox_id=row.outbox_id,
     )
 
 

@@ -127,7 +127,7 @@ class SqlUnit:
             )
 
     async def enqueue(self, row: notice.Outgoing) -> None:
-        """Add a row; a pending CARD of the same incident and channel is kept instead."""
+        """Add a row; a pending CARD or PLAN of the same thing and channel is kept instead."""
         await outbox.enqueue(self._session, row)
 
     async def posted(self, number: int) -> list[notice.Posted]:
@@ -219,16 +219,20 @@ class SqlStore:
             await outbox.collapse(session, rows, digest)
 
     async def delivered(
-        self, rows: Sequence[notice.Outgoing], *, at: datetime, posted: Sequence[notice.Posted] = ()
+        self,
+        rows: Sequence[notice.Outgoing],
+        *,
+        at: datetime,
+        posted: Sequence[notice.Posted | notice.PostedPlan] = (),
     ) -> None:
-        """Mark rows SENT and remember where incidents are shown, in one transaction."""
+        """Mark rows SENT and remember where incidents and plans are shown, in one transaction."""
         async with self._database.writing() as session:
             await outbox.delivered(session, rows, at=at, posted=posted)
 
     async def postpone(
         self, row: notice.Outgoing, *, not_before: datetime, error: str, forget_posted: bool = False
     ) -> None:
-        """Give a row back, to be tried from `not_before` on; a newer pending card replaces it."""
+        """Give a row back, to be tried from `not_before` on; a newer pending one replaces it."""
         async with self._database.writing() as session:
             await outbox.postpone(
                 session, row, not_before=not_before, error=error, forget_posted=forget_posted
@@ -242,6 +246,14 @@ class SqlStore:
     async def posted(self, number: int) -> list[notice.Posted]:
         """Return where that incident is shown."""
         return [rows.to_posted(row) for row in await self._database.read(_posted(number))]
+
+    async def posted_plan(self, number: int) -> list[notice.PostedPlan]:
+        """Return where that plan is shown."""
+        table = tables.posted_plans
+        found = await self._database.read(
+            sa.select(table).where(table.c.plan == number).order_by(table.c.channel)
+        )
+        return [rows.to_posted_plan(row) for row in found]
 
     async def shown_at(self, channel: str, ts: str) -> list[int]:
         """Return the incidents that one message shows."""

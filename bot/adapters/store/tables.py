@@ -76,6 +76,7 @@ ledger = sa.Table(
 )
 
 PENDING_CARD = "kind = 'card' AND delivery = 'pending'"
+PENDING_PLAN = "kind = 'plan' AND delivery = 'pending'"
 
 outbox = sa.Table(
     "outbox",
@@ -87,6 +88,7 @@ outbox = sa.Table(
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("cluster", sa.Text, nullable=False),
     sa.Column("incident", Number, sa.ForeignKey("incidents.id")),
+    sa.Column("plan", Number, sa.ForeignKey("plans.id")),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("delivery", sa.Text, nullable=False),
@@ -106,6 +108,15 @@ outbox = sa.Table(
         unique=True,
         sqlite_where=sa.text(PENDING_CARD),
         postgresql_where=sa.text(PENDING_CARD),
+    ),
+    sa.Index(None, "plan", "channel", "kind", "delivery"),
+    sa.Index(
+        "uq_outbox_pending_plan",
+        "plan",
+        "channel",
+        unique=True,
+        sqlite_where=sa.text(PENDING_PLAN),
+        postgresql_where=sa.text(PENDING_PLAN),
     ),
     sqlite_autoincrement=True,
 )
@@ -127,6 +138,17 @@ posted = sa.Table(
     sa.Column("edited_at", Moment, nullable=False),
     sa.Column("digest", sa.Boolean, nullable=False),
     sa.Index(None, "channel", "ts"),
+)
+
+posted_plans = sa.Table(
+    "posted_plans",
+    metadata,
+    sa.Column("plan", Number, sa.ForeignKey("plans.id"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("ts", sa.Text, nullable=False),
+    sa.Column("posted_at", Moment, nullable=False),
+    sa.Column("edited_at", Moment, nullable=False),
+    sa.Column("outbox_id", sa.Text, nullable=False),
 )
 
 marks = sa.Table(
