@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot import checks, guards, settings, settings_text
+from bot import checks, guards, runbooks, settings, settings_text
 from bot.adapters import health, schedule
 from bot.adapters.cluster import options as cluster_options
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
-from bot.domain import access, calendar, ledger, snapshot, tracking
+from bot.domain import access, calendar, ledger, snapshot, tracking, units
 from bot.flannel import discovery
 from bot.flow import audit, cycle, deliver, explain, insight, inspect
 
@@ -160,11 +160,16 @@ def roles(given: settings.Settings) -> access.Policy:
     )
 
 
-def quorum(given: settings.Settings) -> access.Quorum:
-    """Return how many must approve a change."""
-    named = given.access
-    return access.Quorum(
-        usual=named.quorum, risky=named.quorum_risky, risky_nodes=named.risky_nodes
+def drafting(given: settings.Settings) -> runbooks.Limits:
+    """Return how plans are drafted, how long they wait, and how many must approve them."""
+    return runbooks.Limits(
+        memory_cap=units.parsed_memory(given.remediation.limits.memory_cap),
+        batch=given.remediation.limits.batch,
+        expiry=given.remediation.expiry,
+        quorum=given.access.quorum,
+        quorum_risky=given.access.quorum_risky,
+        many_nodes=given.access.many_nodes,
+        look_age=given.remediation.limits.look_age,
     )
 
 

@@ -43,12 +43,15 @@ GroupId = Annotated[str, AfterValidator(settings_text.group)]
 Frozen = Annotated[str, AfterValidator(settings_text.frozen)]
 """A named span of time, every week or dated."""
 
+Memory = Annotated[str, AfterValidator(settings_text.memory)]
+"""An amount of memory as Kubernetes writes it."""
+
 Runbook = Literal[
-    "raise_memory",
-    "anchor_regex",
-    "raise_memory_and_anchor",
+    "raise-memory",
+    "anchor-regex",
+    "raise-memory-and-anchor",
     "drain",
-    "evict_veth",
+    "evict-veth",
     "restart",
 ]
 RUNBOOKS: tuple[Runbook, ...] = get_args(Runbook)
@@ -295,8 +298,8 @@ class Access(Section):
     quorum: int = Field(default=1, ge=1, le=10)
     """How many must approve a change."""
     quorum_risky: int = Field(default=2, ge=1, le=10)
-    """How many must approve one that moves NICs, or touches more nodes than `risky_nodes`."""
-    risky_nodes: int = Field(default=200, ge=1)
+    """How many must approve one that moves NICs, or touches more nodes than `many_nodes`."""
+    many_nodes: int = Field(default=200, ge=1)
     """A change of more nodes than this counts as risky."""
 
     @model_validator(mode="after")
@@ -321,6 +324,12 @@ class Limits(Section):
     """Nodes being drained at a time."""
     control_plane: bool = False
     """Whether control-plane nodes may be drained."""
+    memory_cap: Memory = "1Gi"
+    """The highest memory limit that is proposed, be it asked for by a person."""
+    batch: int = Field(default=5, ge=1, le=100)
+    """Flannel pods deleted at a time where the DaemonSet's update strategy is OnDelete."""
+    look_age: Wait = timedelta(minutes=10)
+    """A look at a node older than this foretells nothing."""
     snapshot_age: Wait = timedelta(minutes=2)
     """With an older picture of the cluster nothing is changed."""
 

@@ -6,7 +6,7 @@ import zoneinfo
 from datetime import date, time, timedelta
 from urllib.parse import urlsplit
 
-from bot.domain import calendar
+from bot.domain import calendar, units
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -183,4 +183,10 @@ def _dated(name: str, zone: str, begins: str, ends: str) -> calendar.Window:
 def frozen(value: str) -> str:
     """Check a span of time. Raises ValueError."""
     window(value, "UTC")
+    return value
+
+
+def memory(value: str) -> str:
+    """Check an amount of memory. Raises ValueError."""
+    units.parsed_memory(value)
     return value

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot import configuration, options, settings, settings_sources, settings_text
+from bot import configuration, options, runbooks, settings, settings_sources, settings_text
 from bot.domain import errors
 from bot.domain.access import Role
 from bot.guards import Limits
@@ -106,6 +106,11 @@ WRONG_VARIABLES = [
     ("FLANNEL_BOT_ACCESS__QUORUM", "3", "access: quorum_risky (2) must be at least quorum (3)"),
     ("FLANNEL_BOT_ACCESS__QUORUM", "0", "access.quorum: "),
     ("FLANNEL_BOT_REMEDIATION__RUNBOOKS", '["reboot"]', "remediation.runbooks.0: "),
+    (
+        "FLANNEL_BOT_REMEDIATION__LIMITS__MEMORY_CAP",
+        "512",
+        "remediation.limits.memory_cap: '512' is no amount of memory: write one such as 256Mi",
+    ),
     ("FLANNEL_BOT_REMEDIATION__EXPIRY", "0", "remediation.expiry: must be longer than zero"),
     ("FLANNEL_BOT_REMEDIATION__LIMITS__MIN_HEALTHY", "50", "remediation.limits.min_healthy: "),
     (
@@ -274,13 +279,27 @@ def test_it_is_told_which_role_nobody_has(text: str, keys: list[str], tmp_path: 
     assert all(key in sentence for key, sentence in zip(keys, told, strict=True))
 
 
-def test_a_risky_change_wants_more_people(tmp_path: Path) -> None:
-    text = "access: {quorum: 2, quorum_risky: 3, risky_nodes: 10}"
-    quorum = options.quorum(load(written(tmp_path, text)))
-    assert quorum.needed(nodes=10, moves_nics=False) == (2, ())
-    assert quorum.needed(nodes=11, moves_nics=False)[0] == 3
-    number, why = quorum.needed(nodes=1, moves_nics=True)
-    assert (number, why) == (3, ("it changes NICs",))
+def test_what_plans_are_drafted_by_comes_from_the_settings(tmp_path: Path) -> None:
+    text = (
+        "access: {quorum: 2, quorum_risky: 3, many_nodes: 10}\n"
+        "remediation: {expiry: 5m, limits: {memory_cap: 512Mi, batch: 7, look_age: 1m}}"
+    )
+    assert options.drafting(load(written(tmp_path, text))) == runbooks.Limits(
+        quorum=2,
+        quorum_risky=3,
+        many_nodes=10,
+        expiry=timedelta(minutes=5),
+        memory_cap=512 * 2**20,
+        batch=7,
+        look_age=timedelta(minutes=1),
+    )
+    assert options.drafting(load()) == runbooks.Limits()
+
+
+def test_every_runbook_can_be_switched(tmp_path: Path) -> None:
+    assert set(runbooks.ALL_RUNBOOKS) <= set(settings.RUNBOOKS)
+    file = written(tmp_path, "remediation: {runbooks: [anchor-regex]}")
+    assert load(file).remediation.runbooks == ("anchor-regex",)
 
 
 WINDOWS = [

@@ -66,22 +66,3 @@ class Policy:
         """Return the user ids that have a role by name, for telling who may."""
         each = self.members.get(role, Members())
         return tuple(sorted(each.users))
-
-
-@dataclass(frozen=True, slots=True)
-class Quorum:
-    """How many others must approve a change: more where it moves NICs or touches many nodes."""
-
-    usual: int = 1
-    risky: int = 2
-    risky_nodes: int = 200
-    """A change of more nodes than this is risky."""
-
-    def needed(self, *, nodes: int, moves_nics: bool) -> tuple[int, tuple[str, ...]]:
-        """Return how many, and why so many."""
-        risks = []
-        if moves_nics:
-            risks.append("it changes NICs")
-        if nodes > self.risky_nodes:
-            risks.append(f"it touches {nodes} nodes, more than {self.risky_nodes}")
-        return (self.risky if risks else self.usual), tuple(risks)

@@ -1,8 +1,12 @@
 """Quantities as people write them: bytes as Kubernetes does, times to the second."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 _BINARY = (("Ei", 2**60), ("Pi", 2**50), ("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
+_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_FACTORS = {**_DECIMAL, **dict(_BINARY)}
 _CLOCK = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -23,6 +27,18 @@ def memory(size: int | None) -> str:
             return f"{size // factor}{unit}"
     unit, factor = fitting[0]
     return f"{size / factor:.1f}{unit}"
+
+
+def parsed_memory(text: str) -> int:
+    """Read an amount of memory as people write it, in bytes. Raises ValueError.
+
+    Less than 1Mi is refused: a number without its unit is a slip, and no process lives in it.
+    """
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGTP]i|[kMGTP])?B?", text.strip())
+    size = int(Fraction(found[1]) * _FACTORS[found[2] or ""]) if found else 0
+    if size < 2**20:
+        raise ValueError(f"{text!r} is no amount of memory: write one such as 256Mi or 1Gi")
+    return size
 
 
 def duration(span: timedelta) -> str:

@@ -162,14 +162,14 @@ def predicted(plan: Plan) -> Iterator[str]:
     for key in sorted(groups, key=lambda found: (order.index(found[0]), found[1:])):
         names = groups[key]
         example = Prediction("", *key)
-        yield f"{units.count(len(names), 'node')} {_effect(example)}: {', '.join(names)}"
+        yield f"{units.count(len(names), 'node')}, {_effect(example)}: {', '.join(names)}"
 
 
 def _effect(one: Prediction) -> str:
     nic = {
-        Effect.UNCHANGED: f"stay on {one.now or 'the NIC of now'}",
-        Effect.CHANGES: f"change from {one.now or 'an unknown NIC'} to {one.after or 'another'}",
-        Effect.FAILS: "would fail to choose a NIC",
-        Effect.UNKNOWN: "could not be predicted",
+        Effect.UNCHANGED: f"unchanged on {one.now or 'the NIC of now'}",
+        Effect.CHANGES: f"{one.now or 'an unknown NIC'} becomes {one.after or 'another'}",
+        Effect.FAILS: "no NIC would be found",
+        Effect.UNKNOWN: "not predicted",
     }[one.effect]
     return f"{nic} ({one.text})" if one.text else nic

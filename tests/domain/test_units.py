@@ -96,3 +96,25 @@ def test_a_pods_workload(
     found = workload.of(pod(name, owner=owner, labels=labels, mirror=mirror), cluster="prod")
     assert (found.kind, found.name) == workload_of
     assert (found.cluster, found.namespace) == ("prod", "kube-system")
+
+
+AMOUNTS = [
+    ("256Mi", 256 * 2**20),
+    (" 1.5 Gi ", 3 * 2**29),
+    ("512M", 512_000_000),
+    ("1GiB", 2**30),
+    ("134217728", 2**27),
+]
+
+
+@pytest.mark.parametrize(("text", "size"), AMOUNTS)
+def test_memory_is_read_as_people_write_it(text: str, size: int) -> None:
+    assert units.parsed_memory(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "256", "512Ki", "-1Gi", "1e9", "many", "1 Mi Gi", "0Gi", "٣Gi"]
+)
+def test_what_is_no_amount_of_memory_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="is no amount of memory: write one such as 256Mi"):
+        units.parsed_memory(text)

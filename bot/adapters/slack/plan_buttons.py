@@ -12,7 +12,7 @@ CANCEL = "cancel_run"
 UNDO = "undo_run"
 """Actions of buttons; `edit_plan` opens the window for another memory limit."""
 
-MEMORY = frozenset({"raise_memory", "raise_memory_and_anchor"})
+MEMORY = frozenset({"raise-memory", "raise-memory-and-anchor"})
 """Runbooks whose plans have a limit to be edited."""
 
 

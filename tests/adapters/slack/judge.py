@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import ActionsBlock, HeaderBlock, RichTextBlock
 from bot.adapters.slack import blocks
 from bot.sim.slack import blocks as slack
 
-TYPES = {"text", "date", "link"}
+TYPES = {"text", "date", "link", "user"}
 KINDS = {"header": HeaderBlock, "rich_text": RichTextBlock, "actions": ActionsBlock}
 
 
@@ -62,7 +62,10 @@ def seen(rendered: blocks.Rendered) -> str:
             lines.append(" ".join(f"[{one['text']['text']}]" for one in block["elements"]))
             continue
         lines += [
-            "".join(run.get("text") or run.get("fallback", "") for run in element["elements"])
+            "".join(
+                f"@{run['user_id']}" if "user_id" in run else run.get("text") or run["fallback"]
+                for run in element["elements"]
+            )
             for element in block["elements"]
         ]
     return "\n".join(lines)

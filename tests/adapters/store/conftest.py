@@ -23,6 +23,7 @@ from bot.domain.incident import Incident, Member, State
 from bot.domain.ledger import Record
 from bot.domain.target import Target
 from bot.flow import ports
+from tests.domain import plans
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -103,6 +104,20 @@ class Samples:
 
     def text(self, title: str = "summary", **changes) -> notice.Outgoing:
         return self.row(notice.Kind.TEXT, detail=notice.Detail(title=title), **changes)
+
+    def plan(self, plan: int, **changes) -> notice.Outgoing:
+        return self.row(notice.Kind.PLAN, plan=plan, **changes)
+
+    async def planned(self, store: ports.Store, number: int = 1) -> list[int]:
+        """Save fresh plans and return their numbers."""
+        async with store.unit() as unit:
+            made = [await unit.remedy.save_plan(plans.plan(id=0)) for _ in range(number)]
+        return [value.id for value in made]
+
+    def plan_place(
+        self, plan: int, *, channel: str = "C0ALERTS", ts: str = "7.1", outbox_id: str = "first"
+    ) -> notice.PostedPlan:
+        return notice.PostedPlan(plan, channel, ts, NOW, self.at(1), outbox_id)
 
     def place(
         self, incident: int, *, channel: str = "C0ALERTS", ts: str = "1.1", digest: bool = False
