@@ -1,7 +1,7 @@
 """Requests to one API server: one shared connection pool, credentials kept fresh, errors told.
 
-Only GET, and only raw: `param_serialize` and `call_api` of the library, whose typed classes cost
-30 MiB at first touch and whose models are the slow part.
+Only raw: `param_serialize` and `call_api` of the library, whose typed classes cost 30 MiB at first
+touch and whose models are the slow part. It never repeats a request that may have been done.
 """
 
 import asyncio
@@ -42,9 +42,10 @@ Query = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question to the API server.
+    """A request to the API server.
 
-    `what` names its object for people ("pods in kube-system"), `grant` for RBAC ("pods").
+    `what` names its object for people ("pods in kube-system"), `grant` for RBAC ("pods"). A write
+    has another `method`, and a `body` that is sent as JSON.
     """
 
     verb: str
@@ -53,6 +54,9 @@ class Ask:
     grant: str
     path: str
     query: Query = ()
+    method: str = "GET"
+    body: object = None
+    content_type: str = "application/json"
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +132,7 @@ class Client:
             query=(("limit", "1"),),
         )
         try:
-            await self.get(ask)
+            await self.send(ask)
         except (failures.Unauthorized, failures.Untrusted) as failure:
             generation = self._generation
             origin = generation.access.origin if generation is not None else "the kubeconfig"
@@ -141,11 +145,11 @@ class Client:
             if failures.is_anonymous(failure):
                 raise errors.Misconfigured(f"cluster {self.options.name}: {failure}") from failure
 
-    async def get(self, ask: Ask) -> bytes:
-        """Return the body of a 200 answer.
+    async def send(self, ask: Ask) -> bytes:
+        """Return the body of the answer of one that went well.
 
         Raises:
-            Failure: for anything else.
+            Failure: for anything else. A write's tells by `sent` and `status` what became of it.
             Misconfigured: if the credentials' files are wrong.
         """
         limits = aiohttp.ClientTimeout(
@@ -227,7 +231,7 @@ class Client:
     async def _answer(
         self, ask: Ask, *, limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Give a 200 answer, after one attempt more where stale credentials may be the reason."""
+        """Give a good answer, after one attempt more where stale credentials may be the reason."""
         generation, response = await self._tried(lambda: self._send(ask, limits=limits))
         try:
             yield response
@@ -258,10 +262,11 @@ class Client:
         asking = _Asking(generation)
         try:
             asking.request = await generation.api.param_serialize(
-                "GET",
+                ask.method,
                 ask.path,
                 query_params=list(ask.query),
                 header_params={**headers, **_impersonating(generation.access)},
+                body=ask.body,
                 auth_settings=["BearerToken"],
             )
             try:
@@ -284,6 +289,8 @@ class Client:
         self, ask: Ask, *, limits: aiohttp.ClientTimeout
     ) -> tuple[_Generation, aiohttp.ClientResponse]:
         headers = {"Accept": "application/json"}
+        if ask.method != "GET":
+            headers["Content-Type"] = ask.content_type
         if not self.options.compress:
             headers["Accept-Encoding"] = "identity"
         response: aiohttp.ClientResponse | None = None
@@ -295,7 +302,7 @@ class Client:
                 response = answer.response
                 assert response is not None
                 asking.code = str(response.status)
-                await _refuse_all_but_200(response, ask)
+                await _refuse_unless_good(response, ask)
             except BaseException:
                 if response is not None:
                     _hang_up(response)
@@ -437,8 +444,9 @@ def _fingerprint(files: tuple[Path, ...]) -> tuple[object, ...]:
     return tuple(marks)
 
 
-async def _refuse_all_but_200(response: aiohttp.ClientResponse, ask: Ask) -> None:
-    if response.status != 200:
+async def _refuse_unless_good(response: aiohttp.ClientResponse, ask: Ask) -> None:
+    # A proxy's 204 or a redirect that leads nowhere is no answer; a write may be 201 or 202, too.
+    if response.status not in ((200,) if ask.method == "GET" else (200, 201, 202)):
         raise failures.from_answer(
             response.status,
             response.headers,

@@ -29,6 +29,8 @@ class Failure(errors.Unavailable):
         status: the HTTP status, or None if there was no answer.
         retry_after: seconds the server asked us to wait, or None.
         doubts_version: the resource version that was sent may be the reason; a fresh list helps.
+        sent: the request may have reached the server, though no answer came back.
+        said: what the server said, or None if that was no Kubernetes Status.
     """
 
     def __init__(
@@ -38,11 +40,15 @@ class Failure(errors.Unavailable):
         status: int | None = None,
         retry_after: float | None = None,
         doubts_version: bool = False,
+        sent: bool = False,
+        said: "Status | None" = None,
     ) -> None:
         super().__init__(text)
         self.status = status
         self.retry_after = retry_after
         self.doubts_version = doubts_version
+        self.sent = sent
+        self.said = said
 
 
 class Unauthorized(Failure):
@@ -57,6 +63,20 @@ class Expired(Failure):
     """The resource version or the continue token is too old."""
 
 
+class Cause(msgspec.Struct, gc=False):
+    """One of several reasons."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Details(msgspec.Struct, gc=False):
+    """What a refusal is about."""
+
+    name: str = ""
+    causes: list[Cause] | None = None
+
+
 class Status(msgspec.Struct, gc=False):
     """The API server's own error object."""
 
@@ -64,10 +84,20 @@ class Status(msgspec.Struct, gc=False):
     message: str | None = None
     reason: str | None = None
     code: int | None = None
+    details: Details | None = None
+
+    def cause(self, reason: str) -> str | None:
+        """Return what it says of a cause, or None where that is not among its causes."""
+        causes = (self.details.causes if self.details else None) or ()
+        return next((one.message for one in causes if one.reason == reason), None)
 
 
 _STATUS = msgspec.json.Decoder(Status)
 _ANONYMOUS = "system:anonymous"
+_READING = ("get", "list", "watch")
+_BY_RBAC = " cannot "
+_LONG_VALUE = re.compile(r'Invalid value: "(?:[^"\\]|\\.){80,}": ')
+"""A patch that is refused is answered with the whole object, and only then with the reason."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -85,27 +115,34 @@ def short(text: str) -> str:
 def from_answer(
     status: int, headers: Mapping[str, str], body: bytes, *, verb: str, what: str, grant: str
 ) -> Failure:
-    """Make a failure of an answer other than 200.
+    """Make a failure of an answer that is no good one.
 
     Args:
         status: of the answer.
         headers: of the answer.
         body: of the answer.
-        verb: what we wanted to do: list, watch, get.
+        verb: what we wanted to do: list, watch, get, patch.
         what: to what: "pods in kube-system".
         grant: the RBAC resource that would allow it: "pods", "pods/log".
     """
-    said = said_by(body)
+    told = status_of(body)
+    said = (
+        short(_LONG_VALUE.sub("Invalid value: ", told.message or told.reason or "")) if told else ""
+    )
     wait = retry_after(headers)
     if status == 401:
         return Unauthorized("the credentials are not accepted (401 Unauthorized)", status=status)
     if status == 403:
         who = "; the request carried no credentials" if said and _ANONYMOUS in said else ""
+        verbs = "get, list and watch" if verb in _READING else verb
+        # RBAC says "cannot patch resource"; admission has other reasons, which no grant cures.
+        hint = f"; hint: grant {verbs} on {grant} to the bot's service account"
         return Failure(
-            f"not allowed to {verb} {what} (403{f': {said}' if said else ''}){who}; "
-            f"hint: grant get, list and watch on {grant} to the bot's service account",
+            f"not allowed to {verb} {what} (403{f': {said}' if said else ''}){who}"
+            f"{hint if not said or verb in _READING or _BY_RBAC in said else ''}",
             status=status,
             retry_after=wait,
+            said=told,
         )
     if status == 410:
         return Expired(f"too old (410{f': {said}' if said else ''})", status=status)
@@ -119,6 +156,7 @@ def from_answer(
         status=status,
         retry_after=wait,
         doubts_version=status in (400, 404, 422, 500),
+        said=told,
     )
 
 
@@ -144,17 +182,20 @@ def from_exception(exc: Exception, *, server: str) -> Failure:
             "hint: check the kubeconfig's certificate-authority and server name"
         )
     if isinstance(exc, TimeoutError):
-        return Failure(f"{server} did not answer in time")
+        sent = not isinstance(exc, aiohttp.ConnectionTimeoutError)
+        return Failure(f"{server} did not answer in time", sent=sent)
     if isinstance(exc, aiohttp.ClientConnectorError):
         why = exc.os_error.strerror or str(exc.os_error) or type(exc.os_error).__name__
         return Failure(f"cannot connect to {server}: {short(str(why))}")
     if isinstance(exc, aiohttp.ClientPayloadError):
-        return Failure(f"the connection to {server} broke in the middle of an answer")
+        return Failure(f"the connection to {server} broke in the middle of an answer", sent=True)
     if isinstance(exc, aiohttp.ServerDisconnectedError):
-        return Failure(f"{server} closed the connection without an answer")
+        return Failure(f"{server} closed the connection without an answer", sent=True)
     detail = short(str(exc))
     return Failure(
-        f"no usable answer from {server}: {type(exc).__name__}{f': {detail}' if detail else ''}"
+        f"no usable answer from {server}: {type(exc).__name__}{f': {detail}' if detail else ''}",
+        # A host name that is none, by aiohttp or idna, was not even connected to.
+        sent=not isinstance(exc, ValueError),
     )
 
 
@@ -163,13 +204,13 @@ def is_anonymous(failure: Failure) -> bool:
     return _ANONYMOUS in str(failure)
 
 
-def said_by(body: bytes) -> str:
-    """Return a Status' message, or an empty text if the body is none."""
+def status_of(body: bytes) -> Status | None:
+    """Return the Status that a body is, or None if it is something else."""
     try:
         status = _STATUS.decode(body)
     except msgspec.DecodeError:
-        return ""
-    return short(status.message or status.reason or "") if status.kind == "Status" else ""
+        return None
+    return status if status.kind == "Status" else None
 
 
 def looks_like_html(body: bytes) -> bool:

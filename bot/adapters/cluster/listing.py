@@ -62,7 +62,7 @@ async def _pages(
         query: list[tuple[str, str]] = [("limit", str(api.options.page_size))]
         if token:
             query.append(("continue", token))
-        body = await _page(
+        body = await patiently(
             api,
             client.Ask(
                 verb="list",
@@ -78,16 +78,27 @@ async def _pages(
             return listed
 
 
-async def _page(api: client.Client, ask: client.Ask) -> bytes:
+async def patiently(
+    api: client.Client,
+    ask: client.Ask,
+    *,
+    again: Callable[[failures.Failure], bool] = lambda _: True,
+) -> bytes:
+    """Send a request, again where the server says when: shortly, and `again` agrees.
+
+    Raises:
+        Failure: if it did not go well, in the end.
+        Misconfigured: if the credentials' files are wrong.
+    """
     for _ in range(_TRIES - 1):
         try:
-            return await api.get(ask)
+            return await api.send(ask)
         except failures.Failure as failure:
             wait = failure.retry_after
-            if wait is None or wait > _LONGEST_WAIT:
+            if wait is None or wait > _LONGEST_WAIT or not again(failure):
                 raise
             await asyncio.sleep(wait)
-    return await api.get(ask)
+    return await api.send(ask)
 
 
 async def _take(

@@ -91,7 +91,7 @@ class Looker:
                 ("fieldSelector", f"spec.nodeName={node}"),
                 ("limit", str(self._api.options.page_size)),
             ]
-            body = await self._api.get(
+            body = await self._api.send(
                 client.Ask(
                     verb="list",
                     resource="pods",
@@ -126,7 +126,7 @@ class Looker:
             ),
         )
         try:
-            body = await self._api.get(ask)
+            body = await self._api.send(ask)
         except failures.Failure as failure:
             if failure.status == 404:
                 return None

@@ -275,7 +275,7 @@ class Mirror:
             if not heard or min(heard) < self._options.probe_after:
                 continue
             try:
-                await self._api.get(ask)
+                await self._api.send(ask)
             except failures.Failure as failure:
                 # Whatever it says, it has answered.
                 if failure.status is None:

@@ -35,10 +35,27 @@ def whole(text: str | float) -> int:
     Raises:
         ValueError: if it is no quantity.
     """
+    return _up(_value(text))
+
+
+@functools.lru_cache(maxsize=4096)
+def thousandths(text: str | float) -> int:
+    """Return the quantity in thousandths of its base unit (millicores), rounded up.
+
+    Raises:
+        ValueError: if it is no quantity.
+    """
+    return _up(_value(text) * 1000)
+
+
+def _value(text: str | float) -> Decimal:
     match = _SHAPE.fullmatch(str(text))
     if match is None:
         raise ValueError(f"not a quantity: {str(text)[:40]!r}")
     number, exponent, suffix = match.groups()
-    value = Decimal(number).scaleb(int(exponent or 0)) * _FACTORS[suffix or ""]
+    return Decimal(number).scaleb(int(exponent or 0)) * _FACTORS[suffix or ""]
+
+
+def _up(value: Decimal) -> int:
     floor = int(value)
     return floor + 1 if value > floor else floor

@@ -37,7 +37,7 @@ class Logs:
             f"/api/v1/namespaces/{parse.quote(namespace, safe='')}"
             f"/pods/{parse.quote(pod, safe='')}/log"
         )
-        body = await self._api.get(
+        body = await self._api.send(
             client.Ask(
                 verb="get",
                 resource="pods/log",

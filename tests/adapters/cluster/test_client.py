@@ -65,7 +65,7 @@ def granting(token_file: Path, count: Path) -> str:
 
 async def test_requests_carry_the_token_and_who_we_are(world: World) -> None:
     async with world.client() as api:
-        await api.get(ASK)
+        await api.send(ASK)
     (seen,) = world.server.requests
     assert seen.headers["authorization"] == "Bearer secret"
     assert seen.headers["user-agent"] == f"flannel-bot/{bot.__version__}"
@@ -78,12 +78,12 @@ async def test_proxies_of_the_environment_are_not_used(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     async with world.client() as api:
-        await api.get(ASK)
+        await api.send(ASK)
 
 
 async def test_a_proxy_that_was_asked_for_is_used(world: World) -> None:
     async with serving(Server()) as proxy, world.client(proxy=proxy.url) as api:
-        await api.get(ASK)
+        await api.send(ASK)
         assert len(proxy.requests) == 1
         assert not world.server.requests
 
@@ -113,7 +113,7 @@ async def test_a_missing_right_is_no_reason_not_to_start(world: World) -> None:
     async with world.client() as api:
         await api.verify()
         with pytest.raises(failures.Failure, match=r"jane.*grant get, list and watch on nodes"):
-            await api.get(ASK)
+            await api.send(ASK)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ async def test_a_rotated_token_file_is_read_again_at_the_first_401(
         await api.verify()
         file.write_text("new\n")
         world.server.guard = token_guard("new")
-        await api.get(ASK)
+        await api.send(ASK)
         codes = [k[2] for k in world.telemetry.counts if k[0] == "kube_requests_total"]
         assert sorted(codes) == ["200", "401"]
         file.write_text("")
-        await api.get(ASK)
+        await api.send(ASK)
 
 
 async def test_a_kubeconfig_that_is_rewritten_is_read_again(world: World) -> None:
@@ -176,7 +176,7 @@ async def test_a_kubeconfig_that_is_rewritten_is_read_again(world: World) -> Non
         await api.verify()
         world.server.guard = token_guard("new")
         write_kubeconfig(world.kubeconfig, world.server.url, user={"token": "new"})
-        await api.get(ASK)
+        await api.send(ASK)
 
 
 async def test_a_kubeconfig_that_is_rewritten_badly_does_not_stop_what_works(
@@ -185,9 +185,9 @@ async def test_a_kubeconfig_that_is_rewritten_badly_does_not_stop_what_works(
     async with world.client(credentials_interval=0.0) as api:
         await api.verify()
         world.kubeconfig.write_text("{{{")
-        await api.get(ASK)
+        await api.send(ASK)
         world.kubeconfig.unlink()
-        await api.get(ASK)
+        await api.send(ASK)
 
 
 async def test_a_mirror_survives_a_rotation_of_its_token(world: World) -> None:
@@ -210,21 +210,21 @@ async def test_credentials_that_stay_refused_do_not_double_every_request(
     async with world.client(reload_pause=60.0) as api:
         for _ in range(5):
             with pytest.raises(failures.Unauthorized):
-                await api.get(ASK)
+                await api.send(ASK)
     assert len(world.server.requests) <= 6
 
 
 async def test_an_impersonated_name_is_sent(world: World) -> None:
     write_kubeconfig(world.kubeconfig, world.server.url, user={"token": "t", "as": "jane"})
     async with world.client() as api:
-        await api.get(ASK)
+        await api.send(ASK)
     assert world.server.requests[0].headers["impersonate-user"] == "jane"
 
 
 async def test_a_user_name_and_a_password_are_sent(world: World) -> None:
     write_kubeconfig(world.kubeconfig, world.server.url, user={"username": "a", "password": "b"})
     async with world.client() as api:
-        await api.get(ASK)
+        await api.send(ASK)
     assert world.server.requests[0].headers["authorization"] == "Basic YTpi"
 
 
@@ -237,7 +237,7 @@ async def test_connections_are_used_again(world: World) -> None:
     world.server.guard = note
     async with world.client() as api:
         for _ in range(4):
-            await api.get(ASK)
+            await api.send(ASK)
     assert len(ports) == 1
 
 
@@ -251,11 +251,11 @@ async def test_an_exec_plugin_is_asked_once_and_again_after_a_401(
     world.server.guard = token_guard("one")
     async with world.client() as api:
         await api.verify()
-        await api.get(ASK)
+        await api.send(ASK)
         assert count.read_text() == "x"
         token.write_text("two")
         world.server.guard = token_guard("two")
-        await api.get(ASK)
+        await api.send(ASK)
         assert count.read_text() == "xx"
 
 
@@ -274,8 +274,8 @@ async def test_an_exec_plugin_is_asked_again_before_its_token_expires(
     )
     write_kubeconfig(world.kubeconfig, world.server.url, user=user)
     async with world.client() as api:
-        await api.get(ASK)
-        await api.get(ASK)
+        await api.send(ASK)
+        await api.send(ASK)
     assert len(count.read_text()) >= 2
 
 
@@ -292,7 +292,7 @@ async def test_an_exec_plugin_is_told_what_the_protocol_asks(world: World, tmp_p
     user["exec"].update(env=[{"name": "FLAVOUR", "value": "sweet"}], provideClusterInfo=True)
     write_kubeconfig(world.kubeconfig, world.server.url, user=user)
     async with world.client() as api:
-        await api.get(ASK)
+        await api.send(ASK)
     sent = world.server.requests[0].headers["authorization"]
     assert sent == f"Bearer sweet--cluster-x{world.server.url}"
 
@@ -409,9 +409,9 @@ async def test_a_rotated_ca_is_read_again_when_the_server_is_no_longer_trusted(
     try:
         async with serving(Server(), port=port, tls=new.server(tmp_path)):
             with pytest.raises(failures.Failure):
-                await api.get(ASK)
+                await api.send(ASK)
             (tmp_path / "ca.crt").write_text(old.pem + new.pem)
-            await api.get(ASK)
+            await api.send(ASK)
     finally:
         await api.close()
 
@@ -477,7 +477,7 @@ async def test_an_exec_plugin_may_give_a_client_certificate(world: World, tmp_pa
 async def test_a_replaced_client_lets_its_open_watch_finish(world: World) -> None:
     async with world.mirrored(credentials_interval=0.0) as seen:
         write_kubeconfig(world.kubeconfig, world.server.url, user={"token": "new"})
-        await seen._api.get(ASK)
+        await seen._api.send(ASK)
         assert world.server.requests[-1].headers["authorization"] == "Bearer new"
         world.server.push(PODS, objects.event("ADDED", objects.pod("p", version=101)))
         await eventually(lambda: seen.snapshot().pods)
@@ -497,7 +497,7 @@ async def test_no_more_requests_than_allowed_are_in_flight(world: World) -> None
 
     async def ask(api: client.Client) -> None:
         nonlocal inside
-        await api.get(ASK)
+        await api.send(ASK)
         inside -= 1
 
     async with world.client(concurrent_requests=2) as api:
@@ -507,7 +507,7 @@ async def test_no_more_requests_than_allowed_are_in_flight(world: World) -> None
 
 async def test_a_closed_client_answers_unavailable(world: World) -> None:
     api = world.client()
-    await api.get(ASK)
+    await api.send(ASK)
     await api.close()
     with pytest.raises(errors.Unavailable, match="stopping"):
-        await api.get(ASK)
+        await api.send(ASK)
