@@ -22,6 +22,7 @@ from bot.sim.cluster import (
     podstatus,
     quantities,
     registry,
+    replicasets,
     timing,
 )
 
@@ -34,6 +35,8 @@ FOUNDED = timedelta(days=214)
 ROLLED = timedelta(days=37)
 """Age of the present flannel pods: when the regex was added."""
 
+ZONE = "topology.kubernetes.io/zone"
+
 LAST_BEAT = timedelta(seconds=20)
 """How long ago the nodes last reported."""
 
@@ -44,15 +47,16 @@ class Bootstrap:
     def __init__(self, api: registry.Registry, *, seed: int, now: datetime) -> None:
         self._api = api
         self._seed = seed
-        self._now = now
+        self.now = now
+        """When the simulation begins, in true time."""
         self._rng = names.stream(seed, "bootstrap")
         self._images = [nodeobject.images(count) for count in (18, 26, 34, 50)]
 
     def nodes(self, fleet: Sequence[hosts.Host]) -> dict[str, Object]:
         """A Node for every host, with what flannel has written on it."""
-        since = timing.stamp(self._now - FOUNDED)
-        announced = timing.stamp(self._now - ROLLED)
-        beat = timing.stamp(self._now - LAST_BEAT)
+        since = timing.stamp(self.now - FOUNDED)
+        announced = timing.stamp(self.now - ROLLED)
+        beat = timing.stamp(self.now - LAST_BEAT)
         found: dict[str, Object] = {}
         for host in fleet:
             node = nodeobject.build(host, since=since, beat=beat)
@@ -89,7 +93,7 @@ class Bootstrap:
                 architecture, memory=memory, args=("--ip-masq", "--kube-subnet-mgr")
             )
             present = manifests.flannel(architecture, memory=memory, args=args)
-            self._daemonset(
+            self._everywhere(
                 present,
                 earlier=first,
                 fleet=fleet if architecture == "amd64" else (),
@@ -97,7 +101,7 @@ class Bootstrap:
 
     def workloads(self, fleet: Sequence[hosts.Host], nodes: dict[str, Object]) -> None:
         """kube-proxy, CoreDNS, the control plane's static pods, services."""
-        self._daemonset(manifests.kube_proxy(), earlier=None, fleet=fleet)
+        self._everywhere(manifests.kube_proxy(), earlier=None, fleet=fleet)
         for name in ("kube-proxy", "coredns"):
             self._plain("serviceaccounts", SYSTEM, {"metadata": {"name": name}})
         for namespace, service in manifests.services():
@@ -128,19 +132,42 @@ class Bootstrap:
         }
         self._put("poddisruptionbudgets", budget, age=ROLLED)
 
-    def _daemonset(
+    def namespace(self, name: str) -> None:
+        """One more namespace."""
+        self._plain("namespaces", "", {"metadata": {"name": name}})
+
+    def _everywhere(
         self, manifest: Object, *, earlier: Object | None, fleet: Sequence[hosts.Host]
     ) -> None:
+        stored, digest = self.daemonset(SYSTEM, manifest, earlier=earlier, fitting=len(fleet))
+        for host in fleet:
+            pod = daemonsets.new_pod(stored, node=host.name, digest=digest)
+            pod["spec"]["nodeName"] = host.name
+            self._pod(pod, host, age=ROLLED - timedelta(seconds=35 * host.index))
+
+    def daemonset(
+        self, namespace: str, manifest: Object, *, earlier: Object | None = None, fitting: int
+    ) -> tuple[Object, str]:
+        """A DaemonSet whose pods are all well, but not the pods.
+
+        Args:
+            namespace: where.
+            manifest: as it was applied.
+            earlier: what was applied before it, if anything.
+            fitting: how many nodes it is for.
+
+        Returns:
+            The object, and the hash of its template.
+        """
         before = (
             None
             if earlier is None
-            else self._api.create("daemonsets", SYSTEM, earlier, dry_run=True)
+            else self._api.create("daemonsets", namespace, earlier, dry_run=True)
         )
-        stored = self._api.create("daemonsets", SYSTEM, manifest, dry_run=True)
+        stored = self._api.create("daemonsets", namespace, manifest, dry_run=True)
         count = 1 if earlier is None else 2
         stored["metadata"]["generation"] = count
         stored["metadata"]["annotations"][normal.TEMPLATE_GENERATION] = str(count)
-        fitting = len(fleet)
         stored["status"] = {
             "currentNumberScheduled": fitting,
             "numberMisscheduled": 0,
@@ -157,43 +184,40 @@ class Bootstrap:
                 "annotations": {normal.TEMPLATE_GENERATION: "1"},
             }
             self._revision(before, number=1, age=FOUNDED)
-        digest = self._revision(stored, number=count, age=ROLLED if earlier else FOUNDED)
-        for host in fleet:
-            pod = daemonsets.new_pod(stored, node=host.name, digest=digest)
-            pod["spec"]["nodeName"] = host.name
-            self._pod(pod, host, age=ROLLED - timedelta(seconds=35 * host.index))
+        return stored, self._revision(stored, number=count, age=ROLLED if earlier else FOUNDED)
 
     def _revision(self, daemonset: Object, *, number: int, age: timedelta) -> str:
         data = daemonsets.revision_data(daemonset["spec"]["template"])
         revision = self._api.create(
             "controllerrevisions",
-            SYSTEM,
+            daemonset["metadata"]["namespace"],
             daemonsets.new_revision(daemonset, data=data, number=number),
             dry_run=True,
         )
         self._put("controllerrevisions", revision, age=age)
         return str(revision["metadata"]["labels"][daemonsets.HASH])
 
-    def _coredns(self, places: Sequence[hosts.Host]) -> None:
-        deployment = self._api.create("deployments", SYSTEM, manifests.coredns(), dry_run=True)
+    def deployment(self, namespace: str, manifest: Object) -> Object:
+        """A Deployment whose pods are all well, but not the pods; returns its ReplicaSet."""
+        deployment = self._api.create("deployments", namespace, manifest, dry_run=True)
         deployment = self._put("deployments", deployment, age=FOUNDED)
+        count = int(deployment["spec"]["replicas"])
         replicaset = self._api.create(
             "replicasets",
-            SYSTEM,
-            deployments.new_replicaset(deployment, number=1, replicas=2),
+            namespace,
+            deployments.new_replicaset(deployment, number=1, replicas=count),
             dry_run=True,
         )
         replicaset["status"] = {
-            "replicas": 2,
-            "fullyLabeledReplicas": 2,
-            "readyReplicas": 2,
-            "availableReplicas": 2,
+            "replicas": count,
+            "fullyLabeledReplicas": count,
+            "readyReplicas": count,
+            "availableReplicas": count,
             "observedGeneration": 1,
         }
         replicaset = self._put("replicasets", replicaset, age=FOUNDED)
-        since = timing.stamp(self._now - FOUNDED)
         status = deployments.summary(
-            deployment, replicaset, [replicaset], now=self._now - FOUNDED, deadline=FOUNDED
+            deployment, replicaset, [replicaset], now=self.now - FOUNDED, deadline=FOUNDED
         )
         self._api.store.put(
             "deployments",
@@ -207,37 +231,37 @@ class Bootstrap:
                 "status": status,
             },
         )
+        return replicaset
+
+    def _coredns(self, places: Sequence[hosts.Host]) -> None:
+        replicaset = self.deployment(SYSTEM, manifests.coredns())
+        since = timing.stamp(self.now - FOUNDED)
         for host in places:
-            pod = {
-                "metadata": {
-                    "generateName": f"{replicaset['metadata']['name']}-",
-                    "labels": dict(replicaset["spec"]["template"]["metadata"]["labels"]),
-                    "ownerReferences": [
-                        {
-                            "apiVersion": "apps/v1",
-                            "kind": "ReplicaSet",
-                            "name": replicaset["metadata"]["name"],
-                            "uid": replicaset["metadata"]["uid"],
-                            "controller": True,
-                            "blockOwnerDeletion": True,
-                        }
-                    ],
-                },
-                "spec": {**replicaset["spec"]["template"]["spec"], "nodeName": host.name},
-            }
+            pod = replicasets.new_pod(replicaset)
+            pod["spec"] = {**pod["spec"], "nodeName": host.name}
             self._pod(pod, host, age=ROLLED, since=since)
 
     def _pod(
         self, pod: Object, host: hosts.Host, *, age: timedelta, since: str | None = None
     ) -> None:
-        stored = self._api.create("pods", SYSTEM, pod, dry_run=True)
-        began = timing.stamp(self._now - age) if since is None else since
-        labels = stored["metadata"].setdefault("labels", {})
-        labels["topology.kubernetes.io/zone"] = host.zone
-        stored["status"] = self._running(stored, host, began=began)
-        self._put("pods", stored, age=age)
+        began = timing.stamp(self.now - age) if since is None else since
+        address = host.private_ip
+        if not pod["spec"].get("hostNetwork"):
+            address = host.pod_ips[host.add_veth(self._rng)]
+        running = self.running(SYSTEM, pod, host, began=began, address=address)
+        self._put("pods", running, age=age)
 
-    def _running(self, pod: Object, host: hosts.Host, *, began: str) -> Object:
+    def running(
+        self, namespace: str, pod: Object, host: hosts.Host, *, began: str, address: str
+    ) -> Object:
+        """A pod as it is once it has been running on a host for a while; it is not stored."""
+        stored = self._api.create("pods", namespace, pod, dry_run=True)
+        labels = stored["metadata"].setdefault("labels", {})
+        labels[ZONE] = host.zone
+        stored["status"] = self._running(stored, host, began=began, address=address)
+        return stored
+
+    def _running(self, pod: Object, host: hosts.Host, *, began: str, address: str) -> Object:
         spec = pod["spec"]
         inits = [podstatus.Container(one["name"], one) for one in spec.get("initContainers") or ()]
         containers = [podstatus.Container(one["name"], one) for one in spec["containers"]]
@@ -247,9 +271,6 @@ class Bootstrap:
             one.state = {"running": {"startedAt": began}}
         for one in inits:
             one.state = podstatus.ended(one.id, began=began, ended=began)
-        address = host.private_ip
-        if not spec.get("hostNetwork"):
-            address = f"{host.pod_cidr.rsplit('.', 1)[0]}.{self._rng.randrange(2, 250)}"
         wanted = podstatus.conditions(
             containers, phase="Running", initialized=True, sandbox=True, generation=1
         )
@@ -284,7 +305,7 @@ class Bootstrap:
             "metadata": {
                 **metadata,
                 "resourceVersion": revision,
-                "creationTimestamp": timing.stamp(self._now - age),
+                "creationTimestamp": timing.stamp(self.now - age),
             },
         }
         self._api.store.put(resource, stamped)

@@ -301,15 +301,7 @@ def new_pod(daemonset: Object, *, node: str, digest: str) -> Object:
     """The pod to create for a node."""
     metadata, template = daemonset["metadata"], daemonset["spec"]["template"]
     spec = dict(template["spec"])
-    affinity = dict(spec.get("affinity") or {})
-    field = {"key": "metadata.name", "operator": "In", "values": [node]}
-    affinity["nodeAffinity"] = {
-        **(affinity.get("nodeAffinity") or {}),
-        "requiredDuringSchedulingIgnoredDuringExecution": {
-            "nodeSelectorTerms": [{"matchFields": [field]}]
-        },
-    }
-    spec["affinity"] = affinity
+    spec["affinity"] = pinned(spec, node)
     spec["tolerations"] = tolerations(template["spec"])
     of_template = template.get("metadata") or {}
     pod_metadata: Object = {
@@ -324,6 +316,19 @@ def new_pod(daemonset: Object, *, node: str, digest: str) -> Object:
     if of_template.get("annotations"):
         pod_metadata["annotations"] = of_template["annotations"]
     return {"metadata": pod_metadata, "spec": spec}
+
+
+def pinned(spec: Object, node: str) -> Object:
+    """The affinity of such a pod that is meant for one node."""
+    affinity: Object = dict(spec.get("affinity") or {})
+    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    affinity["nodeAffinity"] = {
+        **(affinity.get("nodeAffinity") or {}),
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchFields": [field]}]
+        },
+    }
+    return affinity
 
 
 def owner(daemonset: Object) -> Object:

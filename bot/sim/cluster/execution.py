@@ -27,15 +27,14 @@ class Source:
         Raises:
             errors.StatusError: the container does not run, or the kubelet is not there.
         """
-        node = self._world.api.get("pods", namespace, pod)["spec"].get("nodeName", "")
+        wanted = self._world.api.get("pods", namespace, pod)
+        node = wanted["spec"].get("nodeName", "")
         one = self._world.kubelets.get(node)
         if one is None:
             raise errors.bad_request(f"pod {pod} does not have a host assigned")
         if one.silent or self._world.network.states[node].hangs:
             return None
-        worker = next(
-            (w for w in one.workers.values() if (w.namespace, w.name) == (namespace, pod)), None
-        )
+        worker = one.find(wanted)
         found = next(
             (c for c in (worker.containers if worker else ()) if c.name == container), None
         )

@@ -166,8 +166,7 @@ class _Faults:
     def matching_veth(self, nodes: frozenset[str], params: Params) -> Heal:
         plugged: list[tuple[kubelet.Kubelet, Heal]] = []
         for one in self._kubelets(nodes):
-            name = f"veth1{self._rng.getrandbits(28):07x}"
-            plugged.append((one, one.host.plug_first(self._rng, name)))
+            plugged.append((one, self._plug_first(one)))
             if params["restart"]:
                 _stop_flannel(one, 0)
 
@@ -177,6 +176,33 @@ class _Faults:
                 _retry(one, "flannel")
 
         return heal
+
+    def _plug_first(self, one: kubelet.Kubelet) -> Heal:
+        """Put a new pod in an ordinary one's place, behind a veth that is listed first.
+
+        Where there is no ordinary pod left, the veth is one that was left behind.
+        """
+        host, name = one.host, f"veth1{self._rng.getrandbits(28):07x}"
+        undo: list[Heal] = []
+
+        def plug() -> str:
+            undo.append(host.plug_first(self._rng, name))
+            return name
+
+        if not self._world.ordinary.replace_on(host, plug):
+            plug()
+
+        def unplug() -> None:
+            ip = host.pod_ips.get(name)
+            for pod in self._world.ctx.index.on_node(host.name):
+                if ip and (pod.get("status") or {}).get("podIP") == ip:
+                    metadata = pod["metadata"]
+                    self._world.api.delete(
+                        "pods", metadata["namespace"], metadata["name"], grace_seconds=0
+                    )
+            undo[0]()
+
+        return unplug
 
     def flannel_crash(self, nodes: frozenset[str], params: Params) -> Heal:
         del params

@@ -150,5 +150,6 @@ def _plug_ordinary_pods(host: hosts.Host, rng: random.Random) -> None:
     """The pods that already run; their veths' numbers are what months of churn have left."""
     count = rng.randint(*host.kind.pods)
     horizon = rng.randrange(20_000, 180_000)
+    host.last_ip = horizon % 253
     for number in sorted(rng.sample(range(horizon - 12_000, horizon), count)):
         host.add_veth(rng, ifindex=number)

@@ -191,15 +191,9 @@ class Machine:
                 for name, p in self._net.peers(host.name).items()
                 if name not in state.no_neighbour
             ]
-        base = host.pod_cidr.rpartition(".")[0]
         rows += [
-            {
-                "dst": f"{base}.{2 + place}",
-                "dev": "cni0",
-                "lladdr": self.pod_mac(veth),
-                "state": ["REACHABLE"],
-            }
-            for place, veth in enumerate(host.veths)
+            {"dst": ip, "dev": "cni0", "lladdr": self.pod_mac(veth), "state": ["REACHABLE"]}
+            for veth, ip in host.pod_ips.items()
         ]
         return rows
 

@@ -17,6 +17,9 @@ from bot.sim.cluster import names, selection
 POD_MTU = 1450
 """1500 less vxlan's 50 bytes."""
 
+_ADDRESSES = 253
+"""Of a /24 that pods can have: without the network's, the bridge's and the broadcast address."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -69,6 +72,10 @@ class Host:
     next_ifindex: int = 2
     veths: dict[str, int] = field(default_factory=dict)
     """Veth name to ifindex."""
+    pod_ips: dict[str, str] = field(default_factory=dict)
+    """Veth name to the address of the pod behind it."""
+    last_ip: int = 1
+    """Last octet of the address given last."""
     zone: str = "zone-a"
 
     @property
@@ -108,6 +115,7 @@ class Host:
             self.next_ifindex += rng.randrange(1, 4)
         link = self.add_link(chosen, mtu=POD_MTU, ifindex=ifindex)
         self.veths[chosen] = link.ifindex
+        self.pod_ips[chosen] = self._next_ip()
         return chosen
 
     def remove_veth(self, name: str) -> None:
@@ -115,6 +123,21 @@ class Host:
         number = self.veths.pop(name, None)
         if number is not None:
             del self.links[number]
+            del self.pod_ips[name]
+
+    def veth_of(self, ip: str) -> str:
+        """The veth of the pod with an address; an empty text if there is none."""
+        return next((veth for veth, address in self.pod_ips.items() if address == ip), "")
+
+    def _next_ip(self) -> str:
+        """The free address after the one given last, as the host-local plugin chooses."""
+        base, taken = self.pod_cidr.rpartition(".")[0], set(self.pod_ips.values())
+        for step in range(1, _ADDRESSES + 1):
+            octet = 2 + (self.last_ip - 2 + step) % _ADDRESSES
+            if f"{base}.{octet}" not in taken:
+                self.last_ip = octet
+                return f"{base}.{octet}"
+        raise ValueError(f"{self.name} has no free pod address left")
 
     def plug_first(self, rng: random.Random, name: str) -> Callable[[], None]:
         """Plug in a veth that this kernel lists before the private NIC.

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,11 +55,19 @@ async def list_all(call: http_context.Call) -> web.Response:
     namespace = call.target.namespace or None
     revision = storage.revision if page.revision is None else page.revision
     try:
-        found = storage.list_at(row.plural, revision, namespace, after=page.start)
+        found: Sequence[Object] = storage.list_at(
+            row.plural,
+            revision,
+            namespace,
+            after=page.start,
+            node=selectors.node_of(query.get("fieldSelector", ""), row),
+        )
     except store.Compacted as gone:
         raise _expired(page) from gone
     if selected is not None:
-        found = [obj for obj in found if selected(obj)]
+        # One more than a page shows tells that there is a next one.
+        most = page.limit + 1 if page.limit else None
+        found = list(itertools.islice(filter(selected, found), most))
     metadata: Object = {"resourceVersion": str(revision)}
     if page.limit and len(found) > page.limit:
         rest = len(found) - page.limit

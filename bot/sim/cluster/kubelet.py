@@ -82,6 +82,11 @@ class Kubelet:
         pod = change.object
         uid = pod["metadata"]["uid"]
         worker = self.workers.get(uid)
+        if worker is None and change.old is None and _runs(pod):
+            # It has been running since before anybody asked: taken over when it matters.
+            return
+        if worker is None and change.old is not None and _runs(change.old):
+            worker = self.adopt(change.old)
         if change.type == "DELETED":
             if worker is not None:
                 del self.workers[uid]
@@ -99,10 +104,16 @@ class Kubelet:
         if pod["metadata"].get("deletionTimestamp"):
             self.after(podworker.SYNC, worker.terminate, what=f"end of {worker.name}")
 
-    def adopt(self, pod: Object) -> None:
+    def adopt(self, pod: Object) -> podworker.Worker:
         """Take over a pod that already runs here."""
         worker = self.workers[pod["metadata"]["uid"]] = podworker.Worker(self, pod)
         worker.adopt()
+        return worker
+
+    def find(self, pod: Object) -> podworker.Worker | None:
+        """What runs a pod here, if anything does."""
+        worker = self.workers.get(pod["metadata"]["uid"])
+        return self.adopt(pod) if worker is None and _runs(pod) else worker
 
     def after(self, seconds: float, action: Callable[[], None], *, what: str) -> timing.Timer:
         """Do something later; what falls due while the node is silent is done when it is back."""
@@ -251,6 +262,10 @@ class Kubelet:
                     raise
 
         self.after(1.0, create, what=f"mirror of {pod['metadata']['name']}")
+
+
+def _runs(pod: Object) -> bool:
+    return bool((pod.get("status") or {}).get("phase") == "Running")
 
 
 def is_flannel(container: Object) -> bool:

@@ -31,12 +31,14 @@ class LogBook:
 
     def __init__(self) -> None:
         self._runs: dict[Place, tuple[Run | None, Run]] = {}
+        self._containers: dict[tuple[str, str], set[str]] = {}
         self._listeners: dict[Place, list[Callable[[Line | None], None]]] = {}
 
     def begin(self, place: Place) -> None:
         """A new run starts; the one before it becomes the previous one."""
         before = self._runs.get(place)
         self._runs[place] = (None if before is None else before[1], Run())
+        self._containers.setdefault(place[:2], set()).add(place[2])
 
     def write(self, place: Place, moment: datetime, text: str) -> None:
         """Print a line; nothing happens where no run was begun."""
@@ -57,8 +59,8 @@ class LogBook:
 
     def drop(self, namespace: str, pod: str) -> None:
         """Forget a pod that is gone."""
-        for place in [place for place in self._runs if place[:2] == (namespace, pod)]:
-            del self._runs[place]
+        for container in self._containers.pop((namespace, pod), ()):
+            self._runs.pop((namespace, pod, container), None)
 
     def lines(self, place: Place, *, previous: bool = False) -> list[Line] | None:
         """The lines of a run, oldest first; None where there was no such run."""
@@ -119,10 +121,16 @@ class Follower:
 
 
 class Source:
-    """The log book as the API server's log requests see it."""
+    """The log book as the API server's log requests see it.
 
-    def __init__(self, book: LogBook) -> None:
+    Args:
+        book: what was printed.
+        look: called with a pod's namespace and name before its log is read, if given.
+    """
+
+    def __init__(self, book: LogBook, *, look: Callable[[str, str], object] | None = None) -> None:
         self._book = book
+        self._look = look
 
     def read(
         self,
@@ -132,6 +140,8 @@ class Source:
         previous: bool,
     ) -> list[Line] | errors.StatusError:
         """All lines of the present or the previous run, or the kubelet's refusal."""
+        if self._look is not None:
+            self._look(namespace, pod)
         lines = self._book.lines((namespace, pod, container), previous=previous)
         if lines is not None:
             return lines

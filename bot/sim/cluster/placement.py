@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from bot.sim.cluster import quantities
 
@@ -55,36 +56,50 @@ def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     )
 
 
-def requests(spec: Object) -> tuple[float, float]:
-    """CPU cores and bytes of memory a pod asks for."""
-    cpu = memory = 0.0
+class Asked(Protocol):
+    """What a node's pods ask of it: their number, thousandths of a core, bytes."""
+
+    pods: int
+    cpu: int
+    memory: int
+
+
+def requests(spec: Object) -> tuple[int, int]:
+    """Thousandths of a core and bytes of memory a pod asks for."""
+    cpu = memory = 0
     for container in spec.get("containers") or ():
         wanted = (container.get("resources") or {}).get("requests") or {}
-        cpu += float(quantities.parsed(wanted.get("cpu", "0")))
-        memory += float(quantities.parsed(wanted.get("memory", "0")))
+        cpu += _whole(wanted.get("cpu", "0"), 1000)
+        memory += _whole(wanted.get("memory", "0"))
     return cpu, memory
 
 
-def lacking(spec: Object, node: Object, others: Iterable[Object]) -> list[str]:
-    """Which resources the node has too little of for this pod beside the others."""
-    free = node["status"].get("allocatable") or {}
-    cpu = float(quantities.parsed(free.get("cpu", "0")))
-    memory = float(quantities.parsed(free.get("memory", "0")))
-    count = 0
-    for pod in others:
-        if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
-            continue
-        used_cpu, used_memory = requests(pod["spec"])
-        cpu, memory, count = cpu - used_cpu, memory - used_memory, count + 1
+def lacking(spec: Object, node: Object, asked: Asked) -> list[str]:
+    """Which resources the node has too little of for this pod beside those it has."""
+    cpu, memory, pods = allocatable(node)
     wanted_cpu, wanted_memory = requests(spec)
     found = []
-    if wanted_cpu > cpu:
+    if wanted_cpu > cpu - asked.cpu:
         found.append("Insufficient cpu")
-    if wanted_memory > memory:
+    if wanted_memory > memory - asked.memory:
         found.append("Insufficient memory")
-    if count + 1 > int(free.get("pods", "110")):
+    if asked.pods + 1 > pods:
         found.append("Too many pods")
     return found
+
+
+def allocatable(node: Object) -> tuple[int, int, int]:
+    """Thousandths of a core, bytes, and pods that a node has room for."""
+    room = (node.get("status") or {}).get("allocatable") or {}
+    return (
+        _whole(room.get("cpu", "0"), 1000),
+        _whole(room.get("memory", "0")),
+        int(room.get("pods", "110")),
+    )
+
+
+def _whole(quantity: str, factor: int = 1) -> int:
+    return math.ceil(quantities.parsed(quantity) * factor)
 
 
 def _term(term: Object, node: Object, labels: Mapping[str, str]) -> bool:

@@ -439,10 +439,8 @@ class Worker:
         if self.pod["spec"].get("hostNetwork"):
             self.pod_ip = host.private_ip
         elif not self.veth:
-            self.veth = host.add_veth(self._rng)
-            if not self.pod_ip:
-                base = host.pod_cidr.rsplit(".", 1)[0]
-                self.pod_ip = f"{base}.{self._rng.randrange(2, 250)}"
+            self.veth = host.veth_of(self.pod_ip) or host.add_veth(self._rng)
+            self.pod_ip = host.pod_ips[self.veth]
 
     def _unplug(self) -> None:
         if self.veth:

@@ -1,5 +1,6 @@
 """Kubernetes quantities (`100m`, `150Mi`): reading, comparing and writing them one way."""
 
+import functools
 import re
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,7 @@ _QUANTITY = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=4096, typed=True)
 def parsed(text: str | float) -> Decimal:
     """The value of a quantity.
 

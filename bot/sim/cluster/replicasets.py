@@ -49,13 +49,13 @@ class ReplicaSets:
         alive = self._alive(replicaset)
         wanted = int(replicaset["spec"]["replicas"])
         for _ in range(wanted - len(alive)):
-            pod = self._ctx.api.create("pods", key[0], _new_pod(replicaset))
+            pod = self._ctx.api.create("pods", key[0], new_pod(replicaset))
             self._tell(replicaset, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
         for pod in sorted(alive, key=_worth)[: max(0, len(alive) - wanted)]:
             metadata = pod["metadata"]
             self._ctx.api.delete("pods", key[0], metadata["name"], uid=metadata["uid"])
             self._tell(replicaset, "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
-        self._write_status(key)
+        self._write_status(key, alive if len(alive) == wanted else None)
 
     def _alive(self, replicaset: Object) -> list[Object]:
         return [
@@ -64,9 +64,11 @@ class ReplicaSets:
             if not podstate.terminating(pod) and not podstate.over(pod)
         ]
 
-    def _write_status(self, key: tuple[str, str]) -> None:
+    def _write_status(self, key: tuple[str, str], alive: list[Object] | None) -> None:
+        """Write it, from the pods alive if they are known by now."""
         replicaset = self._ctx.api.get("replicasets", *key)
-        alive = self._alive(replicaset)
+        if alive is None:
+            alive = self._alive(replicaset)
         now = self._ctx.clock.now()
         patience = self._ctx.clock.real(replicaset["spec"].get("minReadySeconds", 0))
         ready = sum(podstate.ready(pod) for pod in alive)
@@ -92,7 +94,8 @@ class ReplicaSets:
         self._ctx.events.emit(replicaset, reason, message, component=COMPONENT)
 
 
-def _new_pod(replicaset: Object) -> Object:
+def new_pod(replicaset: Object) -> Object:
+    """The pod to create as one more of a ReplicaSet's."""
     metadata, template = replicaset["metadata"], replicaset["spec"]["template"]
     of_template = template.get("metadata") or {}
     pod_metadata: Object = {

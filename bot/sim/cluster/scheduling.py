@@ -56,7 +56,7 @@ class Scheduler:
         nodes = self._ctx.api.store.list("nodes")
         target = placement.target(pod["spec"])
         refused: Counter[str] = Counter()
-        fitting: list[str] = []
+        fitting: list[Object] = []
         for node in nodes:
             name = node["metadata"]["name"]
             if target and name != target:
@@ -65,7 +65,7 @@ class Scheduler:
             why = self._refusals(pod["spec"], node)
             refused.update(why)
             if not why:
-                fitting.append(name)
+                fitting.append(node)
         if fitting:
             self._bind(pod, self._best(fitting))
             return
@@ -84,13 +84,19 @@ class Scheduler:
             return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
         if not placement.selected(spec, node):
             return ["node(s) didn't match Pod's node affinity/selector"]
-        return placement.lacking(spec, node, self._ctx.index.on_node(node["metadata"]["name"]))
+        return placement.lacking(spec, node, self._ctx.index.asked_of(node["metadata"]["name"]))
 
-    def _best(self, fitting: list[str]) -> str:
-        fewest = min(len(self._ctx.index.on_node(name)) for name in fitting)
-        return self._rng.choice(
-            [name for name in fitting if len(self._ctx.index.on_node(name)) == fewest]
-        )
+    def _best(self, fitting: list[Object]) -> str:
+        """One of those whose fullest resource is the least full."""
+        shares = {str(node["metadata"]["name"]): self._fullness(node) for node in fitting}
+        least = min(shares.values())
+        return self._rng.choice([name for name, share in shares.items() if share == least])
+
+    def _fullness(self, node: Object) -> float:
+        asked = self._ctx.index.asked_of(node["metadata"]["name"])
+        cpu, memory, pods = placement.allocatable(node)
+        used = ((asked.cpu, cpu), (asked.memory, memory), (asked.pods, pods))
+        return max(part / whole if whole else 1.0 for part, whole in used)
 
     def _bind(self, pod: Object, node: str) -> None:
         metadata = pod["metadata"]

@@ -176,6 +176,16 @@ def field_value(obj: Object, field: str) -> str:
     return str(value)
 
 
+def node_of(text: str, row: resources.Resource) -> str | None:
+    """The only node whose objects a field selector can select; None where there may be others.
+
+    Raises:
+        errors.StatusError: 400.
+    """
+    wanted = [t for t in fields(text, row) if t.field == "spec.nodeName" and t.wanted]
+    return wanted[0].value if wanted else None
+
+
 def predicate(label_text: str, field_text: str, row: resources.Resource) -> Predicate | None:
     """The question whether an object is selected; None where every object is.
 

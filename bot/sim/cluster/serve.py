@@ -115,7 +115,7 @@ class SimulatedCluster:
             self.registry,
             certificates=certificates.issue([options.host]),
             tokens=http_access.Tokens({self.token: http_access.ADMIN}),
-            logs=logs.Source(self.world.book),
+            logs=logs.Source(self.world.book, look=self.world.worker_of),
             exec_source=execution.Source(self.world),
             options=http.Options(
                 bookmark_interval=60.0 / options.speed,

@@ -2,14 +2,15 @@
 
 Stands where etcd and the watch cache stand in a real control plane. It knows nothing of
 kinds, defaults or HTTP. Stored objects are plain dicts and are never changed in place:
-a write stores another dict, so a reader may keep what it was given.
+a write stores another dict, so a reader may keep what it was given. Of objects that come in tens
+of thousands and are hardly ever looked at, what they are built from can be kept instead.
 """
 
 import bisect
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, overload
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -39,6 +40,49 @@ class Change:
 
 
 Changes = list[Change]
+
+
+class Latent(Protocol):
+    """A state that is built whenever somebody asks for it, each time the same."""
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name of the object."""
+
+    @property
+    def node(self) -> str:
+        """The node it is on."""
+
+    def built(self) -> Object:
+        """The object; the caller's own."""
+
+
+class Listing(Sequence[Object]):
+    """Objects in order; a latent one is built when it is reached, and not kept."""
+
+    def __init__(self, held: Sequence[Object | Latent]) -> None:
+        self._held = held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @overload
+    def __getitem__(self, place: int) -> Object: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Objects: ...
+
+    def __getitem__(self, place: int | slice) -> Object | Objects:
+        if isinstance(place, slice):
+            return [_object(held) for held in self._held[place]]
+        return _object(self._held[place])
+
+    def __iter__(self) -> Iterator[Object]:
+        return map(_object, self._held)
+
+
+def _object(held: Object | Latent) -> Object:
+    return held if isinstance(held, dict) else held.built()
 
 
 def key_of(obj: Object) -> Key:
@@ -72,7 +116,7 @@ class Store:
     def __init__(self, *, revision: int = 1, window: int = 4096) -> None:
         self.revision = revision
         self._window = window
-        self._objects: dict[str, dict[Key, Object]] = {}
+        self._objects: dict[str, dict[Key, Object | Latent]] = {}
         self._keys: dict[str, list[Key]] = {}
         self._history: dict[str, deque[Change]] = {}
         self._forgotten: dict[str, int] = {}
@@ -83,7 +127,18 @@ class Store:
 
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
         """One object, or None. `namespace` is empty for cluster-scoped resources."""
-        return self._objects.get(resource, {}).get((namespace, name))
+        held = self._objects.get(resource, {}).get((namespace, name))
+        return None if held is None else _object(held)
+
+    def holds(self, resource: str, latent: Latent) -> bool:
+        """Whether this very latent state is still the object's present one."""
+        return self._objects.get(resource, {}).get(latent.key) is latent
+
+    def built(self, resource: str) -> Objects:
+        """All objects but the latent ones, in order."""
+        objects = self._objects.get(resource, {})
+        states = (objects[key] for key in self._keys.get(resource, ()))
+        return [state for state in states if isinstance(state, dict)]
 
     def list(self, resource: str, namespace: str | None = None) -> Objects:
         """All objects of a resource, or of one namespace, sorted by namespace and name."""
@@ -91,7 +146,7 @@ class Store:
         if not objects:
             return []
         begin, end = _range(self._keys[resource], namespace, None)
-        return [objects[key] for key in self._keys[resource][begin:end]]
+        return [_object(objects[key]) for key in self._keys[resource][begin:end]]
 
     def list_at(
         self,
@@ -100,8 +155,16 @@ class Store:
         namespace: str | None = None,
         *,
         after: Key | None = None,
-    ) -> Objects:
+        node: str | None = None,
+    ) -> Listing:
         """What `list` answered at a revision of the past, from behind a key on.
+
+        Args:
+            resource: the plural.
+            revision: of the past, or the present one.
+            namespace: None for all.
+            after: where to begin.
+            node: latent objects of other nodes may be left out.
 
         Raises:
             Compacted: the window does not reach back so far.
@@ -120,26 +183,42 @@ class Store:
             former = sorted(key for key, old in changed.items() if old is not None)
             begin, end = _range(former, namespace, after)
             keys = sorted([*unchanged, *former[begin:end]])
-        return [changed.get(key) or objects[key] for key in keys]
+        states = [changed.get(key) or objects[key] for key in keys]
+        if node is not None:
+            states = [one for one in states if isinstance(one, dict) or one.node == node]
+        return Listing(states)
 
     def next_revision(self) -> int:
         """The revision the next write will have, for the writer to stamp on its object."""
         return self.revision + 1
 
-    def put(self, resource: str, obj: Object) -> Change:
+    def put(self, resource: str, obj: Object | Latent) -> Change:
         """Store a new state; its `metadata.resourceVersion` must be `next_revision()`."""
-        key = key_of(obj)
+        key = key_of(obj) if isinstance(obj, dict) else obj.key
+        old = self.get(resource, *key)
+        self._keep(resource, key, obj)
+        kind: Literal["ADDED", "MODIFIED"] = "ADDED" if old is None else "MODIFIED"
+        return self._record(kind, resource, _object(obj), old)
+
+    def found(self, resource: str, latent: Latent) -> None:
+        """Keep an object that has been there since before the store began to remember.
+
+        It counts a revision, but nobody is told.
+        """
+        self._keep(resource, latent.key, latent)
+        self.revision += 1
+        self._forgotten[resource] = self.revision
+
+    def _keep(self, resource: str, key: Key, state: Object | Latent) -> None:
         objects = self._objects.setdefault(resource, {})
-        old = objects.get(key)
-        if old is None:
+        if key not in objects:
             bisect.insort(self._keys.setdefault(resource, []), key)
-        objects[key] = obj
-        return self._record("ADDED" if old is None else "MODIFIED", resource, obj, old)
+        objects[key] = state
 
     def remove(self, resource: str, last: Object) -> Change:
         """Forget an object; `last` is its last state, stamped with `next_revision()`."""
         key = key_of(last)
-        old = self._objects[resource].pop(key)
+        old = _object(self._objects[resource].pop(key))
         keys = self._keys[resource]
         del keys[bisect.bisect_left(keys, key)]
         return self._record("DELETED", resource, last, old)

@@ -26,6 +26,7 @@ from bot.sim.cluster import (
     network,
     nodelifecycle,
     ordinary,
+    podworker,
     registry,
     replicasets,
     scheduling,
@@ -63,7 +64,7 @@ class World:
         self.book = logs.LogBook()
         self.ailing = ailments.Ailments()
         self.burden = load.Load(nodes=nodes)
-        self._furnish(nodes)
+        ordinary_pods = self._furnish(nodes)
         self._index = index.Index(api.store)
         self.network = network.Network(seed, running=self._announced)
         for host in self.hosts:
@@ -102,7 +103,7 @@ class World:
             scheduling.Scheduler(self.ctx),
             garbage.Collector(self.ctx),
         )
-        self._ordinary = ordinary.Churn(self.ctx, self.hosts)
+        self.ordinary = ordinary.Churn(self.ctx, ordinary_pods, self.kubelets)
         self._unsubscribe = self._index.unsubscribe
         self._bursts = names.stream(seed, "bursts")
         self.bursts = 0
@@ -112,7 +113,7 @@ class World:
 
     def start(self) -> None:
         """Let it live: take over the running pods, begin all that repeats."""
-        for pod in self.api.store.list("pods"):
+        for pod in self.api.store.built("pods"):
             host = self.kubelets.get(pod["spec"].get("nodeName", ""))
             if host is not None:
                 host.adopt(pod)
@@ -127,7 +128,7 @@ class World:
         self.burden.listen(self._burden_changed)
         self.ctx.events.start()
         self._lifecycle.start()
-        self._ordinary.start()
+        self.ordinary.start()
         for one in self.kubelets.values():
             one.start()
         if self.plan.first_burst is not None:
@@ -158,19 +159,27 @@ class World:
         """
         return self.kubelets[name].host
 
+    def worker_of(self, namespace: str, pod: str) -> podworker.Worker | None:
+        """What runs a pod; None where nothing does, or there is no such pod."""
+        found = self.api.store.get("pods", namespace, pod)
+        one = self.kubelets.get("" if found is None else found["spec"].get("nodeName", ""))
+        return None if one is None or found is None else one.find(found)
+
     def _announced(self, name: str) -> bool:
         """Whether a node's flannel runs and follows the others."""
         running = self.kubelets[name].flanneld()
         return running is not None and running.announced
 
-    def _furnish(self, nodes: int) -> None:
+    def _furnish(self, nodes: int) -> list[ordinary.Pod]:
         first = bootstrap.Bootstrap(self.api, seed=self.seed, now=self.clock.now())
         first.config(fleet.pod_network(nodes))
         found = first.nodes(self.hosts)
         first.flannel(self.hosts, memory=self.plan.memory_limit(nodes), args=self.plan.flannel_args)
         first.workloads(self.hosts, found)
+        settled = ordinary.settle(first, self.api, self.hosts, seed=self.seed)
         if self.plan.strict_budget:
             first.budget()
+        return settled
 
     def _burst_again(self) -> None:
         self.bursts += 1
