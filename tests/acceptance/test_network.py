@@ -34,6 +34,11 @@ async def test_a_crash_looping_node_is_told_with_its_cause_and_cure(tmp_path: Pa
     async with processes.outside(tmp_path, nodes=12, seed=3, speed=10) as outside:
         async with processes.started("run", environment=outside.environment()) as bot:
             await processes.bot_ready(bot, outside.session)
+            node = next(name for name in (await outside.truth())["nodes"] if "phys" in name)
+            await outside.fault("matching_veth", nodes=[node], params={"restart": False})
+            nics = await asked(outside, f"nics {node}")
+            assert re.search(r"veth1\w+ of pod [a-z]+/[a-z0-9-]+, hit by eth1\|bond1", nics), nics
+            await outside.heal("matching_veth")
             await outside.fault("matching_veth")
 
             async def looping() -> list[str]:

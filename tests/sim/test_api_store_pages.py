@@ -27,8 +27,8 @@ def test_a_page_of_any_past_state_is_its_part(writes, namespace, after):
         elif memory.get("things", where, name) is not None:
             memory.remove("things", {"metadata": metadata})
     for revision in range(1, memory.revision + 1):
-        state = memory.list_at("things", revision)
-        assert memory.list_at("things", revision, namespace, after=after) == [
+        state = list(memory.list_at("things", revision))
+        assert list(memory.list_at("things", revision, namespace, after=after)) == [
             obj
             for obj in state
             if namespace in (None, obj["metadata"]["namespace"])

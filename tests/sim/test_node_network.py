@@ -1,5 +1,6 @@
 """Nodes' networks in the pretend cluster: what an exec sees is what the bot reads and judges."""
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.cluster import client, execution, failures, looking, options, script
 from bot.flannel import drift, faults, fleet, kernel, lease, versions
+from bot.flow import inspect
 from bot.sim.cluster import errors, misbehaviour, serve, shell
 from bot.sim.cluster import execution as runs
 from bot.sim.cluster import faults as switches
@@ -250,7 +252,11 @@ async def test_the_bot_looks_at_a_node_over_the_wire(
     assert conf
     assert conf.backend == "vxlan"
     assert await looker.net_conf("default") is None
-    assert isinstance(await looker.pods_on(node), list)
+    pods = await looker.pods_on(node)
+    assert set(inspect.behind(seen.kernel, pods)) == set(cluster.world.host(node).veths)
+    small = dataclasses.replace(api.options, page_size=3)
+    async with client.Client(small, clock=Clock(), telemetry=Telemetry()) as paging:
+        assert await looking.Looker(paging).pods_on(node) == pods
 
 
 async def test_exit_codes_both_streams_and_hangs_come_over_the_wire(

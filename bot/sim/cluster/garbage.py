@@ -25,7 +25,7 @@ class Collector:
     def __init__(self, ctx: context.Context) -> None:
         self._ctx = ctx
         self._by_owner: dict[str, set[Key]] = {}
-        for pod in ctx.api.store.list("pods"):
+        for pod in ctx.api.store.built("pods"):
             self._note(pod)
 
     def observe(self, change: store.Change) -> None:

@@ -175,8 +175,8 @@ class World:
         first.config(fleet.pod_network(nodes))
         found = first.nodes(self.hosts)
         first.flannel(self.hosts, memory=self.plan.memory_limit(nodes), args=self.plan.flannel_args)
-        first.workloads(self.hosts, found)
         settled = ordinary.settle(first, self.api, self.hosts, seed=self.seed)
+        first.workloads(self.hosts, found)
         if self.plan.strict_budget:
             first.budget()
         return settled
