@@ -13,10 +13,24 @@ the whole list, by the name that settings and people use.
 
 from collections.abc import Mapping
 
-from bot.runbooks import anchor_regex, raise_memory, raise_memory_and_anchor
+from bot.runbooks import (
+    anchor_regex,
+    drain,
+    evict_veth,
+    raise_memory,
+    raise_memory_and_anchor,
+    restart,
+)
 from bot.runbooks.case import Case, Limits, NoPlan, Runbook, Wishes
 
-_MODULES = (raise_memory_and_anchor, raise_memory, anchor_regex)
+_MODULES = (
+    raise_memory_and_anchor,
+    raise_memory,
+    anchor_regex,
+    drain,
+    evict_veth,
+    restart,
+)
 
 ALL_RUNBOOKS: Mapping[str, Runbook] = {module.NAME: module.draft for module in _MODULES}
 

@@ -1,7 +1,7 @@
 """What becomes of each node's NIC when its flannel restarts, as far as that is known."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain import units
@@ -64,14 +64,19 @@ class Forecast:
 
 def predicted(one: Outlook) -> Prediction:
     """Return an outlook as a prediction."""
-    took = next((each.took for each in reversed(one.choice.attempts) if each.took), "")
     return Prediction(
         node=one.node,
         effect=Effect(one.verdict.value),
         now=one.present.nic,
-        after=one.choice.nic or (took if one.verdict is outlook.Verdict.FAILS else ""),
+        after=took(one) if one.verdict is outlook.Verdict.FAILS else one.choice.nic,
         text=one.risk,
     )
+
+
+def took(one: Outlook) -> str:
+    """Return the NIC that a start goes for, also where it fails for lack of an address there."""
+    tried = (each.took for each in reversed(one.choice.attempts) if each.took)
+    return one.choice.nic or next(tried, "")
 
 
 def look(case: Case, node: str) -> Inspection | str:
@@ -100,9 +105,7 @@ def one(
     if isinstance(seen, str):
         return seen
     if kernel is not None:
-        seen = Inspection(
-            seen.node, seen.taken_at, seen.way, kernel, seen.log, seen.problems, seen.pods_behind
-        )
+        seen = replace(seen, kernel=kernel)
     return outlook.of(
         seen,
         case.snapshot.nodes[node],

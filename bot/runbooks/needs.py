@@ -63,7 +63,7 @@ def bounds(case: Case, works: Sequence[Workload]) -> Bounds | NoPlan:
         return NoPlan(
             f"the cap of {units.memory(case.limits.memory_cap)} leaves nothing to raise: the limit "
             f"is {units.memory(present)} and the peak {units.memory(peak)}. Look for what uses so "
-            "much, or raise `remediation.limits.memory_cap`"
+            "much"
         )
     return Bounds(
         suggested=max(least, sized.limit),
@@ -118,7 +118,7 @@ def _out_of_bounds(limit: int, found: Bounds) -> str:
     between = f"ask for {units.memory(found.least)} to {units.memory(found.most)}"
     wanted = units.memory(limit)
     if limit > found.most:
-        return f"{wanted} is more than `remediation.limits.memory_cap` allows: {between}"
+        return f"{wanted} is more than the cap allows: {between}"
     if limit <= found.present:
         return f"{wanted} is not more than the {units.memory(found.present)} now: {between}"
     return (

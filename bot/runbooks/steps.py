@@ -97,9 +97,9 @@ def cordon(case: Case, node: str, *, uid: str, batch: int) -> Step:
     )
 
 
-def evict(case: Case, pod: NodePod, *, batch: int, warning: str = "") -> Step:
+def evict(case: Case, pod: NodePod, *, batch: int, told: str = "") -> Step:
     """Evict a pod and wait until it is gone; its budgets are asked."""
-    told = f" ({warning})" if warning else ""
+    why = f" ({told})" if told else ""
     return Step(
         kind=StepKind.EVICT_POD,
         target=Target(case.cluster, "Pod", pod.namespace, pod.name, pod.node),
@@ -107,7 +107,7 @@ def evict(case: Case, pod: NodePod, *, batch: int, warning: str = "") -> Step:
         uid=pod.uid,
         owner=pod.owner,
         batch=batch,
-        text=f"evict {pod.place}{told} and wait until it is gone",
+        text=f"evict {pod.place}{why} and wait until it is gone",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain import incident
+from bot.domain.drain import NodePod
 from bot.domain.finding import Severity
 from bot.domain.snapshot import ContainerSpec, DaemonSet, Node, Owner
 from bot.domain.target import Target
@@ -249,3 +250,29 @@ def changed(case: Case, name: str = NAME, **meta: Any) -> dict[str, Any]:
 
 def later(minutes: float) -> datetime:
     return NOW + timedelta(minutes=minutes)
+
+
+def pod(name: str, *, node: str = "n1", **more: Any) -> NodePod:
+    """A plain pod of a Deployment on a node."""
+    return NodePod("shop", name, f"uid-{name}", node, **{"owner": "ReplicaSet/web-1", **more})
+
+
+def flannels_own(node: str = "n1") -> NodePod:
+    number = node.removeprefix("n")
+    name = f"{DS.name}-{number}"
+    return NodePod(
+        "kube-system", name, f"uid-{name}", node, owner=f"DaemonSet/{DS.name}", host_network=True
+    )
+
+
+def trapped(
+    *pods: NodePod, broken: tuple[int, ...] = (1,), here: Kernel | None = None, **more: Any
+) -> Case:
+    """n1's flannel goes for the NIC of the pod with address 10.244.1.7."""
+    return case(
+        hosts={1: here or host(1, trap=VETH)},
+        broken=broken,
+        pods={"n1": (flannels_own(), *pods)},
+        incident=trouble("crash_loop", "n1"),
+        **more,
+    )

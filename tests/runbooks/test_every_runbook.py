@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import guards, runbooks
-from bot.domain import patch
+from bot import guards, runbooks, settings
+from bot.domain import drain, patch
 from bot.domain.access import Person, Role
 from bot.domain.plan import Effect, Plan, StepKind
 from bot.runbooks import ALL_RUNBOOKS, Case, NoPlan, Wishes
@@ -38,6 +38,14 @@ ARGS = st.sampled_from(
 )
 
 
+PODS = (
+    cases.flannels_own(),
+    cases.pod("web-7", ip="10.244.1.7"),
+    cases.pod("cache", empty_dir=True),
+    cases.pod("shipper", owner="DaemonSet/shipper"),
+)
+
+
 @st.composite
 def some_cases(draw: st.DrawFn) -> Case:
     number = draw(st.integers(1, 6))
@@ -52,6 +60,7 @@ def some_cases(draw: st.DrawFn) -> Case:
         strategy=draw(st.sampled_from(["RollingUpdate", "OnDelete"])),
         max_unavailable=draw(st.sampled_from(["1", "30%"])),
         own_node=draw(st.sampled_from(["", "n1"])),
+        pods=draw(st.sampled_from([{}, {"n1": PODS}])),
         incident=draw(st.sampled_from([None, cases.trouble("oom_killed", "n1")])),
     )
 
@@ -127,7 +136,7 @@ def _judged(plan: Plan, case: Case) -> None:
             requester=Person("UREQ", frozenset({Role.REQUESTER})),
             others=(),
             incidents=(),
-            drains={},
+            drains={"n1": drain.decide(PODS, delete_empty_dir=True)},
             budgets={},
             homeless=(),
             own_node=case.own_node,
@@ -147,6 +156,7 @@ def test_the_same_case_gives_the_same_digest(case: Case) -> None:
     assert all(a == b for a, b in digests)
 
 
-def test_every_runbook_is_summed_up() -> None:
+def test_every_runbook_is_one_that_settings_name_and_is_summed_up() -> None:
+    assert ALL_RUNBOOKS.keys() == set(settings.RUNBOOKS)
     assert runbooks.SUMMARIES.keys() == ALL_RUNBOOKS.keys()
     assert all(text and not text.endswith(".") for text in runbooks.SUMMARIES.values())
