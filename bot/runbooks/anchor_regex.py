@@ -21,7 +21,7 @@ from bot.domain.plan import Plan
 from bot.runbooks import effects, nic_flags, rollout, workloads
 from bot.runbooks.case import Case, NoPlan, Wishes
 
-NAME = "anchor_regex"
+NAME = "anchor-regex"
 SUMMARY = "anchor the NIC pattern, so that it matches no pod's NIC"
 
 

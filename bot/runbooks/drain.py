@@ -50,7 +50,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
     if in_the_way is not None and not isinstance(ahead, str):
         return NoPlan(
             f"draining is no cure for {place.name}: {in_the_way.place} stays, and {ahead.risk}",
-            instead=("evict_veth", "anchor_regex"),
+            instead=("evict-veth", "anchor-regex"),
         )
     if not isinstance(ahead, str) and ahead.verdict is outlook.Verdict.FAILS:
         return NoPlan(f"draining is no cure for {place.name}: {ahead.risk}")

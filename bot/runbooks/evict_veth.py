@@ -24,7 +24,7 @@ from bot.runbooks import forecast, places, steps
 from bot.runbooks.case import Case, NoPlan, Wishes
 from bot.runbooks.places import Place
 
-NAME = "evict_veth"
+NAME = "evict-veth"
 SUMMARY = "evict the pod whose NIC flannel takes for the node's"
 _MOVES = timedelta(minutes=1)
 
@@ -49,7 +49,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
         reason = _forbidden(pod, wishes)
         if reason:
             return NoPlan(f"{pod.place} is in the way and may not go: it {reason}",
-                          instead=("anchor_regex",))  # fmt: skip
+                          instead=("anchor-regex",))  # fmt: skip
     prediction = forecast.predicted(ahead)
     again = not place.pod.ready or now.on_pods_nic
     return places.plan(
@@ -91,7 +91,7 @@ def _in_the_way(
             return NoPlan(
                 f"{nic} is in flannel's way on {place.name}, and which pod is behind it cannot be "
                 "told from what was seen of the node: drain it, or anchor the pattern",
-                instead=("drain", "anchor_regex"),
+                instead=("drain", "anchor-regex"),
             )
         pods[nic] = owners[nic]
         ahead = places.without(case, place.name, pods)

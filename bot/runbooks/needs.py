@@ -118,7 +118,7 @@ def _out_of_bounds(limit: int, found: Bounds) -> str:
     between = f"ask for {units.memory(found.least)} to {units.memory(found.most)}"
     wanted = units.memory(limit)
     if limit > found.most:
-        return f"{wanted} is more than the cap allows: {between}"
+        return f"{wanted} is more than `remediation.limits.memory_cap` allows: {between}"
     if limit <= found.present:
         return f"{wanted} is not more than the {units.memory(found.present)} now: {between}"
     return (

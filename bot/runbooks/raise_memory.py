@@ -2,12 +2,12 @@
 
 The limit is the most that any of these asks for: 256Mi, 64Mi and 0.3Mi a node with what iptables
 needs for the Services, twice the observed peak, and after OOM kills twice the present limit; it
-never exceeds the cap of 1Gi: what needs more has a leak. A person may ask for another between what
+never exceeds `remediation.limits.memory_cap`. A person may ask for another between what
 the peak leaves room in and that cap.
 
 The patch restarts every flanneld, and each chooses its NIC anew among the veths of today: raising
 memory alone is refused where any node would fail that choice, or take another NIC than it has.
-Then both faults are cured in one change (`raise_memory_and_anchor`).
+Then both faults are cured in one change (`raise-memory-and-anchor`).
 
 Verified by a complete rollout, no OOM kill or crash since, peaks below 80 % of the new limit, NICs
 as foretold and complete routes. Undone by the inverse patch.
@@ -18,9 +18,9 @@ from bot.domain.plan import Plan
 from bot.runbooks import edits, effects, forecast, needs, rollout, workloads
 from bot.runbooks.case import Case, NoPlan, Wishes
 
-NAME = "raise_memory"
+NAME = "raise-memory"
 SUMMARY = "raise flannel's memory limit"
-BOTH = "raise_memory_and_anchor"
+BOTH = "raise-memory-and-anchor"
 
 
 def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
@@ -39,7 +39,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
             "raising the limit restarts every flannel, and with the flags as they are it would "
             f"fail to choose its NIC on {nodes}. {ahead.risks(ahead.trapped)}. Both must be cured "
             "in one change",
-            instead=(BOTH, "anchor_regex"),
+            instead=(BOTH, "anchor-regex"),
         )
     if ahead.moved:
         return NoPlan(

@@ -4,7 +4,7 @@ Each of the two restarts every flanneld, and a restart for the one triggers the 
 memory makes flannel choose its NIC anew among pods' veths, and new flags alone leave it to be
 killed again. So both are patched at once, and every node restarts one time only.
 
-What holds for `raise_memory` and for `anchor_regex` holds for this, except that memory is not
+What holds for `raise-memory` and for `anchor-regex` holds for this, except that memory is not
 refused for what the new flags cure. Offered first where both faults are there.
 """
 
@@ -13,7 +13,7 @@ from bot.domain.plan import Plan
 from bot.runbooks import edits, effects, needs, nic_flags, rollout, workloads
 from bot.runbooks.case import Case, NoPlan, Wishes
 
-NAME = "raise_memory_and_anchor"
+NAME = "raise-memory-and-anchor"
 SUMMARY = "raise the memory limit and anchor the NIC pattern, with one restart for both"
 
 
@@ -24,10 +24,10 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
         return works
     need = needs.of(case, works, wishes.memory_bytes)
     if isinstance(need, NoPlan):
-        return NoPlan(need.reason, need.manual, ("anchor_regex",))
+        return NoPlan(need.reason, need.manual, ("anchor-regex",))
     safer = nic_flags.of(case, works)
     if isinstance(safer, NoPlan):
-        return NoPlan(safer.reason, safer.manual, ("raise_memory",))
+        return NoPlan(safer.reason, safer.manual, ("raise-memory",))
     edited = {one.work.flannel.name: one for one in safer.changes}
     for work in need.works:
         name = work.flannel.name

@@ -28,7 +28,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
         return NoPlan(
             f"on {place.name} {ahead.risk}: the pod behind it must go first, or the flags be "
             "anchored",
-            instead=("evict_veth", "anchor_regex", "drain"),
+            instead=("evict-veth", "anchor-regex", "drain"),
         )
     if not isinstance(ahead, str) and ahead.verdict is outlook.Verdict.FAILS:
         return NoPlan(f"on {place.name} {ahead.risk}")

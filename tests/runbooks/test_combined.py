@@ -26,8 +26,8 @@ def test_where_one_is_not_due_the_other_is_named() -> None:
     safe = cases.case(args=SAFE_FLAGS)
     found = [raise_memory_and_anchor.draft(each, Wishes()) for each in (enough, safe)]
     assert [one.instead for one in found if isinstance(one, NoPlan)] == [
-        ("anchor_regex",),
-        ("raise_memory",),
+        ("anchor-regex",),
+        ("raise-memory",),
     ]
 
 

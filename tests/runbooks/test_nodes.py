@@ -99,7 +99,7 @@ def test_a_restart_deletes_that_pod_and_waits_for_the_next() -> None:
 def test_a_restart_into_a_veth_is_refused_and_the_cures_are_named() -> None:
     found = no_plan(restart.draft(trapped(CULPRIT), Wishes()))
     assert "would take veth17f90f70 and crash-loop" in found.reason
-    assert found.instead == ("evict_veth", "anchor_regex", "drain")
+    assert found.instead == ("evict-veth", "anchor-regex", "drain")
 
 
 def test_a_restart_without_any_nic_is_refused() -> None:
@@ -236,7 +236,7 @@ def test_pods_that_stay_with_a_nic_are_said() -> None:
 def test_a_drain_that_leaves_the_culprit_is_no_cure() -> None:
     found = no_plan(drain.draft(trapped(OTHER, SHIPPER), Wishes()))
     assert "shop/shipper stays" in found.reason
-    assert found.instead == ("evict_veth", "anchor_regex")
+    assert found.instead == ("evict-veth", "anchor-regex")
 
 
 def test_whether_an_unknown_nic_goes_is_not_known() -> None:

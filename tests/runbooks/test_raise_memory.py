@@ -90,7 +90,7 @@ def test_bytes_that_no_unit_divides_are_written_exactly() -> None:
 @pytest.mark.parametrize(
     ("why", "wish", "reason"),
     [
-        ("over the cap", 2048 * MI, "more than the cap allows"),
+        ("over the cap", 2048 * MI, "more than `remediation.limits.memory_cap`"),
         ("no raise", 50 * MI, "not more than the 50Mi now"),
         ("a shrinking", 20 * MI, "not more than the 50Mi now"),
         ("under the peak", 100 * MI, "with a peak of 90Mi more than 80%"),
@@ -147,7 +147,7 @@ def test_it_is_refused_with_a_reason(why: str, case: Case, reason: str) -> None:
 def test_alone_it_is_refused_where_a_node_would_fail_its_choice_and_both_is_offered() -> None:
     found = refused(cases.case(hosts={2: cases.host(2, trap=cases.VETH)}))
     assert "on n2. n2: a restart now would take veth17f90f70 and crash-loop" in found.reason
-    assert found.instead[0] == "raise_memory_and_anchor"
+    assert found.instead[0] == "raise-memory-and-anchor"
 
 
 def test_alone_it_is_refused_where_a_node_would_stay_on_a_pods_nic() -> None:
