@@ -9,31 +9,27 @@ import itertools
 import signal
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from aiohttp import web as aiohttp_web
 
 import bot
-from bot import options, settings
+from bot import options, settings, watched
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.cluster import client as cluster_client
-from bot.adapters.cluster import looking, mirror, reader
+from bot.adapters.cluster import mirror, reader
 from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
 from bot.adapters.store import migrate, sql
 from bot.domain import errors
 from bot.flow import (
-    audit,
     cycle,
     deliver,
     desk,
     explain,
-    insight,
-    inspect,
     network,
     quota,
     sender,
@@ -59,17 +55,6 @@ async def upgrade(given: settings.Settings) -> str:
     return f"the database went from revision {done.before or 'none'} to {done.after}"
 
 
-@dataclass(slots=True)
-class _Watched:
-    """One cluster's parts."""
-
-    api: cluster_client.Client
-    mirror: mirror.Mirror
-    cycle: cycle.Cycle
-    inspector: inspect.Inspector
-    audit: audit.Audit
-
-
 class Bot:
     """The running bot. Everything is built by `run`, nothing before."""
 
@@ -84,7 +69,7 @@ class Bot:
         self._slack: slack_app.SlackApp | None = None
         self._desk: desk.Desk | None = None
         self._sending: sender.Sender | None = None
-        self._watched: list[_Watched] = []
+        self._watched: list[watched.Watched] = []
         self._asking: asyncio.Task[health.Part] | None = None
         self._asked = float("-inf")
 
@@ -197,10 +182,13 @@ class Bot:
             group.create_task(_verified(web.verify, self._slack.run), name="slack")
             group.create_task(self._give_up(), name="slack watchdog")
             group.create_task(sending.run(), name="sender")
+            on = self._settings.inspection.probe_pods == "on"
             for each in self._watched:
                 watching = _verified(each.api.verify, each.mirror.run)
                 group.create_task(watching, name=f"mirror {each.cycle.cluster}")
                 group.create_task(each.cycle.run(), name=f"cycle {each.cycle.cluster}")
+                tidying = each.probes.run(each.flannels, forever=on)
+                group.create_task(tidying, name=f"probe pods {each.cycle.cluster}")
 
     async def _open_store(self, stack: contextlib.AsyncExitStack) -> sql.SqlStore:
         """Upgrade and open the database, waiting for one that does not answer."""
@@ -261,38 +249,17 @@ class Bot:
             poll_seconds=pace.poll.total_seconds(),
         )
         for one, api, each in zip(options.clusters(self._settings), apis, mirrors, strict=True):
-            inspector = inspect.Inspector(
-                each,
-                looking.Looker(api),
-                reader.Logs(api),
-                clock=self._clock,
-                options=options.looking(self._settings),
-            )
-            known = insight.Insight(
-                inspector.latest,
-                private_cidrs=one.private_cidrs,
-                patience=options.patience(self._settings),
-            )
-            judged = cycle.Cycle(
-                each,
-                store,
-                clock=self._clock,
-                telemetry=self._telemetry,
-                options=options.judging(self._settings, one),
-                told=self._told,
-                insight=known,
-            )
-            audited = audit.Audit(
-                each,
-                inspector,
-                known,
-                store,
-                clock=self._clock,
-                options=options.auditing(self._settings),
-                told=judged.once,
-            )
             self._watched.append(
-                _Watched(api=api, mirror=each, cycle=judged, inspector=inspector, audit=audited)
+                watched.make(
+                    self._settings,
+                    one,
+                    api,
+                    each,
+                    store,
+                    clock=self._clock,
+                    telemetry=self._telemetry,
+                    told=self._told,
+                )
             )
         self._sending = sending
         return sending

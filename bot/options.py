@@ -9,7 +9,7 @@ from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
 from bot.domain import access, calendar, ledger, snapshot, tracking, units
 from bot.flannel import discovery
-from bot.flow import audit, cycle, deliver, explain, insight, inspect
+from bot.flow import audit, cycle, deliver, explain, insight, inspect, probes
 
 
 def store(given: settings.Settings) -> store_options.Options:
@@ -125,6 +125,13 @@ def looking(given: settings.Settings) -> inspect.Options:
         at_once=given.inspection.at_once,
         within=given.inspection.within,
         a_minute=given.inspection.a_minute,
+    )
+
+
+def probing(given: settings.Settings) -> probes.Options:
+    """Return how many probe pods there may be."""
+    return probes.Options(
+        at_once=given.inspection.probes_at_once, an_hour=given.inspection.probes_an_hour
     )
 
 

@@ -227,8 +227,14 @@ class Inspection(Section):
 
     exec: bool = True
     """Run one fixed read-only script in flannel's pods. Needs create and get on pods/exec."""
-    probe_pods: Literal["off"] = "off"
-    """Pods made to look at a node whose flannel does not run: not in this version."""
+    probe_pods: Literal["off", "approve", "on"] = "off"
+    """Look by a short-lived pod at a node whose flannel does not run. `on` is the one thing that
+    is done to a cluster without anybody's approval; it needs create and delete on pods where
+    flannel is. `off` never makes one."""
+    probes_at_once: int = Field(default=2, ge=1, le=20)
+    """Probe pods that exist at the same time in one cluster."""
+    probes_an_hour: int = Field(default=60, ge=1, le=3600)
+    """Probe pods that may be made in an hour in one cluster."""
     exec_in_pods: Literal[False] = False
     """Commands in other pods than flannel's: never in this version."""
     at_once: int = Field(default=8, ge=1, le=64)
@@ -250,9 +256,18 @@ class Inspection(Section):
         """Take back what YAML makes of a bare `off` or `on`."""
         if isinstance(value, bool):
             value = "on" if value else "off"
-        if value in ("on", "approve"):
-            raise ValueError("this version makes no pods to look at nodes: leave it off")
+        if value == "approve":
+            raise ValueError("this version cannot ask for approval of a look: set it to on or off")
         return value
+
+    @model_validator(mode="after")
+    def _probes_need_exec(self) -> "Inspection":
+        if self.probe_pods != "off" and not self.exec:
+            raise ValueError(
+                "probe_pods needs exec: a look by a probe pod is an exec in it; set "
+                "inspection.exec to true or inspection.probe_pods to off"
+            )
+        return self
 
 
 class Http(Section):

@@ -121,6 +121,8 @@ WRONG_VARIABLES = [
     ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: 2026-02-30 - 2026-03-01"]', "is no span of time"),
     ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: 2026-03-02 - 2026-03-01"]', "ends before it begins"),
     ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: fri 25:00 - mon 08:00"]', "is no span of time"),
+    ("FLANNEL_BOT_INSPECTION__PROBE_PODS", "maybe", "inspection.probe_pods: "),
+    ("FLANNEL_BOT_INSPECTION__PROBE_PODS", "approve", "cannot ask for approval of a look"),
     ("FLANNEL_BOT_SECRETS_DIR", "/does/not/exist", "FLANNEL_BOT_SECRETS_DIR: the directory"),
     (
         "FLANNEL_BOT_CONFIG",
@@ -340,3 +342,20 @@ def test_limits_reach_the_guards(tmp_path: Path) -> None:
         snapshot_age=timedelta(seconds=30),
     )
     assert options.changing(load()) == Limits()
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [("off", "off"), ("on", "on"), ("'on'", "on"), ("false", "off"), ("true", "on")],
+)
+def test_on_and_off_are_words_whatever_yaml_makes_of_them(
+    tmp_path: Path, text: str, mode: str
+) -> None:
+    given = load(written(tmp_path, f"inspection: {{probe_pods: {text}}}"))
+    assert given.inspection.probe_pods == mode
+
+
+def test_a_probe_pod_without_exec_would_be_of_no_use(tmp_path: Path) -> None:
+    file = written(tmp_path, "inspection: {probe_pods: on, exec: false}")
+    with pytest.raises(errors.Misconfigured, match="probe_pods needs exec"):
+        load(file)

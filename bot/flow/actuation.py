@@ -1,7 +1,8 @@
 """What remediation needs of a cluster, as a protocol: every write that the bot can make.
 
-There is no other way to change anything. Each write names the object's uid, so that what was
-replaced by another of the same name is never touched, and the operation (RUN-3) it is done for.
+There is no other way to change anything, but for probe pods (`bot.flow.probe_ports`). Each write
+names the object's uid, so that what was replaced by another of the same name is never touched, and
+the operation (RUN-3) it is done for.
 """
 
 from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 A look costs an exec on the node: those who ask for the same node share one, a few run at a time,
 and a budget bounds how many start in a minute. The best way is taken that works: exec in the
-flannel pod; where that is not running, what its last log lists. Each inspection says which way it
-was had.
+flannel pod; where that is not running, a probe pod if they are switched on; else what flannel's
+last log lists. Each inspection says which way it was had.
 """
 
 import asyncio
@@ -21,9 +21,11 @@ from bot.flannel import discovery, logs, sharing, versions
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import Address, Kernel, Link, ports_of
 from bot.flannel.netconf import NetConf
-from bot.flow import podlog, ports
+from bot.flow import podlog, ports, probes
 
 log = structlog.get_logger(__name__)
+
+_NO_FILES = "subnet.env was not read: a probe pod mounts nothing of the host"
 
 _LONGEST = 253
 """Characters of a node's name (RFC 1123)."""
@@ -56,6 +58,7 @@ class Inspector:
         tail: containers' last words.
         clock: time.
         options: bounds.
+        probes: probe pods, where they are switched on.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class Inspector:
         *,
         clock: ports.Clock,
         options: Options,
+        probes: probes.Probes | None = None,
     ) -> None:
+        self._probes = probes
         self._mirror = mirror
         self._looker = looker
         self._tail = tail
@@ -133,6 +138,8 @@ class Inspector:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._probes is not None:
+            await self._probes.close()
 
     async def _fresh(self, where: checks.Context, name: str, *, max_age: timedelta) -> Inspection:
         known = self._latest.get(name)
@@ -152,7 +159,11 @@ class Inspector:
         async with self._slots:
             await self._afford()
             found = await self._by_exec(place, name)
-            if isinstance(found, str):
+        if isinstance(found, str):
+            # Not within the slots: a pod that does not start must not hold up other nodes.
+            found = await self._by_probe(place, name, found)
+        if isinstance(found, str):
+            async with self._slots:
                 found = await self._by_log(place, name, found)
         found = replace(found, kernel=self._pool.share(found.kernel))
         self._latest[name] = found
@@ -199,6 +210,40 @@ class Inspector:
             kernel=look.kernel,
             log=None,
             problems=(*look.problems, *unlisted),
+            pods_behind=behind(look.kernel, pods),
+        )
+
+    async def _by_probe(self, place: "Place", name: str, why: str) -> Inspection | str:
+        """Look by a probe pod; a sentence where that is not done or does not work."""
+        if not (self._options.exec and place.probeable):
+            return why
+        if self._probes is None:
+            return f"{why}; a probe pod could look there (`inspection.probe_pods`)"
+        known = self._latest.get(name)
+        rest = self._probes.options.rest
+        if known and known.way is Way.PROBE and known.age(self._clock.now()) < rest:
+            return known
+        pods, unlisted = await self._pods(name)
+        errand = probes.Errand(
+            node=name,
+            namespace=place.pod.namespace,
+            flannel_pod=place.pod.name,
+            container=place.flannel.container,
+            why=why,
+            because="`inspection.probe_pods` is on",
+            touch=[one.ip for one in pods],
+        )
+        try:
+            look = await self._probes.look(errand)
+        except errors.BotError as error:
+            return f"{why}; nor by a probe pod: {error}"
+        return Inspection(
+            node=name,
+            taken_at=self._clock.now(),
+            way=Way.PROBE,
+            # It mounts nothing of the host: that the file is not in it says nothing of the host.
+            kernel=replace(look.kernel, subnet=None, subnet_missing=False),
+            problems=(why, _NO_FILES, *look.problems, *unlisted),
             pods_behind=behind(look.kernel, pods),
         )
 
@@ -249,6 +294,8 @@ class Place:
     flannel: discovery.Flannel
     pod: snapshot.Pod
     state: str = ""
+    probeable: bool = False
+    """Whether a pod of its own could look there: flannel does not run, and the kubelet is heard."""
 
 
 def named(taken: snapshot.Snapshot, text: str) -> str:
@@ -282,7 +329,8 @@ def flannel_on(where: checks.Context, name: str) -> Place:
     elif container.state.phase is not snapshot.Phase.RUNNING:
         reason = container.state.reason or container.state.phase.value
         state = f"flannel is not running there ({reason})"
-    return Place(flannel=flannel, pod=pod, state=state)
+    heard = node.health is not Health.UNKNOWN
+    return Place(flannel=flannel, pod=pod, state=state, probeable=bool(state) and heard)
 
 
 def behind(here: Kernel, pods: Sequence[ports.PodAddress]) -> dict[str, str]:

@@ -353,6 +353,7 @@ class Inspections(Protocol):
     async def node(self, name: str, *, max_age: timedelta) -> Inspection:
         """Return an inspection not older than that, looking anew if need be.
 
+        Where a probe pod is needed to look, one of the last minutes is returned instead of another.
         Those who ask for the same node at once share one look. Raises Refused with the nearest
         names if there is no such node or nothing may look at it, Unavailable if looking failed.
         """

@@ -237,6 +237,37 @@ async def test_while_flannel_crash_loops_its_log_tells_the_nics() -> None:
     assert [one.name for one in found.kernel.links or ()] == ["lo", "eth0", "veth17f90f70"]
     assert found.kernel.routes is None
     assert "CrashLoopBackOff" in found.problems[0]
+    assert "`inspection.probe_pods`" in found.problems[0], "it is said how more could be had"
+
+
+class NoProbes:
+    """Probe pods of which none may be made."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"a probe pod was wanted ({name})")
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("bend", "options"),
+    [
+        ({"silent": {"node-1"}, "waiting": {"node-1"}}, {}),
+        ({"failing": {"node-1": "not allowed to create exec (403)"}}, {}),
+        ({"hanging": {"node-1"}}, {"within": timedelta(seconds=1)}),
+        ({"waiting": {"node-1"}}, {"exec": False}),
+    ],
+    ids=["kubelet silent", "exec refused", "node hangs", "exec off"],
+)
+async def test_no_pod_is_made_where_it_could_not_see_more(
+    bend: dict[str, object], options: dict[str, object]
+) -> None:
+    looks = inspector(Cluster(log=LISTED, **bend), **options)  # type: ignore[arg-type]
+    looks._probes = NoProbes()  # type: ignore[assignment]
+    found = await looks.node("node-1", max_age=NEVER)
+    assert found.way is Way.LOG
+    assert "probe" not in found.problems[0]
 
 
 async def test_an_exec_that_is_refused_falls_back_to_the_log_and_says_why() -> None:

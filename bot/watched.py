@@ -1,0 +1,88 @@
+"""One cluster's parts, built from the settings and tied together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot import options, settings
+from bot.adapters.cluster import client, looking, mirror, probing, reader
+from bot.flannel import discovery
+from bot.flow import audit, cycle, insight, inspect, ports, probes
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One cluster's parts."""
+
+    api: client.Client
+    mirror: mirror.Mirror
+    cycle: cycle.Cycle
+    inspector: inspect.Inspector
+    probes: probes.Probes
+    audit: audit.Audit
+
+    def flannels(self) -> set[str]:
+        """Return the namespaces where flannel is, none while that is not seen."""
+        return {one.namespace for one in discovery.find(self.mirror.snapshot())}
+
+
+def make(
+    given: settings.Settings,
+    one: settings.Cluster,
+    api: client.Client,
+    mirrored: mirror.Mirror,
+    store: ports.Store,
+    *,
+    clock: ports.Clock,
+    telemetry: ports.Telemetry,
+    told: Callable[[], None],
+) -> Watched:
+    """Build what watches one cluster. `told` is called after something was stored to be told."""
+    looker, looks = looking.Looker(api), options.looking(given)
+    probed = probes.Probes(
+        probing.Prober(api),
+        looker,
+        store,
+        cluster=one.name,
+        clock=clock,
+        within=looks.within,
+        options=options.probing(given),
+    )
+    inspector = inspect.Inspector(
+        mirrored,
+        looker,
+        reader.Logs(api),
+        clock=clock,
+        options=looks,
+        probes=probed if given.inspection.probe_pods == "on" else None,
+    )
+    known = insight.Insight(
+        inspector.latest,
+        private_cidrs=one.private_cidrs,
+        patience=options.patience(given),
+    )
+    judged = cycle.Cycle(
+        mirrored,
+        store,
+        clock=clock,
+        telemetry=telemetry,
+        options=options.judging(given, one),
+        told=told,
+        insight=known,
+    )
+    audited = audit.Audit(
+        mirrored,
+        inspector,
+        known,
+        store,
+        clock=clock,
+        options=options.auditing(given),
+        told=judged.once,
+    )
+    return Watched(
+        api=api,
+        mirror=mirrored,
+        cycle=judged,
+        inspector=inspector,
+        probes=probed,
+        audit=audited,
+    )
