@@ -18,6 +18,7 @@ from bot.adapters import telemetry
 from bot.adapters.slack import grammar, wording_work, works
 from bot.flow import network
 from tests import guided
+from tests.runbooks import pages
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Made by `make reference` from the code; a test compares. -->\n"
@@ -211,6 +212,7 @@ PAGES = {
     "docs/reference/checks.md": checks_page,
     "docs/reference/commands.md": commands_page,
     "config/flannel-bot.yaml": example,
+    **pages.PAGES,
 }
 
 

@@ -111,6 +111,11 @@ def _parts(path: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
 
 
+def look(whole: Json, path: str) -> Json:
+    """Return what is at a path, None where nothing is."""
+    return _look(whole, path)[0]
+
+
 def _look(whole: Json, path: str) -> tuple[Json, bool]:
     found = whole
     for part in _parts(path):

@@ -70,8 +70,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
             ),
             prediction=prediction,
             reasoning=(
-                f"{number} with their NICs leave {place.name}, as `kubectl drain` would decide",
-                prediction.text,
+                f"{number} of {place.name} would go with their NICs, as `kubectl drain` decides",
             ),
             notes=tuple(_notes(place, decision)),
             diff=tuple(f"- pod {one.pod.place}" for one in decision.evict),
@@ -99,8 +98,8 @@ def _notes(place: Place, decision: Decision) -> Iterator[str]:
     if left:
         names = units.listing([one.place for one in left], most=8)
         yield (
-            f"{units.count(len(left), 'pod')} with a NIC of their own stay on {place.name}: "
-            f"{names}. Anchoring the pattern is the lasting cure."
+            f"Pods that stay on {place.name} with a NIC of their own: {names}. Anchoring the "
+            "pattern is the lasting cure."
         )
     lost = [one.pod.place for one in decision.evict if one.pod.empty_dir and not one.pod.finished]
     if lost:

@@ -67,7 +67,6 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
                 *(f"{nic} belongs to {pod.place}, as the bridge's tables tell"
                   for nic, pod in pods.items()),
                 f"now: {now.risk}",
-                f"then: {prediction.text}",
             ),
             notes=tuple(_notes(place, list(pods.values()))),
             diff=tuple(f"- pod {one.place}" for one in pods.values()),

@@ -46,7 +46,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
             title=f"Restart flannel on {place.name}",
             steps=places.restart(case, place, batch=0),
             prediction=prediction,
-            reasoning=(why, prediction.text),
+            reasoning=(why,),
             diff=(f"- pod {place.pod.name} on {place.name}",),
             expected=case.limits.pace,
         ),

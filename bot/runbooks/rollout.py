@@ -222,8 +222,8 @@ def _of_strategy(case: Case, part: _Part) -> Iterator[str]:
         )
         if part.skipped:
             yield (
-                f"{effects.listed(part.skipped)} are not ready and left out: they keep the old "
-                "template until their pods are deleted."
+                f"Not ready and so left out: {effects.listed(part.skipped)}. Flannel there keeps "
+                "the old template until its pod is deleted."
             )
         return
     yield (
@@ -240,8 +240,8 @@ def _of_strategy(case: Case, part: _Part) -> Iterator[str]:
     if silent:
         stalls = ", and so many that the rollout cannot move" if len(silent) >= work.at_once else ""
         yield (
-            f"{effects.listed(silent)} are not ready and count as unavailable all the "
-            f"time{stalls}: mend or remove them first."
+            f"Not ready, and so unavailable all the time{stalls}: {effects.listed(silent)}. Mend "
+            "or remove such nodes first."
         )
 
 

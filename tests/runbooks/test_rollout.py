@@ -72,7 +72,7 @@ def test_under_on_delete_silent_nodes_are_left_out_and_said() -> None:
     assert deleted(plan) == [["n1"], ["n3"]]
     assert plan.restarts == ("n1", "n3")
     assert [one.node for one in plan.predictions] == ["n1", "n3"]
-    assert any(one.startswith("n2 are not ready and left out") for one in plan.side_effects)
+    assert any(one.startswith("Not ready and so left out: n2") for one in plan.side_effects)
     assert Signal.ROLLOUT_COMPLETE not in {one.signal for one in plan.criteria}
 
 
