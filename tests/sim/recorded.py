@@ -24,6 +24,8 @@ import aiohttp
 from bot.sim.cluster import (
     context,
     daemonsets,
+    deployments,
+    disruption,
     events,
     index,
     load,
@@ -31,6 +33,7 @@ from bot.sim.cluster import (
     nodelifecycle,
     placement,
     registry,
+    replicasets,
     scheduling,
     store,
     timing,
@@ -59,8 +62,10 @@ Hook = Callable[["Replay"], Awaitable[None]]
 
 
 @contextlib.contextmanager
-def controllers(objects: registry.Registry, *, speed: float = 4.0) -> Iterator[None]:
-    """The node, DaemonSet and scheduler controllers of the simulation, without any kubelet."""
+def controllers(
+    objects: registry.Registry, *, speed: float = 4.0, scheduler: bool = True
+) -> Iterator[None]:
+    """The controllers and the scheduler of the simulation, without any kubelet."""
     clock = timing.Timing(speed=speed)
     found = index.Index(objects.store)
     recorder = events.Recorder(api=objects, clock=clock, rng=context.names.stream(1, "events"))
@@ -76,7 +81,14 @@ def controllers(objects: registry.Registry, *, speed: float = 4.0) -> Iterator[N
     lifecycle = nodelifecycle.NodeLifecycle(
         tools, kubelets={}, burden=load.Load(nodes=0), pod_network="10.240.0.0/12"
     )
-    observers = (lifecycle, daemonsets.DaemonSets(tools), scheduling.Scheduler(tools))
+    observers = (
+        lifecycle,
+        daemonsets.DaemonSets(tools),
+        replicasets.ReplicaSets(tools),
+        deployments.Deployments(tools),
+        disruption.Disruptions(tools),
+        *([scheduling.Scheduler(tools)] if scheduler else []),
+    )
 
     def changed(change: store.Change) -> None:
         if change.resource != "events":
@@ -263,6 +275,7 @@ class Comparison:
             self.found.append((path, expected, actual))
 
     def _objects(self, path: str, expected: dict[str, Any], actual: dict[str, Any]) -> None:
+        expected = {self._named(key): value for key, value in expected.items()}
         # Names first: they carry placeholders that texts further down repeat.
         for key, value in sorted(expected.items(), key=lambda item: item[0] != "metadata"):
             if key not in actual:
@@ -272,6 +285,10 @@ class Comparison:
         for key, value in actual.items():
             if key not in expected:
                 self.found.append((f"{path}.{key}", "absent", value))
+
+    def _named(self, key: str) -> str:
+        """A key with those of its placeholders filled in that are known."""
+        return PLACEHOLDER.sub(lambda m: self.bindings.values.get(m.group(0), m.group(0)), key)
 
     def _lists(self, path: str, expected: list[Any], actual: list[Any]) -> None:
         left = list(range(len(actual)))

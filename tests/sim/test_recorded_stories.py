@@ -58,7 +58,7 @@ DEVIATIONS = [
     Deviation(
         "10-events-and-discovery",
         r".*(sub)?resources\[\d+\]",
-        "subresources that are not served: attach, ephemeralcontainers, eviction, exec, finalize, "
+        "subresources that are not served: attach, ephemeralcontainers, finalize, "
         "portforward, proxy, resize, scale",
         exchanges=(11, 12, 15),
     ),

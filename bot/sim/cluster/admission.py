@@ -35,15 +35,21 @@ def on_bind(pod: Object, node: Object | None, name: str, *, now: str) -> Object:
         "lastProbeTime": None,
         "lastTransitionTime": now,
     }
-    labels = dict(pod["metadata"].get("labels") or {})
-    of_node = (node or {}).get("metadata", {}).get("labels") or {}
-    labels |= {key: of_node[key] for key in _TOPOLOGY if key in of_node}
-    metadata = pod["metadata"] | ({"labels": labels} if labels else {})
+    metadata = dict(pod["metadata"])
+    place(metadata, node)
     return pod | {
         "metadata": metadata,
         "spec": spec,
         "status": status | {"conditions": [scheduled, *others]},
     }
+
+
+def place(metadata: Object, node: Object | None) -> None:
+    """Give a pod's metadata the zone and region of its node, as labels."""
+    of_node = (node or {}).get("metadata", {}).get("labels") or {}
+    found = {key: of_node[key] for key in _TOPOLOGY if key in of_node}
+    if found:
+        metadata["labels"] = {**(metadata.get("labels") or {}), **found}
 
 
 def _taint(node: Object) -> None:

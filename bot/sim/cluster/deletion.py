@@ -20,16 +20,17 @@ def check_preconditions(
         errors.StatusError: 409.
     """
     metadata = obj["metadata"]
-    for asked, present, word in (
-        (uid, metadata["uid"], "UID"),
-        (resource_version, metadata["resourceVersion"], "ResourceVersion"),
+    for asked, present, word, perhaps in (
+        (uid, metadata["uid"], "UID", "deleted and then recreated"),
+        (resource_version, metadata["resourceVersion"], "ResourceVersion", "modified"),
     ):
         if asked is not None and asked != present:
             why = (
-                f"Precondition failed: {word} in precondition: {asked}, "
-                f"{word} in object meta: {present}"
+                f"the {word} in the precondition ({asked}) does not match the {word} in record "
+                f"({present}). The object might have been {perhaps}"
             )
-            raise errors.conflict(row.plural, row.group, metadata["name"], why)
+            # This one refusal names the kind where all others have the plural.
+            raise errors.conflict(row.kind, row.group, metadata["name"], why)
 
 
 def marked(

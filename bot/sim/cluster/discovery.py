@@ -117,9 +117,15 @@ def _group(group: str) -> Object:
     return {"name": group, "versions": [version], "preferredVersion": version}
 
 
+_FOREIGN = {"Eviction": "policy"}
+"""Kinds of subresources that are of another group than their resource."""
+
+
 def _subresources(row: resources.Resource) -> list[tuple[str, str, str, list[str]]]:
     """(name, group of the kind, kind, verbs), sorted by name."""
-    found = [(name, "", kind, list(verbs)) for name, kind, verbs in row.subresources]
+    found = [
+        (name, _FOREIGN.get(kind, ""), kind, list(verbs)) for name, kind, verbs in row.subresources
+    ]
     if row.status:
         found.append(("status", "", row.kind, ["get", "patch", "update"]))
     return sorted(found)

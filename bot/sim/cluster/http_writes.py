@@ -8,6 +8,7 @@ from aiohttp import web
 
 from bot.sim.cluster import (
     errors,
+    eviction,
     http_access,
     http_context,
     http_forms,
@@ -26,18 +27,23 @@ _PATCH_TYPES: dict[str, patches.Kind] = {
     "application/merge-patch+json": "merge",
     "application/strategic-merge-patch+json": "strategic",
 }
+_POSTED = {"binding": ("Binding", "v1"), "eviction": ("Eviction", "policy/v1")}
+"""What is posted to a pod's subresources: kind and version."""
 _FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
 
 
 async def create(call: http_context.Call) -> web.Response:
-    """POST of a new object, or of a pod's binding.
+    """POST of a new object, of a pod's binding or its eviction.
 
     Raises:
-        errors.StatusError: 400, 404, 409, 415, 422.
+        errors.StatusError: 400, 404, 409, 415, 422, and 429 or 500 for evictions.
     """
     options = _Options(call, "CreateOptions")
     body = await _object(call, options)
     registry, target = call.context.registry, call.target
+    if target.subresource == "eviction":
+        eviction.evict(registry, target.namespace, target.name, body, dry_run=options.dry_run)
+        return http_context.reply(http_forms.encode(_success(201)), status=201)
     if target.subresource == "binding":
         node = (body.get("target") or {}).get("name")
         if not node:
@@ -278,7 +284,7 @@ async def _object(call: http_context.Call, options: _Options) -> objects.Json:
             f"{patches.go_type(body)} into Go value of type struct"
         )
     _check_kind(call, body)
-    kind = "Binding" if call.target.subresource == "binding" else row.kind
+    kind = _POSTED.get(call.target.subresource, (row.kind, ""))[0]
     checked, unknown = schemas.decoded(
         kind, body, refused=lambda why: errors.bad_request(_unreadable(row, why))
     )
@@ -299,8 +305,8 @@ def _unreadable(row: resources.Resource, why: str) -> str:
 def _check_kind(call: http_context.Call, body: Object) -> None:
     row = call.row
     kind, version = body.get("kind") or row.kind, body.get("apiVersion") or row.api_version
-    expected = ("Binding", "v1") if call.target.subresource == "binding" else None
-    if (kind, version) == (expected or (row.kind, row.api_version)):
+    expected = _POSTED.get(call.target.subresource, (row.kind, row.api_version))
+    if (kind, version) == expected:
         return
     group = f"{row.group}/" if row.group else "/"
     raise errors.bad_request(

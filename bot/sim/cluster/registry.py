@@ -113,6 +113,8 @@ class Registry:
             metadata["generation"] = 1
         normal.quantities_of(row.kind, fresh)
         admission.on_create(row.kind, fresh, suffix=self.suffix)
+        if row.kind == "Pod" and (fresh.get("spec") or {}).get("nodeName"):
+            admission.place(metadata, self.store.get("nodes", "", fresh["spec"]["nodeName"]))
         defaults.apply(row.kind, fresh)
         if row.status:
             defaults.fresh_status(row.kind, fresh)
@@ -291,10 +293,11 @@ class Registry:
             return old
         if dry_run:
             return fresh
-        stored = self._stored(row, fresh)
-        if old["metadata"].get("deletionTimestamp") and deletion.is_over(row, stored):
-            return self._removed(row, stored)
-        return stored
+        if old["metadata"].get("deletionTimestamp") and deletion.is_over(row, fresh):
+            # Without its last finalizer it is not stored once more, but gone.
+            self._removed(row, fresh)
+            return fresh
+        return self._stored(row, fresh)
 
     def _stored(self, row: resources.Resource, obj: Object) -> Object:
         stored = self._stamped(obj)

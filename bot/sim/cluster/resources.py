@@ -95,6 +95,7 @@ ALL = (
         subresources=(
             ("binding", "Binding", ("create",)),
             ("log", "Pod", ("get",)),
+            ("eviction", "Eviction", ("create",)),
             ("exec", "PodExecOptions", ("create", "get")),
         ),
         generation=True,

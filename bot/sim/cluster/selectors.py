@@ -65,6 +65,20 @@ def labels(text: str) -> tuple[Requirement, ...]:
     return tuple(found)
 
 
+def chosen(selector: Object | None, of_object: Object) -> bool:
+    """Whether a LabelSelector selects these labels; none selects nothing, an empty one all."""
+    if selector is None:
+        return False
+    words = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
+    wanted = selector.get("matchLabels") or {}
+    return all(of_object.get(key) == value for key, value in wanted.items()) and all(
+        Requirement(
+            rule["key"], words[rule["operator"]], frozenset(rule.get("values") or ())
+        ).holds(of_object)
+        for rule in selector.get("matchExpressions") or ()
+    )
+
+
 def _requirement(tokens: list[str], position: int) -> tuple[Requirement, int]:
     if tokens[position] == "!":
         if position + 1 >= len(tokens):

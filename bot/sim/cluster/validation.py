@@ -62,6 +62,8 @@ def _causes(row: resources.Resource, obj: Object, old: Object | None) -> Iterato
         yield from _event(obj)
     elif row.kind == "Lease":
         yield from _lease(obj)
+    elif row.kind == "PodDisruptionBudget":
+        yield from _budget(obj)
 
 
 def _metadata(obj: Object, old: Object | None) -> Iterator[Cause]:
@@ -80,11 +82,13 @@ def _metadata(obj: Object, old: Object | None) -> Iterator[Cause]:
     if old is not None and old["metadata"].get("deletionTimestamp"):
         added = set(metadata.get("finalizers") or ()) - set(old["metadata"].get("finalizers") or ())
         if added:
-            shown = json.dumps(sorted(added), separators=(",", ":"))
+            shown = ", ".join(f'"{one}"' for one in sorted(added))
             message = (
                 "Forbidden: no new finalizers can be added if the object is being deleted, found "
-                f"new finalizers {shown}"
+                f"new finalizers []string{{{shown}}}"
             )
+            # The real server looks twice, too.
+            yield "FieldValueForbidden", message, "metadata.finalizers"
             yield "FieldValueForbidden", message, "metadata.finalizers"
 
 
@@ -209,6 +213,15 @@ def _lease(obj: Object) -> Iterator[Cause]:
     if duration is not None and duration <= 0:
         message = f"Invalid value: {duration}: must be greater than 0"
         yield "FieldValueInvalid", message, "spec.leaseDurationSeconds"
+
+
+def _budget(obj: Object) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    if "minAvailable" in spec and "maxUnavailable" in spec:
+        message = (
+            f"Invalid value: {_shown(spec)}: minAvailable and maxUnavailable cannot be both set"
+        )
+        yield "FieldValueInvalid", message, "spec"
 
 
 def _shown(value: objects.Json) -> str:

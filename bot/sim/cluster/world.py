@@ -14,6 +14,7 @@ from bot.sim.cluster import (
     context,
     daemonsets,
     deployments,
+    disruption,
     events,
     fleet,
     garbage,
@@ -101,6 +102,7 @@ class World:
             replicasets.ReplicaSets(self.ctx),
             deployments.Deployments(self.ctx),
             scheduling.Scheduler(self.ctx),
+            disruption.Disruptions(self.ctx),
             garbage.Collector(self.ctx),
         )
         self.ordinary = ordinary.Churn(self.ctx, ordinary_pods, self.kubelets)

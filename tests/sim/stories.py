@@ -1,0 +1,89 @@
+"""What the recorded stories with controllers in them have in common: nodes, kubelets, names."""
+
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.sim.cluster import registry, store
+from tests.sim import api, recorded
+from tests.sim.recorded import Deviation, Difference
+
+
+def check(differences: list[Difference], name: str, deviations: list[Deviation]) -> None:
+    """No difference that is not listed, and nothing listed that does not occur."""
+    listed = [dataclasses.replace(item) for item in deviations if item.story == name]
+    left = recorded.unlisted(differences, listed)
+    assert not left, "\n".join(str(item) for item in left[:40])
+    idle = [item for item in listed if not item.used]
+    assert not idle, f"listed, but they do not occur: {idle}"
+
+
+class NamesInOrder(registry.Registry):
+    """A registry in which chance makes pods' names end as recorded.
+
+    Args:
+        names: by what precedes the random part: the ends, in the order of creation.
+    """
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        self._names = {base: list(ends) for base, ends in names.items()}
+        super().__init__(store.Store(), rng=random.Random(7))
+
+    def create(self, resource: str, namespace: str, obj: Mapping[str, Any], **more: Any) -> Any:
+        base = str(obj["metadata"].get("generateName", ""))
+        for known, ends in self._names.items():
+            if resource == "pods" and base.startswith(known) and ends:
+                obj = {**obj, "metadata": {**obj["metadata"], "name": base + ends.pop(0)}}
+        return super().create(resource, namespace, obj, **more)
+
+
+async def nodes_come_up(server: api.Api, nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Kubelets register their nodes, Ready but for the taint that admission adds."""
+    for node in nodes:
+        status = recorded.concrete(node["status"])
+        server.registry.create("nodes", "", {"metadata": own(node["metadata"]), "status": status})
+    names = [node["metadata"]["name"] for node in nodes]
+    await api.until(lambda: all(untainted(server, name) for name in names))
+
+
+def recorded_nodes() -> list[dict[str, Any]]:
+    """The six nodes of every story."""
+    found: list[dict[str, Any]] = recorded.story("01-nodes")["exchanges"][5]["response"]["body"][
+        "items"
+    ]
+    return found
+
+
+def untainted(server: api.Api, name: str) -> bool:
+    spec = server.registry.get("nodes", "", name)["spec"]
+    return "podCIDR" in spec and "taints" not in spec
+
+
+def own(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the metadata somebody wrote; the rest is the server's."""
+    return {key: metadata[key] for key in ("name", "labels", "annotations") if key in metadata}
+
+
+def run(server: api.Api, namespace: str, name: str, like: Mapping[str, Any]) -> None:
+    """A kubelet writes a pod's status, as it was recorded, beside what the server knows."""
+    status = recorded.concrete(like["status"])
+    present = server.registry.get("pods", namespace, name)["status"]
+    others = [one for one in present.get("conditions") or () if one["type"] == "PodScheduled"]
+    mine = [one for one in status["conditions"] if one["type"] not in NOT_OF_KUBELETS]
+    status["conditions"] = [*others, *mine]
+    server.registry.patch(
+        "pods", namespace, name, {"status": status}, kind="merge", subresource="status"
+    )
+
+
+NOT_OF_KUBELETS = ("PodScheduled", "DisruptionTarget")
+
+
+def bound(server: api.Api, namespace: str, app: str) -> list[dict[str, Any]]:
+    """Pods of an app that have a node."""
+    return [
+        pod
+        for pod in server.store.list("pods", namespace)
+        if (pod["metadata"].get("labels") or {}).get("app") == app and pod["spec"].get("nodeName")
+    ]
