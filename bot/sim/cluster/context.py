@@ -48,16 +48,19 @@ class Queue:
         self._sync = sync
         self._what = what
         self._delay = delay
-        self._waiting: dict[Hashable, timing.Timer] = {}
+        self._waiting: dict[Hashable, tuple[float, timing.Timer]] = {}
 
     def add(self, key: Hashable, *, after: float | None = None) -> None:
-        """Ask for a look; an earlier one that is still to come counts for this, too."""
-        if key not in self._waiting:
-            self._waiting[key] = self._clock.after(
-                self._delay if after is None else after,
-                lambda: self._run(key),
-                what=f"{self._what} {key}",
-            )
+        """Ask for a look; one that comes sooner counts for this, too, and one later is let go."""
+        wait = self._delay if after is None else after
+        due = self._clock.elapsed() + wait
+        if key in self._waiting:
+            planned, timer = self._waiting[key]
+            if planned <= due:
+                return
+            timer.cancel()
+        timer = self._clock.after(wait, lambda: self._run(key), what=f"{self._what} {key}")
+        self._waiting[key] = due, timer
 
     def _run(self, key: Hashable) -> None:
         self._waiting.pop(key, None)
