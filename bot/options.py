@@ -9,7 +9,19 @@ from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
 from bot.domain import access, calendar, ledger, snapshot, tracking, units
 from bot.flannel import discovery
-from bot.flow import audit, cycle, deliver, explain, insight, inspect, probes
+from bot.flow import (
+    audit,
+    carry,
+    cycle,
+    deliver,
+    explain,
+    follow,
+    hands,
+    insight,
+    inspect,
+    probes,
+    propose,
+)
 
 
 def store(given: settings.Settings) -> store_options.Options:
@@ -177,6 +189,31 @@ def drafting(given: settings.Settings) -> runbooks.Limits:
         quorum_risky=given.access.quorum_risky,
         many_nodes=given.access.many_nodes,
         look_age=given.remediation.limits.look_age,
+        pace=given.remediation.timing.pace,
+        pod_ready=given.remediation.timing.pod_ready,
+        drain=given.remediation.timing.drain,
+        write=given.remediation.timing.write,
+        helps_within=given.remediation.timing.helps_within,
+        stays=given.remediation.timing.stays,
+    )
+
+
+def proposing(given: settings.Settings) -> propose.Options:
+    """Return how plans are drafted, and from how fresh looks."""
+    poll = given.remediation.timing.poll
+    return propose.Options(limits=drafting(given), look_age=30 * poll)
+
+
+def carrying(given: settings.Settings) -> carry.Options:
+    """Return the pace at which plans are carried out."""
+    timing = given.remediation.timing
+    poll = timing.poll
+    return carry.Options(
+        poll=2 * poll,
+        again=2 * poll,
+        look_age=5 * poll,
+        writing=hands.Options(again=2 * poll, blocked=5 * poll, poll=poll),
+        waiting=follow.Options(poll=poll, settle=timing.settle, look_every=5 * poll),
     )
 
 

@@ -349,6 +349,27 @@ class Limits(Section):
     """With an older picture of the cluster nothing is changed."""
 
 
+class Timing(Section):
+    """How long a change may take, and how long it must stay well."""
+
+    write: Wait = timedelta(minutes=1)
+    """One write, with its repetitions."""
+    pod_ready: Wait = timedelta(minutes=5)
+    """A restarted flannel until it is ready: image pull and start."""
+    settle: Wait = timedelta(seconds=30)
+    """A restarted flannel until its NIC and routes must be as foretold."""
+    pace: Wait = timedelta(seconds=36)
+    """What one node takes in a rolling update, for forecasts and time-outs."""
+    drain: Wait = timedelta(minutes=10)
+    """One pod's eviction, its budget's refusals and its grace included."""
+    helps_within: Wait = timedelta(minutes=10)
+    """After the last step, until it must be seen to have helped."""
+    stays: Wait = timedelta(minutes=5)
+    """How long it must then stay well."""
+    poll: Wait = timedelta(seconds=1)
+    """Between two glances while something is waited for."""
+
+
 class Remediation(Section):
     """Changing the cluster, after people have approved exactly that change."""
 
@@ -364,6 +385,10 @@ class Remediation(Section):
     `weekend: fri 16:00 - mon 08:00`, or dated, such as `year end: 2026-12-20 - 2027-01-03`."""
     limits: Limits = Limits()
     """How much may be changed at once, and how fast."""
+    timing: Timing = Timing()
+    """How long a change may take, and how long it must stay well."""
+    own_node: str = ""
+    """The node that the bot itself runs on: never drained, and restarted last."""
 
 
 class Settings(BaseSettings):

@@ -51,6 +51,8 @@ class Answer(enum.StrEnum):
     """Somebody else was first."""
     OTHER_DIGEST = "other_digest"
     """What was voted on is not what this plan says."""
+    DENIED = "denied"
+    """A guard forbids it now, or whether it may be done cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ what is done. When the world moves it is superseded, and a fresh plan asks anew.
 import enum
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain import guard, patch
@@ -37,8 +38,9 @@ class Step:
     """One change, or one wait.
 
     `target` is the object changed or waited for, its `node` where that matters. `uid` is the
-    object's; of a pod to be deleted it may be empty: then it is the pod that the workload `owner`
-    has on that node and that does not run the new template yet. `undo` takes back what `change`
+    object's; of a pod to be deleted it may be empty: then it is the pod that the DaemonSet with
+    the uid `owner` has on that node and that does not run the new template yet. A WAIT_READY
+    names the DaemonSet in `owner` too, and the node in its target. `undo` takes back what `change`
     does. `timeout` bounds the step. `batch` numbers the group that is done together; a step of a
     later batch waits for all of an earlier one.
     """
@@ -175,6 +177,8 @@ class Plan:
     ownership: Ownership = Ownership()
     expected: timedelta = timedelta()
     verdicts: tuple[guard.Verdict, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """What the requester chose, by which it can be drafted anew; not part of what is approved."""
     incident: int | None = None
     state: State = State.PROPOSED
     decided_at: datetime | None = None

@@ -11,10 +11,7 @@ from bot.domain.audit import Entry
 from bot.domain.guard import Verdict
 from bot.domain.notice import PlanView
 from bot.domain.plan import Plan
-from bot.runbooks import case
-
-Wishes = case.Wishes
-"""What a person may choose about a plan."""
+from bot.runbooks import Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +153,15 @@ class Remediation(Protocol):
 
     async def pending(self) -> Mapping[str, Sequence[PlanView]]:
         """Return what waits or works, by cluster."""
+
+
+__all__ = [
+    "Frozen",
+    "MemoryBounds",
+    "Offer",
+    "People",
+    "Proposal",
+    "Remediation",
+    "Said",
+    "Wishes",
+]

@@ -65,7 +65,7 @@ def test_each_field_of_a_plan_is_judged_by_one_of_these_tables() -> None:
         name for changes in (*WHAT_COUNTS.values(), *WHAT_DOES_NOT.values()) for name in changes
     }
     words = {
-        "side_effects", "brake", "undo", "ownership", "expected", "risks", "incident", "created_at",
+        "side_effects", "brake", "undo", "ownership", "expected", "risks", "incident", "created_at", "asked",
         "decided_at",
     }  # fmt: skip
     assert tried | words == set(Plan.__dataclass_fields__)

@@ -1,0 +1,420 @@
+"""Remediation: where changes are asked for, decided, watched and stopped, whoever asks.
+
+Each call judges who asks anew. What a click carries is proved by its ticket and grants nothing.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from bot import runbooks
+from bot.domain import audit, errors, freeze, plan, run, ticket, units
+from bot.domain.access import Person, Role
+from bot.domain.approval import Answer, Choice, Outcome
+from bot.domain.incident import Incident
+from bot.domain.incident import State as IncidentState
+from bot.domain.notice import PlanView
+from bot.domain.plan import Plan
+from bot.domain.run import Run
+from bot.domain.ticket import Ticket
+from bot.flow import ports, propose, remedy_answers
+from bot.flow.approve import Approving
+from bot.flow.journal import Journal
+from bot.flow.plancards import PlanCards
+from bot.flow.propose import Proposing
+from bot.flow.remedy_answers import Frozen, MemoryBounds, Offer, Proposal, Said, Wishes
+from bot.flow.site import Site
+from bot.flow.situations import Situations
+from bot.runbooks import offers, raise_memory
+
+CLI = "cli"
+"""Who acts by the command line: whoever can reach the database may stop things."""
+
+_KEY = "ticket key"
+
+
+class Remediation:
+    """Implements `remedy_answers.Remediation`, and `plancards.Clicks` for the buttons.
+
+    Args:
+        sites: by cluster.
+        journal: where everything is written down.
+        situations: what guards judge by.
+        people: who somebody is now.
+        proposing: drafts plans.
+        approving: takes votes.
+        clock: time.
+        enabled: whether anything may be changed at all.
+        wake: called when there may be something to carry out or to stop.
+    """
+
+    def __init__(
+        self,
+        sites: Mapping[str, Site],
+        journal: Journal,
+        *,
+        situations: Situations,
+        people: remedy_answers.People,
+        proposing: Proposing,
+        approving: Approving,
+        clock: ports.Clock,
+        enabled: bool,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._sites = sites
+        self._journal = journal
+        self._store = journal.store
+        self._situations = situations
+        self._people = people
+        self._proposing = proposing
+        self._approving = approving
+        self._clock = clock
+        self._enabled = enabled
+        self._wake = wake
+        self._key: bytes | None = None
+        self._cards = PlanCards(self._store, self)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything may be changed at all."""
+        return self._enabled
+
+    # Tickets.
+
+    async def of_incident(self, incident: Incident) -> str:
+        """Return the value of an incident's buttons; empty where nothing can be proposed."""
+        if not self.offers_for(incident):
+            return ""
+        return await self._button(Ticket(ticket.Kind.INCIDENT, incident.id))
+
+    async def of_plan(self, its: Plan) -> str:
+        """Return the value of a proposed plan's buttons."""
+        return await self._button(Ticket(ticket.Kind.PLAN, its.id, its.digest))
+
+    async def of_run(self, value: Run) -> str:
+        """Return the value of a run's buttons."""
+        return await self._button(Ticket(ticket.Kind.RUN, value.id))
+
+    async def approvers(self) -> tuple[str, ...]:
+        """Return the user ids that may vote."""
+        return await self._people.who(Role.APPROVER)
+
+    async def _button(self, its: Ticket) -> str:
+        """Return a button's value. Raises Unavailable of the store."""
+        return ticket.made(await self._secret(), its)
+
+    async def _secret(self) -> bytes:
+        if self._key is None:
+            kept = await self._store.mark(_KEY)
+            if kept is None:
+                async with self._store.unit() as unit:
+                    # Writers take turns, so what is read here no other process changes now.
+                    if await self._store.mark(_KEY) is None:
+                        await unit.set_mark(_KEY, secrets.token_hex(32))
+                kept = await self._store.mark(_KEY)
+            self._key = bytes.fromhex(kept or "")
+        return self._key
+
+    async def _proved(self, value: str, kind: ticket.Kind, digest: str = "") -> int:
+        claimed = ticket.number(value)
+        if claimed is None or claimed[0] is not kind:
+            raise errors.Refused("this button is not one of this bot's; nothing was done")
+        if kind is ticket.Kind.PLAN:
+            its = await self._store.remedy.plan(claimed[1])
+            digest = its.digest if its is not None else ""
+        if not ticket.proves(await self._secret(), value, Ticket(kind, claimed[1], digest)):
+            raise errors.Refused("this button is not one of this bot's; nothing was done")
+        return claimed[1]
+
+    # Proposing.
+
+    async def offers(self, incident: int) -> Sequence[Offer]:
+        """Return the runbooks that fit an incident, the best first."""
+        found = await self._store.incident(incident)
+        return self.offers_for(found) if found is not None else ()
+
+    def offers_for(self, incident: Incident) -> Sequence[Offer]:
+        """Return the runbooks that fit an incident; none while nothing may be changed."""
+        if not self._enabled or incident.state is IncidentState.RESOLVED:
+            return ()
+        if incident.cluster not in self._sites:
+            return ()
+        site = self._sites[incident.cluster]
+        taken = site.mirror.snapshot()
+        given = runbooks.Case(
+            snapshot=taken,
+            now=self._clock.now(),
+            requester="",
+            flannels=site.known.newest.flannels,
+            peaks=site.known.peaks,
+        )
+        return propose.offered(offers.of(incident, given))
+
+    async def fix(self, ticket_value: str, user: str, *, runbook: str = "") -> Proposal:
+        """Propose the fix of the incident that a button is on."""
+        await self._may(user, Role.REQUESTER)
+        number = await self._proved(ticket_value, ticket.Kind.INCIDENT)
+        return await self.fix_incident(number, user, runbook=runbook)
+
+    async def fix_incident(self, number: int, user: str, *, runbook: str = "") -> Proposal:
+        """Propose the fix of an incident by its number."""
+        await self._may(user, Role.REQUESTER)
+        incident = await self._store.incident(number)
+        if incident is None:
+            raise errors.Refused(f"there is no INC-{number}")
+        if incident.state is IncidentState.RESOLVED:
+            raise errors.Refused(f"{incident.name} is resolved: there is nothing to fix")
+        fitting = self.offers_for(incident)
+        if not fitting and not runbook:
+            raise errors.Refused(f"no runbook fits {incident.name} ({incident.check})")
+        name = runbook or fitting[0].runbook
+        nodes = sorted({m.target.node for m in incident.affected if m.target.node})
+        wishes = Wishes(node=nodes[0] if nodes else "")
+        site = self._site(incident.cluster)
+        made = await self._proposing.propose(site, name, user, wishes, incident=incident)
+        others = tuple(one for one in fitting if one.runbook != name)
+        return replace(made, offers=made.offers or others)
+
+    async def propose(
+        self, cluster: str | None, runbook: str, user: str, *, wishes: Wishes, what_if: bool = False
+    ) -> Proposal:
+        """Draft a plan by a runbook's name, judge it and ask for approval."""
+        await self._may(user, Role.VIEWER if what_if else Role.REQUESTER)
+        site = self._site(cluster)
+        return await self._proposing.propose(site, runbook, user, wishes, what_if=what_if)
+
+    async def memory_bounds(self, cluster: str | None) -> MemoryBounds:
+        """Return what may be chosen as a memory limit."""
+        given, _ = await self._proposing.case(self._site(cluster), "")
+        found = raise_memory.bounds(given)
+        if isinstance(found, runbooks.NoPlan):
+            raise errors.Refused(found.reason)
+        return MemoryBounds(
+            suggested=found.suggested,
+            least=found.least,
+            most=found.most,
+            present=found.present,
+            reasoning=found.reasons,
+        )
+
+    async def amend(self, ticket_value: str, user: str, *, wishes: Wishes) -> Proposal:
+        """Draft a proposed plan anew with other wishes; the old one is superseded."""
+        await self._may(user, Role.REQUESTER)
+        held = await self._plan(await self._proved(ticket_value, ticket.Kind.PLAN))
+        if held.state is not plan.State.PROPOSED:
+            raise errors.Refused(f"{held.name} is {held.state.value}: ask for a fresh one")
+        incident = await self._store.incident(held.incident) if held.incident else None
+        return await self._proposing.propose(
+            self._site(held.cluster),
+            held.runbook,
+            user,
+            replace(wishes, node=held.asked.get("node", "")),
+            incident=incident,
+            instead_of=held,
+        )
+
+    # Deciding.
+
+    async def vote(
+        self, ticket_value: str, user: str, choice: Choice, *, reason: str = ""
+    ) -> Outcome:
+        """Approve or reject the plan whose button was clicked."""
+        held = await self._plan(await self._proved(ticket_value, ticket.Kind.PLAN))
+        outcome = await self._approving.vote(
+            held, self._site(held.cluster), user, choice, digest=held.digest, reason=reason
+        )
+        if outcome.answer is Answer.APPROVED:
+            self._wake()
+        return outcome
+
+    async def withdraw(self, number: int, user: str, *, reason: str = "") -> Outcome:
+        """Take a request back."""
+        return await self._approving.withdraw(await self._plan(number), user, reason=reason)
+
+    # Watching.
+
+    async def plan(self, number: int) -> PlanView:
+        """Show a plan."""
+        return await self._view((await self._plan(number)).id)
+
+    async def run(self, number: int) -> PlanView:
+        """Show a run and its plan."""
+        return await self._view((await self._run(number)).plan)
+
+    async def _view(self, number: int) -> PlanView:
+        found = await self._cards.view(number, now=self._clock.now())
+        if found is None:
+            raise errors.Refused(f"there is no PLAN-{number}")
+        return found
+
+    async def pending(self) -> Mapping[str, Sequence[PlanView]]:
+        """Return what waits or works, by cluster."""
+        found: dict[str, list[PlanView]] = defaultdict(list)
+        for held in await self._store.remedy.plans():
+            if not held.expired(self._clock.now()):
+                found[held.cluster].append(await self._view(held.id))
+        for one in await self._store.remedy.runs():
+            found[one.cluster].append(await self._view(one.plan))
+        return found
+
+    # Stopping and taking back.
+
+    async def cancel(self, ticket_value: str, user: str) -> Said:
+        """Cancel the run whose button was clicked."""
+        return await self.cancel_run(await self._proved(ticket_value, ticket.Kind.RUN), user)
+
+    async def cancel_run(self, number: int, user: str) -> Said:
+        """Cancel a run by its number."""
+        held = await self._run(number)
+        its = await self._plan(held.plan)
+        if user != CLI:
+            person = await self._people.person(user, fresh=True)
+            stops = (Role.REQUESTER, Role.APPROVER, Role.ADMIN)
+            if not any(person.may(role) for role in stops):
+                return await self._cannot("cancel a run", Role.APPROVER)
+        if held.over:
+            return Said(done=False, text=f"{held.name} has ended already: {held.state.value}.")
+        if held.cancelled_at is not None:
+            return Said(False, f"{held.name} is being cancelled already.", (held.cancelled_by,))
+        now = self._clock.now()
+        try:
+            await self._journal.move(
+                held, its, lambda r, p: run.cancel(r, p, by=user, now=now),
+                kind="run_cancelled", text="", actor=user,
+            )  # fmt: skip
+        except (errors.Conflict, errors.Refused) as error:
+            return Said(done=False, text=f"{held.name} could not be cancelled: {error}")
+        self._wake()
+        return Said(
+            True,
+            f"{held.name} is being cancelled: nothing new begins, and what can be taken back is.",
+        )
+
+    async def undo(self, ticket_value: str, user: str) -> Proposal:
+        """Propose taking back what the run did whose button was clicked."""
+        await self._may(user, Role.REQUESTER)
+        return await self.undo_run(await self._proved(ticket_value, ticket.Kind.RUN), user)
+
+    async def undo_run(self, number: int, user: str) -> Proposal:
+        """Propose taking back what a run did, by its number."""
+        await self._may(user, Role.REQUESTER)
+        held = await self._run(number)
+        its = await self._plan(held.plan)
+        return await self._proposing.undo(self._site(its.cluster), its, held, user)
+
+    # Freezing.
+
+    async def freeze(
+        self, cluster: str | None, user: str, *, lasts: timedelta, reason: str
+    ) -> Said:
+        """Forbid changes for a while: by everybody who has a say in changes."""
+        if user != CLI:
+            person = await self._people.person(user, fresh=True)
+            if not any(person.may(r) for r in (Role.REQUESTER, Role.APPROVER, Role.ADMIN)):
+                return await self._cannot("freeze changes", Role.ADMIN)
+        if lasts <= timedelta() or not reason.strip():
+            raise errors.Refused("say for how long and why: `freeze 2h core switch is replaced`")
+        now = self._clock.now()
+        held = freeze.Freeze(
+            by=user, reason=reason.strip(), since=now, until=now + lasts,
+            cluster=self._named(cluster) if cluster is not None else "",
+        )  # fmt: skip
+        async with self._store.unit() as unit:
+            await unit.remedy.save_freeze(held)
+            await unit.remedy.record(
+                at=now, actor=user, subject=held.cluster or "all clusters", kind="frozen",
+                text=f"until {units.stamp(held.until)}: {held.reason}",
+            )  # fmt: skip
+        where = f"cluster {held.cluster}" if held.cluster else "all clusters"
+        return Said(True, f"Changes to {where} are frozen until {units.stamp(held.until)}.")
+
+    async def unfreeze(self, cluster: str | None, user: str) -> Said:
+        """Lift freezes: by admins, and each by whoever set it."""
+        person = Person(CLI, frozenset({Role.ADMIN}))
+        if user != CLI:
+            person = await self._people.person(user, fresh=True)
+        now = self._clock.now()
+        wanted = self._named(cluster) if cluster is not None else None
+        lifted, left = 0, 0
+        async with self._store.unit() as unit:
+            for number, held in await self._store.remedy.freezes(now=now):
+                if wanted is not None and held.cluster not in ("", wanted):
+                    continue
+                if not person.may(Role.ADMIN) and held.by != user:
+                    left += 1
+                    continue
+                ended = replace(held, lifted_at=now, lifted_by=user)
+                await unit.remedy.save_freeze(ended, number=number)
+                await unit.remedy.record(
+                    at=now, actor=user, subject=held.cluster or "all clusters", kind="unfrozen",
+                    text=held.reason,
+                )  # fmt: skip
+                lifted += 1
+        if not lifted and left:
+            return await self._cannot("lift a freeze that somebody else set", Role.ADMIN)
+        if not lifted:
+            return Said(False, "There is no freeze to be lifted.")
+        self._wake()
+        return Said(True, f"{units.count(lifted, 'freeze')} lifted.")
+
+    async def frozen(self) -> Sequence[Frozen]:
+        """Return the freezes in force, by people and by the calendar."""
+        found = []
+        for cluster in self._sites:
+            why = await self._situations.closed(cluster)
+            if why is not None:
+                found.append(Frozen(cluster, freeze.told(why)))
+        return found
+
+    async def deeds(self, limit: int) -> Sequence[audit.Entry]:
+        """Return the last entries of the chain of deeds, oldest first."""
+        return await self._store.remedy.latest_deeds(limit)
+
+    # What they share.
+
+    async def _may(self, user: str, role: Role) -> Person:
+        """Return who asks. Raises Refused, naming who may, where that role is lacking."""
+        if not self._enabled and role is not Role.VIEWER:
+            raise errors.Refused("this bot only observes: `remediation.enabled` is off")
+        person = await self._people.person(user)
+        if not person.may(role):
+            raise errors.Refused(*await self._refusal("ask for a change", role))
+        return person
+
+    async def _cannot(self, what: str, role: Role) -> Said:
+        people = await self._people.who(role)
+        return Said(False, (await self._refusal(what, role))[0], people)
+
+    async def _refusal(self, what: str, role: Role) -> tuple[str, ...]:
+        who = await self._people.who(role)
+        key = f"access.{role.value}s"
+        others = f"{', '.join(f'<@{one}>' for one in who)} may" if who else f"`{key}` names nobody"
+        return (f"You may not {what}: {others}.",)
+
+    def _named(self, cluster: str | None) -> str:
+        return self._site(cluster).cluster
+
+    def _site(self, cluster: str | None) -> Site:
+        if cluster is None and len(self._sites) == 1:
+            return next(iter(self._sites.values()))
+        found = self._sites.get(cluster or "")
+        if found is None:
+            known = ", ".join(f"@{one}" for one in self._sites)
+            raise errors.Refused(f"say which cluster: {known}")
+        return found
+
+    async def _plan(self, number: int) -> Plan:
+        found = await self._store.remedy.plan(number)
+        if found is None:
+            known = [one.name for one in await self._store.remedy.plans(open_only=False)][:5]
+            newest = f"; the newest are {', '.join(known)}" if known else "; there is none yet"
+            raise errors.Refused(f"there is no PLAN-{number}{newest}")
+        return found
+
+    async def _run(self, number: int) -> Run:
+        found = await self._store.remedy.run(number)
+        if found is None:
+            raise errors.Refused(f"there is no RUN-{number}")
+        return found

@@ -1,0 +1,200 @@
+"""Situations: gather what the guards judge by, fresh, at one moment.
+
+What cannot be seen is handed on as None, and the guard that needs it says no.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot import guards
+from bot.domain import calendar, drain, errors, freeze, room, run
+from bot.domain.access import Person
+from bot.domain.drain import NodePod
+from bot.domain.incident import Incident
+from bot.domain.plan import Plan, Step, StepKind
+from bot.flow import actuation, ports, remedy_answers
+from bot.flow.site import Site
+from bot.guards import Other, Situation, Stage
+
+_ASKED = 8
+"""Dry-run evictions under way at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the settings say about changes."""
+
+    enabled: bool = False
+    runbooks: frozenset[str] = frozenset()
+    limits: guards.Limits = field(default_factory=guards.Limits)
+    windows: Sequence[calendar.Window] = ()
+    """When the calendar forbids changes."""
+
+
+class Situations:
+    """Gathers situations.
+
+    Args:
+        store: runs, freezes and incidents.
+        people: who somebody is now.
+        clock: time.
+        options: what the settings say.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        people: remedy_answers.People,
+        *,
+        clock: ports.Clock,
+        options: Options,
+    ) -> None:
+        self._store = store
+        self._people = people
+        self._clock = clock
+        self._options = options
+
+    async def of(
+        self,
+        plan: Plan,
+        site: Site,
+        stage: Stage,
+        *,
+        requester: Person | None = None,
+        done: Sequence[int] = (),
+        own_run: str = "",
+    ) -> Situation:
+        """Gather one. `done` are numbers of steps that need not be judged any more."""
+        left = [step for i, step in enumerate(plan.steps) if i not in done]
+        now = self._clock.now()
+        pods = await self._pods(site, left)
+        return Situation(
+            now=now,
+            stage=stage,
+            plan=plan,
+            snapshot=site.mirror.snapshot(),
+            limits=self._options.limits,
+            enabled=self._options.enabled,
+            runbooks=self._options.runbooks,
+            requester=requester or await self._requester(plan, fresh=stage is not Stage.PROPOSE),
+            closed=await self.closed(plan.cluster),
+            others=await self._others(),
+            incidents=await self._incidents(plan),
+            drains=None if pods is None else decisions(left, pods),
+            budgets=await self._budgets(site, left),
+            homeless=await self._homeless(site, left),
+            own_node=site.own_node,
+            own_run=own_run,
+        )
+
+    async def closed(self, cluster: str) -> freeze.Closed | None:
+        """Return why nothing may be changed now; a store that cannot tell closes, too."""
+        now = self._clock.now()
+        try:
+            held = await self._store.remedy.freezes(now=now)
+        except errors.Unavailable as error:
+            return freeze.Closed(
+                reason=f"whether there is a freeze is not known: {error}", until=now
+            )
+        return freeze.closed(
+            cluster, now=now, freezes=[one for _, one in held], windows=self._options.windows
+        )
+
+    async def _requester(self, plan: Plan, *, fresh: bool) -> Person | None:
+        try:
+            return await self._people.person(plan.requester, fresh=fresh)
+        except errors.Refused:
+            return Person(plan.requester)
+        except errors.BotError:
+            return None
+
+    async def _others(self) -> tuple[Other, ...] | None:
+        try:
+            runs = await self._store.remedy.runs(
+                ended_after=self._clock.now() - self._options.limits.cooldown
+            )
+            plans = {one.plan: await self._store.remedy.plan(one.plan) for one in runs}
+        except errors.Unavailable:
+            return None
+        return tuple(other(one, its) for one in runs if (its := plans[one.plan]) is not None)
+
+    async def _incidents(self, plan: Plan) -> tuple[Incident, ...] | None:
+        try:
+            return tuple(await self._store.incidents(cluster=plan.cluster))
+        except errors.Unavailable:
+            return None
+
+    async def _pods(
+        self, site: Site, steps: Sequence[Step]
+    ) -> Mapping[str, Sequence[NodePod]] | None:
+        nodes = {step.target.node or step.target.name for step in steps if _moves(step)}
+        try:
+            return {node: await site.actuator.pods_on(node) for node in sorted(nodes)}
+        except errors.BotError:
+            return None
+
+    async def _budgets(self, site: Site, steps: Sequence[Step]) -> Mapping[str, str] | None:
+        asked = [step for step in steps if step.kind is StepKind.EVICT_POD]
+        slots = asyncio.Semaphore(_ASKED)
+
+        async def ask(step: Step) -> tuple[str, str]:
+            place = f"{step.target.namespace}/{step.target.name}"
+            async with slots:
+                try:
+                    await site.actuator.evict(
+                        step.target.namespace, step.target.name, uid=step.uid, dry_run=True
+                    )
+                except (actuation.Blocked, errors.Refused, errors.Conflict) as error:
+                    return place, str(error)
+            return place, ""
+
+        try:
+            return dict(await asyncio.gather(*(ask(step) for step in asked)))
+        except errors.BotError:
+            return None
+
+    async def _homeless(self, site: Site, steps: Sequence[Step]) -> tuple[str, ...] | None:
+        if not any(step.kind is StepKind.EVICT_POD for step in steps):
+            return ()
+        try:
+            pods = await site.actuator.all_pods()
+        except errors.BotError:
+            return None
+        moved = {step.uid for step in steps if step.kind is StepKind.EVICT_POD}
+        away = {step.target.node for step in steps if step.kind is StepKind.EVICT_POD}
+        return room.homeless(
+            [pod for pod in pods if pod.uid in moved], pods, site.mirror.snapshot(), away=away
+        )
+
+
+def _moves(step: Step) -> bool:
+    return step.kind in (StepKind.EVICT_POD, StepKind.CORDON)
+
+
+def decisions(
+    steps: Sequence[Step], pods: Mapping[str, Sequence[NodePod]]
+) -> Mapping[str, drain.Decision]:
+    """Decide the nodes that are drained, whole; of others only the pods that are to be evicted.
+
+    A step that evicts a pod with an emptyDir is the requester's tick: it was drafted by that.
+    """
+    evicted = {step.uid for step in steps if step.kind is StepKind.EVICT_POD}
+    drained = {step.target.name for step in steps if step.kind is StepKind.CORDON}
+    found = {}
+    for node, held in pods.items():
+        ticked = any(pod.empty_dir and pod.uid in evicted for pod in held)
+        meant = held if node in drained else [pod for pod in held if pod.uid in evicted]
+        found[node] = drain.decide(meant, delete_empty_dir=ticked)
+    return found
+
+
+def other(one: run.Run, plan: Plan) -> Other:
+    """Tell a run as the guards know it."""
+    return Other(
+        name=one.name,
+        workload=plan.workload,
+        nodes=plan.nodes,
+        ended_at=one.ended_at,
+        drains=any(step.kind is StepKind.CORDON for step in plan.steps),
+    )

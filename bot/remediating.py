@@ -1,0 +1,79 @@
+"""Remediation put together: part of the composition root, for `app` and the command line."""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot import options, settings
+from bot.flow import approve, carry, execute, ports, propose, remediation, remedy_answers
+from bot.flow.journal import Journal
+from bot.flow.site import Site
+from bot.flow.situations import Options as Rules
+from bot.flow.situations import Situations
+
+
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """The desk where changes are asked for, and who carries them out."""
+
+    desk: remediation.Remediation
+    executor: execute.Executor
+
+
+def build(
+    given: settings.Settings,
+    sites: Mapping[str, Site],
+    store: ports.Store,
+    people: remedy_answers.People,
+    *,
+    clock: ports.Clock,
+    told: Callable[[], None],
+) -> Remedies:
+    """Put remediation together over some clusters."""
+    enabled = given.remediation.enabled
+    journal = Journal(store, lambda cluster: sites[cluster].channel, clock=clock, told=told)
+    situations = Situations(
+        store,
+        people,
+        clock=clock,
+        options=Rules(
+            enabled=enabled,
+            runbooks=frozenset(given.remediation.runbooks),
+            limits=options.changing(given),
+            windows=options.frozen(given),
+        ),
+    )
+    proposing = propose.Proposing(
+        sites,
+        journal,
+        situations,
+        clock=clock,
+        options=options.proposing(given),
+    )
+    means = carry.Means(
+        journal=journal,
+        situations=situations,
+        people=people,
+        clock=clock,
+        recheck=proposing.stale,
+        options=options.carrying(given),
+    )
+    executor = execute.Executor(sites, means, name=me(), enabled=enabled)
+    desk = remediation.Remediation(
+        sites,
+        journal,
+        situations=situations,
+        people=people,
+        proposing=proposing,
+        approving=approve.Approving(journal, situations, people, proposing, clock=clock),
+        clock=clock,
+        enabled=enabled,
+        wake=executor.wake,
+    )
+    return Remedies(desk=desk, executor=executor)
+
+
+def me() -> str:
+    """Name this process, as the journal tells who did something."""
+    return f"{socket.gethostname()}/{os.getpid()}"
