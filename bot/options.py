@@ -134,6 +134,7 @@ def looking(given: settings.Settings) -> inspect.Options:
     """Return how nodes are looked at."""
     return inspect.Options(
         exec=given.inspection.exec,
+        exec_in_pods=given.inspection.exec_in_pods,
         at_once=given.inspection.at_once,
         within=given.inspection.within,
         a_minute=given.inspection.a_minute,

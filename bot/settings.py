@@ -235,8 +235,10 @@ class Inspection(Section):
     """Probe pods that exist at the same time in one cluster."""
     probes_an_hour: int = Field(default=60, ge=1, le=3600)
     """Probe pods that may be made in an hour in one cluster."""
-    exec_in_pods: Literal[False] = False
-    """Commands in other pods than flannel's: never in this version."""
+    exec_in_pods: bool = False
+    """Where a pattern hits a pod's NIC and the node's own tables do not tell whose it is, run
+    `cat /sys/class/net/eth0/iflink` in the pods that it could be. Needs create and get on
+    pods/exec where these pods are."""
     at_once: int = Field(default=8, ge=1, le=64)
     """Nodes looked at at the same time."""
     within: Wait = timedelta(seconds=15)
@@ -261,11 +263,16 @@ class Inspection(Section):
         return value
 
     @model_validator(mode="after")
-    def _probes_need_exec(self) -> "Inspection":
+    def _all_need_exec(self) -> "Inspection":
         if self.probe_pods != "off" and not self.exec:
             raise ValueError(
                 "probe_pods needs exec: a look by a probe pod is an exec in it; set "
                 "inspection.exec to true or inspection.probe_pods to off"
+            )
+        if self.exec_in_pods and not self.exec:
+            raise ValueError(
+                "exec_in_pods needs exec; set inspection.exec to true or "
+                "inspection.exec_in_pods to false"
             )
         return self
 

@@ -355,7 +355,9 @@ def test_on_and_off_are_words_whatever_yaml_makes_of_them(
     assert given.inspection.probe_pods == mode
 
 
-def test_a_probe_pod_without_exec_would_be_of_no_use(tmp_path: Path) -> None:
-    file = written(tmp_path, "inspection: {probe_pods: on, exec: false}")
-    with pytest.raises(errors.Misconfigured, match="probe_pods needs exec"):
+@pytest.mark.parametrize("text", ["probe_pods: on", "exec_in_pods: true"])
+def test_what_needs_exec_is_refused_without_it(tmp_path: Path, text: str) -> None:
+    file = written(tmp_path, f"inspection: {{{text}, exec: false}}")
+    with pytest.raises(errors.Misconfigured, match=f"{text.partition(':')[0]} needs exec"):
         load(file)
+    load(written(tmp_path, f"inspection: {{{text}}}"))

@@ -132,7 +132,7 @@ def of(
         for family, name in ((4, "public-ip"), (6, "public-ipv6"))
     }
     verdict, why = _verdict(now, then, announced, overwrites, version)
-    hits = tuple(_hits(here, wanted, seen.pods_behind))
+    hits = tuple(pods_hit(here, wanted, seen.pods_behind))
     return Outlook(
         node=node.name,
         taken_at=seen.taken_at,
@@ -246,7 +246,8 @@ def _stumbled(then: choice.Choice) -> choice.Attempt | None:
     return next((one for one in reversed(then.attempts) if one.took), None)
 
 
-def _hits(here: kernel.Kernel, given: flags.Flags, pods: Mapping[str, str]) -> Iterator[Hit]:
+def pods_hit(here: kernel.Kernel, given: flags.Flags, pods: Mapping[str, str]) -> Iterator[Hit]:
+    """Yield the pods' NICs that a pattern matches; `pods` names the pod behind a NIC."""
     for raw in given.iface_regex:
         pattern = regex.read(raw)
         if not raw or isinstance(pattern, regex.Malformed):

@@ -17,11 +17,11 @@ import structlog
 from bot import checks
 from bot.domain import errors, nearest, snapshot, units
 from bot.domain.health import Health
-from bot.flannel import discovery, logs, sharing, versions
+from bot.flannel import discovery, logs, outlook, sharing, versions
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import Address, Kernel, Link, ports_of
 from bot.flannel.netconf import NetConf
-from bot.flow import podlog, ports, probes
+from bot.flow import podlog, ports, probes, veths
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,8 @@ class Options:
 
     exec: bool = True
     """Whether commands may be run in flannel's pods; without, only logs are read."""
+    exec_in_pods: bool = False
+    """Whether other pods may be asked which NIC of the host is theirs."""
     at_once: int = 8
     """Looks under way at a time."""
     within: timedelta = timedelta(seconds=15)
@@ -203,14 +205,42 @@ class Inspector:
             return f"the node did not answer within {units.duration(self._options.within)}"
         except errors.Unavailable as error:
             return str(error)
-        return Inspection(
+        seen = Inspection(
             node=name,
             taken_at=self._clock.now(),
             way=Way.EXEC,
             kernel=look.kernel,
-            log=None,
             problems=(*look.problems, *unlisted),
             pods_behind=behind(look.kernel, pods),
+        )
+        return await self._asked_pods(place, seen, pods)
+
+    async def _asked_pods(
+        self, place: "Place", seen: Inspection, pods: Sequence[ports.PodAddress]
+    ) -> Inspection:
+        """Ask pods for their NIC, where a pattern hits one that the host's tables name no pod of.
+
+        The others are nobody's trouble, and each question is a command in somebody's container.
+        """
+        if not self._options.exec_in_pods:
+            return seen
+        flags = outlook.flags_of(place.flannel, seen)
+        hits = outlook.pods_hit(seen.kernel, flags, seen.pods_behind)
+        numbers = {one.name: one.index for one in seen.kernel.links or ()}
+        wanted = {numbers[hit.nic]: hit.nic for hit in hits if not hit.pod}
+        if not wanted:
+            return seen
+        asked = await veths.ask(
+            self._looker,
+            [one for one in pods if one.place not in seen.pods_behind.values()],
+            wanted,
+            afford=self._afford,
+            within=self._options.within.total_seconds(),
+        )
+        return replace(
+            seen,
+            pods_behind={**seen.pods_behind, **asked.pods_behind},
+            problems=(*seen.problems, *asked.problems),
         )
 
     async def _by_probe(self, place: "Place", name: str, why: str) -> Inspection | str:
@@ -237,7 +267,7 @@ class Inspector:
             look = await self._probes.look(errand)
         except errors.BotError as error:
             return f"{why}; nor by a probe pod: {error}"
-        return Inspection(
+        seen = Inspection(
             node=name,
             taken_at=self._clock.now(),
             way=Way.PROBE,
@@ -246,6 +276,7 @@ class Inspector:
             problems=(why, _NO_FILES, *look.problems, *unlisted),
             pods_behind=behind(look.kernel, pods),
         )
+        return await self._asked_pods(place, seen, pods)
 
     async def _pods(self, name: str) -> tuple[list[ports.PodAddress], tuple[str, ...]]:
         try:
@@ -335,7 +366,7 @@ def flannel_on(where: checks.Context, name: str) -> Place:
 
 def behind(here: Kernel, pods: Sequence[ports.PodAddress]) -> dict[str, str]:
     """Return which pod is behind which NIC of the host, as far as its tables tell."""
-    places = {pod.ip: f"{pod.namespace}/{pod.name}" for pod in pods}
+    places = {pod.ip: pod.place for pod in pods}
     return {port: places[ip] for ip, port in ports_of(here, places).items()}
 
 

@@ -314,11 +314,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class PodAddress:
-    """A running pod with an address of its own."""
+    """A running pod with an address of its own, and its containers in their order."""
 
     namespace: str
     name: str
     ip: str
+    containers: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Its namespace and name, as people write them."""
+        return f"{self.namespace}/{self.name}"
 
 
 class Looker(Protocol):
@@ -331,6 +337,12 @@ class Looker(Protocol):
 
         `touch` are pod IPs that are to be spoken to first, so that the host knows their MACs.
         Raises Unavailable.
+        """
+
+    async def iflink(self, namespace: str, pod: str, container: str, *, within: float) -> int:
+        """Return the number of the host's NIC that a pod's eth0 ends at, read by the pod itself.
+
+        Raises Unavailable, also where its image has no means to read a file.
         """
 
     async def pods_on(self, node: str) -> list[PodAddress]:

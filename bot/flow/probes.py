@@ -40,6 +40,8 @@ class Options:
     """How long one may take until it runs."""
     rest: timedelta = timedelta(minutes=2)
     """How long a node has peace after one: until then, what it showed stands."""
+    patience: timedelta = timedelta(seconds=10)
+    """How long a look waits for others to end, before it goes without a probe pod."""
     poll: timedelta = timedelta(seconds=0.5)
     """How often its state is read until it runs."""
     sweep: timedelta = timedelta(minutes=5)
@@ -103,7 +105,7 @@ class Probes:
         Raises Unavailable with a sentence that says why it did not work.
         """
         self._refuse_too_soon(errand.node)
-        await self._slots.acquire()
+        await self._acquired()
         wanted = probe_ports.Wanted(
             namespace=errand.namespace,
             node=errand.node,
@@ -208,6 +210,17 @@ class Probes:
         raise errors.Unavailable(
             f"one was there less than {units.duration(self.options.rest)} ago{said}"
         )
+
+    async def _acquired(self) -> None:
+        """Wait for a slot, but not as long as it would take where half the fleet is broken."""
+        try:
+            async with asyncio.timeout(self.options.patience.total_seconds()):
+                await self._slots.acquire()
+        except TimeoutError as exc:
+            raise errors.Unavailable(
+                f"{self.options.at_once} of them are looking at other nodes, and no more are "
+                "allowed at a time (`inspection.probes_at_once`)"
+            ) from exc
 
     def _refuse_too_many(self) -> None:
         now = self._clock.monotonic()

@@ -12,7 +12,7 @@ from bot.domain import snapshot as snapshots
 from bot.flannel import netconf
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import FdbEntry, Kernel, Link, Neighbour
-from bot.flow import inspect, ports
+from bot.flow import inspect, ports, veths
 from tests.flow import fakes
 
 pytestmark = pytest.mark.looptime
@@ -47,6 +47,10 @@ class Cluster:
     log: str = ""
     pods: Sequence[ports.PodAddress] = ()
     unlisted: bool = False
+    numbers: dict[str, int | str] = field(default_factory=dict)
+    """By container what its iflink says; one that is not here hangs."""
+    pattern: str = "eth1"
+    unlearned: bool = False
     asked: list[str] = field(default_factory=list)
     touched: list[tuple[str, ...]] = field(default_factory=list)
     at_once: int = 0
@@ -54,7 +58,9 @@ class Cluster:
     confs: int = 0
 
     def snapshot(self) -> snapshots.Snapshot:
-        container = snapshots.ContainerSpec("kube-flannel", "flannel/flannel:v0.25.1")
+        container = snapshots.ContainerSpec(
+            "kube-flannel", "flannel/flannel:v0.25.1", args=(f"--iface-regex={self.pattern}",)
+        )
         daemonset = snapshots.DaemonSet(
             uid="ds",
             namespace="kube-flannel",
@@ -121,7 +127,18 @@ class Cluster:
         links = (Link("eth0", index=2), Link("vethab12cd34", index=9))
         near = (Neighbour("10.244.1.7", "cni0", "aa:bb:cc:00:00:01", "REACHABLE"),)
         fdb = (FdbEntry("aa:bb:cc:00:00:01", "vethab12cd34", master="cni0"),)
+        if self.unlearned:
+            fdb = ()
         return ports.Look(Kernel(links=links, neighbours=near, fdb=fdb))
+
+    async def iflink(self, namespace: str, pod: str, container: str, *, within: float) -> int:
+        self.asked.append(f"{pod}/{container}")
+        if container not in self.numbers:
+            await asyncio.sleep(1_000)
+        found = self.numbers[container]
+        if isinstance(found, str):
+            raise errors.Unavailable(found)
+        return found
 
     async def pods_on(self, node: str) -> list[ports.PodAddress]:
         if self.unlisted:
@@ -362,3 +379,82 @@ async def test_closing_ends_the_looks_under_way() -> None:
     await looks.close()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+WEB, API = (
+    ports.PodAddress("shop", name, f"10.244.1.{number}", (f"of-{name}",))
+    for number, name in ((7, "web"), (8, "api"))
+)
+
+
+def unmapped(**more: object) -> Cluster:
+    """A node on which a pattern hits a veth that no table names a pod of."""
+    given = {"pods": [WEB, API], "pattern": "veth", "unlearned": True, **more}
+    return Cluster(**given)  # type: ignore[arg-type]
+
+
+async def asked(cluster: Cluster, **options: object) -> Inspection:
+    looks = inspector(cluster, **{"exec_in_pods": True, **options})
+    return await looks.node("node-1", max_age=NEVER)
+
+
+async def test_a_veth_that_no_table_tells_of_is_told_by_its_pod() -> None:
+    cluster = unmapped(numbers={"of-web": 9, "of-api": 12})
+    found = await asked(cluster)
+    assert found.pods_behind == {"vethab12cd34": "shop/web"}
+    assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("bend", "options"),
+    [
+        ({}, {"exec_in_pods": False}),
+        ({"pattern": "eth1$"}, {}),
+        ({"unlearned": False}, {}),
+        ({"pods": []}, {}),
+    ],
+    ids=["not allowed", "no pattern hits it", "known already", "nobody to ask"],
+)
+async def test_no_pod_is_asked_without_need(
+    bend: dict[str, object], options: dict[str, object]
+) -> None:
+    cluster = unmapped(**bend)
+    await asked(cluster, **options)
+    assert cluster.asked == ["node-1"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"of-web": "no cat there", "of-api": 12}, "shop/web could not be asked which NIC is its: no cat"),
+        ({"of-web": 4, "of-api": 12}, "no pod that was asked has vethab12cd34"),
+        ({"of-api": 12}, "shop/web could not be asked which NIC is its: no answer within 15 s"),
+    ],
+)  # fmt: skip
+async def test_what_pods_do_not_tell_is_said_and_never_guessed(
+    numbers: dict[str, int | str], said: str
+) -> None:
+    found = await asked(unmapped(numbers=numbers))
+    assert found.pods_behind == {}
+    assert found.way is Way.EXEC
+    assert any(said in one for one in found.problems), found.problems
+    assert not any("shop/api" in one for one in found.problems), "it has answered"
+
+
+async def test_a_sidecar_may_tell_what_the_first_container_cannot() -> None:
+    pod = replace(WEB, containers=("distroless", "of-web"))
+    cluster = unmapped(pods=[pod], numbers={"distroless": "no cat", "of-web": 9})
+    assert (await asked(cluster)).pods_behind == {"vethab12cd34": "shop/web"}
+
+
+async def test_no_more_pods_are_asked_than_it_takes_and_than_is_bearable() -> None:
+    names = [f"p{number:03}" for number in range(60)]
+    pods = [ports.PodAddress("shop", name, "10.244.1.1", (name,)) for name in names]
+    numbers: dict[str, int | str] = dict.fromkeys(names, 4)
+    cluster = unmapped(pods=pods, numbers=numbers)
+    found = await asked(cluster)
+    assert len(cluster.asked) == 1 + veths.MOST
+    assert any("20 pods were not asked" in one for one in found.problems)
+    cluster = unmapped(pods=pods, numbers=numbers | {"p005": 9})
+    assert (await asked(cluster)).pods_behind == {"vethab12cd34": "shop/p005"}
+    assert len(cluster.asked) == 1 + 8

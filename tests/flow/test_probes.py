@@ -71,6 +71,9 @@ class Cluster:
         await asyncio.sleep(self.looks_for)
         return ports.Look(Kernel(links=()))
 
+    async def iflink(self, namespace: str, pod: str, container: str, *, within: float) -> int:
+        raise AssertionError("no pod was to be asked")
+
     async def pods_on(self, node: str) -> list[ports.PodAddress]:
         return []
 
@@ -192,12 +195,24 @@ async def test_another_ones_pod_is_left_alone() -> None:
 
 
 async def test_no_more_than_some_at_once_not_even_while_one_is_being_removed() -> None:
-    one = bot(replace(Cluster(), refusals=2), at_once=2)
+    one = bot(replace(Cluster(), refusals=2), at_once=2, patience=timedelta(minutes=5))
     nodes = [replace(ERRAND, node=f"node-{number}") for number in range(6)]
     await asyncio.gather(*(one.probes.look(each) for each in nodes))
     await one.settled()
     assert one.cluster.most == 2
     assert len(one.cluster.made) == 6
+
+
+async def test_who_would_wait_for_others_for_long_goes_without() -> None:
+    one = bot(replace(Cluster(), looks_for=12.0), at_once=1)
+    first = asyncio.create_task(one.probes.look(ERRAND))
+    await asyncio.sleep(0)
+    with pytest.raises(errors.Unavailable, match="looking at other nodes"):
+        await one.probes.look(replace(ERRAND, node="node-2"))
+    await first
+    await one.probes.close()
+    await one.probes.look(replace(ERRAND, node="node-2"))  # it was not the node's fault
+    await one.settled()
 
 
 async def test_no_more_than_some_in_an_hour() -> None:

@@ -15,13 +15,25 @@ _BIG = 65_536
 second."""
 
 
+_DIGITS = 12
+
+IFLINK = ("cat", "/sys/class/net/eth0/iflink")
+"""All that is ever run in a pod that is not flannel's. For a veth it is the number of the other
+end, in the host's own counting (Linux, Documentation/ABI/testing/sysfs-class-net)."""
+
+
 class _Meta(msgspec.Struct, gc=False):
     name: str = ""
     namespace: str = ""
 
 
+class _Container(msgspec.Struct, gc=False):
+    name: str = ""
+
+
 class _Spec(msgspec.Struct, gc=False, rename="camel"):
     host_network: bool = False
+    containers: list[_Container] | None = None
 
 
 class _PodStatus(msgspec.Struct, gc=False):
@@ -82,6 +94,19 @@ class Looker:
             reading = script.read(ended.out)
         return ports.Look(kernel=reading.kernel, problems=reading.problems)
 
+    async def iflink(self, namespace: str, pod: str, container: str, *, within: float) -> int:
+        """Return the number of the host's NIC that a pod's eth0 ends at. Raises Unavailable."""
+        ended = await execution.run(
+            self._api, namespace, pod, container, IFLINK, within=within, most=_BIG
+        )
+        told = ended.out.strip()
+        if ended.code == 0 and told.isascii() and told.isdigit() and len(told) < _DIGITS:
+            return int(told)
+        said = failures.short(ended.err or ended.out) or "it said nothing"
+        raise failures.Failure(
+            f"`{' '.join(IFLINK)}` in {namespace}/{pod} ended with exit code {ended.code}: {said}"
+        )
+
     async def pods_on(self, node: str) -> list[ports.PodAddress]:
         """Return the running pods of a node that have an address of their own."""
         found: list[ports.PodAddress] = []
@@ -106,7 +131,12 @@ class Looker:
             except msgspec.DecodeError as exc:
                 raise failures.Failure(f"cannot list pods on node {node}: odd answer") from exc
             found += [
-                ports.PodAddress(one.metadata.namespace, one.metadata.name, one.status.podIP)
+                ports.PodAddress(
+                    one.metadata.namespace,
+                    one.metadata.name,
+                    one.status.podIP,
+                    tuple(each.name for each in one.spec.containers or ()),
+                )
                 for one in page.items or ()
                 if one.status.podIP and not one.spec.host_network and one.status.phase == "Running"
             ]

@@ -1,13 +1,24 @@
-"""Commands in the world's containers: on the host's network they see the machine's, others nothing.
+"""Commands in the world's containers: on the host's network they see the machine's.
 
-Only flannel's image has `ip` and `bridge`; files of the host are seen where they are mounted.
+Others see their own. Only flannel's image has `ip` and `bridge`; files of the host are seen where
+they are mounted. In some images nothing can be run at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from bot.sim.cluster import errors, fleet, hostcommands, kubelet, selection, shell, world
+from bot.sim.cluster import errors, fleet, hostcommands, hosts, kubelet, selection, shell, world
+
+_BARE = ("coredns", "pause", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "etcd")
+"""Images with their program and nothing else."""
+
+_NO_FILE = (
+    "Internal error occurred: error executing command in container: failed to exec in container: "
+    "failed to start exec: OCI runtime exec failed: exec failed: unable to start container "
+    'process: exec: "{}": executable file not found in $PATH: unknown'
+)
 
 _KNOWS_JSON = (0, 12, 0)
 """Images before it have iproute2 4.13 or older."""
@@ -47,7 +58,11 @@ class Source:
                 details={},
             )
         image = str(found.spec["image"])
-        if not worker.pod["spec"].get("hostNetwork") or not _has_tools(image):
+        if _bare(image):
+            return shell.Result(failure=_NO_FILE.format(command[0]))
+        if not worker.pod["spec"].get("hostNetwork"):
+            return shell.Shell({}, _own_files(one.host, wanted)).call(command)
+        if not _has_tools(image):
             return shell.Shell({}).call(command)
         machine = self._machine(one, image)
         mounted = {each["mountPath"] for each in found.spec.get("volumeMounts") or ()}
@@ -70,3 +85,14 @@ class Source:
 def _has_tools(image: str) -> bool:
     """Whether an image brings iproute2: flannel's does."""
     return "flannel" in image.partition("@")[0]
+
+
+def _bare(image: str) -> bool:
+    """Whether an image holds no other program than its own."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0] in _BARE
+
+
+def _own_files(host: hosts.Host, pod: Mapping[str, Any]) -> dict[str, str]:
+    """What a pod with a network of its own can read of it: the other end of its eth0."""
+    veth = host.veth_of((pod.get("status") or {}).get("podIP", ""))
+    return {"/sys/class/net/eth0/iflink": f"{host.veths[veth]}\n"} if veth else {}

@@ -67,6 +67,10 @@ def specs(of: world.World) -> dict[str, Spec]:
             "/run/flannel/subnet.env is missing: no pod can start there",
             lambda state, _: setattr(state, "no_subnet_file", True),
         ),
+        "pods_unlearned": bending(
+            "the bridge has no forwarding entry of any pod: no table tells whose a veth is",
+            lambda state, _: setattr(state, "pods_unlearned", True),
+        ),
         "exec_hangs": bending(
             "the node answers no exec: it hangs",
             lambda state, _: setattr(state, "hangs", True),

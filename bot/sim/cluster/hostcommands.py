@@ -214,15 +214,16 @@ class Machine:
                 if name not in state.no_entry
             ]
         for veth in host.veths:
-            rows.append(
-                {
-                    "mac": self.pod_mac(veth),
-                    "ifname": veth,
-                    "flags": [],
-                    "master": "cni0",
-                    "state": "",
-                }
-            )
+            if not state.pods_unlearned:
+                rows.append(
+                    {
+                        "mac": self.pod_mac(veth),
+                        "ifname": veth,
+                        "flags": [],
+                        "master": "cni0",
+                        "state": "",
+                    }
+                )
             rows.append(
                 {
                     "mac": self._mac(veth),

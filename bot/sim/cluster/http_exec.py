@@ -77,7 +77,8 @@ async def answer(
         for at in range(0, len(data), _CHUNK):
             # Cut anywhere, as a pipe does: a character may be split over two frames.
             await socket.send_bytes(bytes([channel]) + data[at : at + _CHUNK])
-    await socket.send_bytes(bytes([_STATUS]) + json.dumps(_ended(result.code)).encode())
+    ended = _not_begun(result.failure) if result.failure else _ended(result.code)
+    await socket.send_bytes(bytes([_STATUS]) + json.dumps(ended).encode())
     await socket.close()
     return socket
 
@@ -92,6 +93,17 @@ async def _hang(socket: web.WebSocketResponse, stopping: asyncio.Event) -> None:
         for each in (stopped, heard):
             each.cancel()
         await asyncio.gather(stopped, heard, return_exceptions=True)
+
+
+def _not_begun(why: str) -> dict[str, Any]:
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "message": why,
+        "reason": "InternalError",
+        "details": {"causes": [{"message": why}]},
+        "code": 500,
+    }
 
 
 def _ended(code: int) -> dict[str, Any]:

@@ -61,6 +61,8 @@ class State:
     nic_down: bool = False
     nic_bare: bool = False
     no_subnet_file: bool = False
+    pods_unlearned: bool = False
+    """Whether the bridge has no entry of the pods' MACs."""
     hangs: bool = False
 
 
@@ -132,6 +134,7 @@ class Network:
             nic_down=state.nic_down,
             nic_bare=state.nic_bare,
             hangs=state.hangs,
+            pods_unlearned=state.pods_unlearned,
         )
 
     def mend(self, name: str) -> None:

@@ -23,11 +23,12 @@ Command = Callable[[Sequence[str]], "Result"]
 
 @dataclass(frozen=True)
 class Result:
-    """What a command said and how it ended."""
+    """What a command said and how it ended; `failure` is why it did not even begin."""
 
     out: str = ""
     err: str = ""
     code: int = 0
+    failure: str = ""
 
 
 class _Break(Exception):

@@ -33,6 +33,7 @@ class Bot:
     inspector: inspect.Inspector
     probes: probes.Probes
     prober: adapter.Prober
+    looker: looking.Looker
 
     async def deeds(self) -> list[tuple[str, str]]:
         return [(one.kind, one.text) for one in await self.store.remedy.latest_deeds(100)]
@@ -88,7 +89,7 @@ class Place:
 
     @contextlib.asynccontextmanager
     async def bot(
-        self, *, on: bool = True, within: float = 5.0, **bounds: Any
+        self, *, on: bool = True, within: float = 5.0, exec_in_pods: bool = False, **bounds: Any
     ) -> AsyncIterator[Bot]:
         clock, telemetry = Clock(), Telemetry()
         wanted: options.Options = replace(
@@ -121,12 +122,14 @@ class Place:
                 looker,
                 reader.Logs(api),
                 clock=clock,
-                options=inspect.Options(within=timedelta(seconds=within)),
+                options=inspect.Options(
+                    within=timedelta(seconds=within), exec_in_pods=exec_in_pods
+                ),
                 probes=probed if on else None,
             )
             try:
                 await eventually(lambda: _looping(seen), why="(the crash loop is seen)")
-                yield Bot(api, seen, self.store, looks, probed, adapter.Prober(api))
+                yield Bot(api, seen, self.store, looks, probed, adapter.Prober(api), looker)
             finally:
                 await looks.close()
                 watching.cancel()

@@ -188,3 +188,57 @@ async def test_a_pod_that_fails_at_one_node_costs_the_others_nothing(place: Plac
         assert ways.pop(NODE) is Way.LOG
         assert set(ways.values()) == {Way.EXEC}
         await place.gone()
+
+
+@pytest.mark.parametrize("whose", ["shop", "coredns"])
+async def test_a_pod_tells_whose_veth_it_is_and_one_without_any_program_does_not(
+    place: Place, whose: str
+) -> None:
+    world = place.cluster.world
+    pod = next(
+        one
+        for one in place.cluster.registry.store.list("pods")
+        if one["spec"].get("nodeName") == NODE
+        and whose in (one["metadata"]["namespace"], one["metadata"]["name"].split("-")[0])
+    )
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    container = pod["spec"]["containers"][0]["name"]
+    host = world.host(NODE)
+    veth = host.veth_of(pod["status"]["podIP"])
+    async with place.bot(on=False) as bot:
+        asking = bot.looker.iflink(namespace, name, container, within=2)
+        if whose == "shop":
+            assert await asking == host.veths[veth]
+        else:
+            with pytest.raises(errors.Unavailable, match="executable file not found"):
+                await asking
+
+
+async def test_where_the_bridge_knows_no_pod_the_hit_veth_is_named_by_asking(place: Place) -> None:
+    pattern = next(iter(place.cluster.world.host("phys-1").veths))
+    place.cluster.faults.set("pods_unlearned", nodes=["phys-1"])
+    daemonset = place.cluster.world.api.get("daemonsets", NAMESPACE, "kube-flannel-ds-amd64")
+    change = [
+        {"op": "add", "path": "/spec/updateStrategy", "value": {"type": "OnDelete"}},
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/args/-",
+            "value": f"--iface-regex={pattern}",
+        },
+    ]
+    place.cluster.registry.patch(
+        "daemonsets", NAMESPACE, daemonset["metadata"]["name"], change, kind="json"
+    )
+    async with place.bot(on=False, exec_in_pods=True) as bot:
+        await eventually(lambda: pattern in str(bot.mirror.snapshot().daemonsets))
+        found = await bot.inspector.node("phys-1", max_age=NEVER)
+    host = place.cluster.world.host("phys-1")
+    ip = host.pod_ips[pattern]
+    (owner,) = [
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+        for one in place.cluster.registry.store.list("pods")
+        if (one.get("status") or {}).get("podIP") == ip
+    ]
+    assert found.pods_behind[pattern] == owner
+    execs = [one["path"] for one in place.cluster.requests.since(place.began)]
+    assert sum(one.endswith("/exec") for one in execs) <= 1 + 40
