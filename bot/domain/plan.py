@@ -161,7 +161,7 @@ class Plan:
     criteria: tuple[Criterion, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     restarts: tuple[str, ...] = ()
-    """Nodes whose flannel it restarts."""
+    """Nodes whose flannel it restarts. Where flannel does not run there is none to restart."""
     at_once: int = 1
     """How many nodes at most are without flannel, or being drained, at one time because of it."""
     moves_nics: bool = False
@@ -194,6 +194,7 @@ class Plan:
     def nodes(self) -> tuple[str, ...]:
         """The nodes that it touches, in the order in which it does."""
         touched = [each.target.node for each in self.steps] + [*self.restarts]
+        touched += [each.node for each in self.predictions]
         return tuple(dict.fromkeys(node for node in touched if node))
 
     @property

@@ -27,6 +27,7 @@ from bot.runbooks.places import Place
 
 NAME = "drain"
 SUMMARY = "move the pods off one node and restart flannel there"
+_SHOWN = 12
 _MOVES = timedelta(minutes=1)
 """What evicting takes: the default grace of 30 s, and as much for slower pods."""
 
@@ -73,7 +74,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
                 f"{number} of {place.name} would go with their NICs, as `kubectl drain` decides",
             ),
             notes=tuple(_notes(place, decision)),
-            diff=tuple(f"- pod {one.pod.place}" for one in decision.evict),
+            diff=tuple(_diff(decision)),
             brake=(
                 "A cancel stops it before the next step and lifts the cordon; what was evicted "
                 "stays where it went."
@@ -89,6 +90,13 @@ def _blockers(place: Place, decision: Decision) -> str:
     ticked = " Tick that this data may be lost, or move them by hand"
     hint = ticked if any(one.pod.empty_dir for one in decision.forbids) else " Move them by hand"
     return f"{place.name} is not drained: {named}.{hint}"
+
+
+def _diff(decision: Decision) -> Iterator[str]:
+    """Name the pods that go; a node may have a hundred, and the steps name each."""
+    yield from (f"- pod {one.pod.place}" for one in decision.evict[:_SHOWN])
+    if len(decision.evict) > _SHOWN:
+        yield f"- and {len(decision.evict) - _SHOWN} pods more"
 
 
 def _notes(place: Place, decision: Decision) -> Iterator[str]:

@@ -37,6 +37,15 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
     now = forecast.one(case, place.flannel, place.name)
     if isinstance(now, str):
         return NoPlan(f"which NIC flannel would take on {place.name} is not known: {now}")
+    words = forecast.stuck(case, place.flannel, now)
+    if words:
+        return NoPlan(
+            f"which pod is in flannel's way on {place.name} cannot be told while flannel does not "
+            f"run there and no probe pod looks (`inspection.probe_pods`): {words}",
+            instead=("anchor-regex", "drain"),
+        )
+    if not now.takes_pods_nic and now.verdict is outlook.Verdict.UNKNOWN:
+        return NoPlan(f"whether a pod's NIC is in flannel's way is not known: {now.risk}")
     if not now.takes_pods_nic:
         return NoPlan(
             f"no pod's NIC is in flannel's way on {place.name}: {now.risk}", instead=("restart",)

@@ -1,12 +1,13 @@
 """What becomes of each node's NIC when its flannel restarts, as far as that is known."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.domain import units
+from bot.domain.health import Health
 from bot.domain.plan import Effect, Prediction
-from bot.flannel import outlook, rewriting
+from bot.flannel import catalogue, logs, outlook, rewriting
 from bot.flannel.discovery import Flannel
 from bot.flannel.flags import Flags
 from bot.flannel.inspection import Inspection
@@ -18,10 +19,15 @@ from bot.runbooks.workloads import Workload
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The outlook of each node, and why others have none."""
+    """The outlook of each node, and why others have none.
+
+    `stuck` are nodes whose NICs were not read, and whose flannel failed for its NIC when it last
+    started with the very flags that are foretold, with its own words.
+    """
 
     outlooks: Mapping[str, Outlook]
     unknown: Mapping[str, str]
+    stuck: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def predictions(self) -> tuple[Prediction, ...]:
@@ -39,11 +45,18 @@ class Forecast:
     @property
     def trapped(self) -> tuple[str, ...]:
         """The nodes on which a start would fail, or go for a pod's NIC."""
-        return tuple(
+        foretold = {
             name
-            for name, one in sorted(self.outlooks.items())
+            for name, one in self.outlooks.items()
             if one.verdict is outlook.Verdict.FAILS or one.takes_pods_nic
-        )
+        }
+        return tuple(sorted(foretold | self.stuck.keys()))
+
+    @property
+    def proven(self) -> tuple[str, ...]:
+        """The nodes of which it is known what a start would do."""
+        known = (n for n, o in self.outlooks.items() if o.verdict is not outlook.Verdict.UNKNOWN)
+        return tuple(sorted(known))
 
     def trapped_among(self, works: Iterable[Workload]) -> tuple[str, ...]:
         """The same, of the nodes that these serve."""
@@ -58,7 +71,9 @@ class Forecast:
     def risks(self, nodes: Iterable[str], *, most: int = 3) -> str:
         """Return what would happen there, node by node."""
         names = list(nodes)
-        shown = "; ".join(f"{name}: {self.outlooks[name].risk}" for name in names[:most])
+        shown = "; ".join(
+            f"{name}: {self.stuck.get(name) or self.outlooks[name].risk}" for name in names[:most]
+        )
         return f"{shown}; and {len(names) - most} more" if len(names) > most else shown
 
 
@@ -121,14 +136,38 @@ def of(
     """Foretell all nodes that these serve; `given` are other flags, by flannel's name."""
     outlooks: dict[str, Outlook] = {}
     unknown: dict[str, str] = {}
+    held: dict[str, str] = {}
     for flannel in flannels:
+        other = (given or {}).get(flannel.name)
         for node in flannel.serves:
-            found = one(case, flannel, node, given=(given or {}).get(flannel.name))
+            found = one(case, flannel, node, given=other)
             if isinstance(found, str):
                 unknown[node] = found
-            else:
-                outlooks[node] = found
-    return Forecast(outlooks, unknown)
+                continue
+            outlooks[node] = found
+            words = stuck(case, flannel, found) if other is None else ""
+            if words:
+                held[node] = words
+    return Forecast(outlooks, unknown, held)
+
+
+def stuck(case: Case, flannel: Flannel, ahead: Outlook) -> str:
+    """Return what flannel said when it last failed for its NIC by the flags in force.
+
+    Only where its NICs could not be read: what was read tells more. Old releases do not list the
+    NICs that they saw, so that its log is all there is of a node whose flannel crash-loops.
+    """
+    seen = look(case, ahead.node)
+    if isinstance(seen, str) or seen.log is None or ahead.verdict is not outlook.Verdict.UNKNOWN:
+        return ""
+    final, told = seen.log.final, flannel.flags
+    if seen.log.outcome is not logs.Outcome.FAILED or final is None:
+        return ""
+    of_nic = final.name in {entry.name for entry in catalogue.REASONS}
+    wanted = final.details.get("wanted", "")
+    if not of_nic or (wanted and wanted not in (*told.iface, *told.iface_regex)):
+        return ""
+    return f"its last start failed, and the next would: {final.line}"
 
 
 def hosts(case: Case, flannel: Flannel) -> dict[str, Kernel]:
@@ -153,6 +192,18 @@ def intended(forecast: Forecast, *, follow_flags: bool = False) -> dict[str, str
         if each.present.nic and not each.on_pods_nic and not (follow_flags and strays):
             found[name] = each.present.nic
     return found
+
+
+def nothing_to_lose(case: Case, prediction: Prediction) -> bool:
+    """Whether a node is unknown and its flannel does not run, though its kubelet answers.
+
+    It is started anew again and again anyhow; a plan that may end that need not know how. Of a
+    silent node it is not known whether its flannel runs.
+    """
+    here, pod = case.snapshot.nodes.get(prediction.node), case.flannel_pods.get(prediction.node)
+    if prediction.effect is not Effect.UNKNOWN or here is None or pod is None:
+        return False
+    return here.health is Health.HEALTHY and not pod.ready
 
 
 def rounds(nodes: int, at_once: int, pace: timedelta) -> timedelta:

@@ -153,11 +153,10 @@ def _reasons(
             "anchored patterns alone would take a NIC without address on some node (a bond's "
             f"slave), so names in order take their place: `{' '.join(rewrite.arguments)}`"
         )
-    seen = len(ahead.outlooks)
-    yield f"proven on the NICs of {units.count(seen, 'node')} as they are now"
-    if ahead.unknown:
-        unproven = units.count(len(ahead.unknown), "node")
-        yield f"{unproven} could not be looked at: nothing is proven there"
+    yield f"proven on the NICs of {units.count(len(ahead.proven), 'node')} as they are now"
+    unproven = sorted({*ahead.outlooks, *ahead.unknown} - {*ahead.proven})
+    if unproven:
+        yield f"nothing is proven where NICs could not be read: {units.listing(unproven, most=5)}"
     if ahead.moved:
         nodes = units.listing(list(ahead.moved), most=5)
         yield f"the NIC changes on {nodes}. {ahead.risks(ahead.moved)}"

@@ -148,12 +148,9 @@ class Work:
 
 
 def plan(case: Case, place: Place, work: Work) -> Plan:
-    """Put a plan for one node together.
-
-    A flannel that does not run is not restarted by it: the kubelet starts it again and again
-    anyhow, and what it would choose need not be known for that.
-    """
-    restarted = (place.name,) if work.restarts and place.pod.ready else ()
+    """Put a plan for one node together."""
+    lost = forecast.nothing_to_lose(case, work.prediction)
+    restarted = (place.name,) if work.restarts and not lost else ()
     moves = work.prediction.effect is Effect.CHANGES
     moved = (place.name,) if moves else ()
     drafted = Plan(

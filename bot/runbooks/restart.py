@@ -32,6 +32,12 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
         )
     if not isinstance(ahead, str) and ahead.verdict is outlook.Verdict.FAILS:
         return NoPlan(f"on {place.name} {ahead.risk}")
+    words = "" if isinstance(ahead, str) else forecast.stuck(case, place.flannel, ahead)
+    if words:
+        return NoPlan(
+            f"restarting flannel on {place.name} would not help: {words}",
+            instead=("anchor-regex", "drain"),
+        )
     prediction = places.predicted(place.name, ahead)
     why = (
         f"flannel is ready on {place.name}; its start adds routes and entries that were lost"

@@ -69,6 +69,9 @@ def plan(case: Case, changes: Sequence[Change], ahead: Forecast, intent: Intent)
         batch = parts[-1].steps[-1].batch + 1
     nodes = tuple(node for part in parts for node in part.nodes)
     moved = tuple(node for node in ahead.moved if node in set(nodes))
+    predictions = tuple(one for one in ahead.predictions if one.node in set(nodes))
+    lost = {one.node for one in predictions if forecast.nothing_to_lose(case, one)}
+    flannels = [one.work.flannel for one in ordered if one.work.flannel.serves]
     drafted = Plan(
         id=0,
         cluster=case.cluster,
@@ -83,15 +86,22 @@ def plan(case: Case, changes: Sequence[Change], ahead: Forecast, intent: Intent)
             Binding(one.work.target, one.work.seen.uid, one.work.generation) for one in ordered
         ),
         criteria=tuple(_criteria(case, parts, intent)),
-        predictions=tuple(one for one in ahead.predictions if one.node in set(nodes)),
-        restarts=nodes,
+        predictions=predictions,
+        restarts=tuple(node for node in nodes if node not in lost),
         at_once=max((part.at_once for part in parts if part.nodes), default=1),
         moves_nics=intent.moves_nics and bool(moved),
-        diff=tuple(line for one in ordered for line in _diff(one)),
+        diff=tuple(_diff(ordered)),
         reasoning=intent.reasoning,
         side_effects=(
-            *(text for part in parts for text in _of_strategy(case, part)),
-            *effects.of_restart(case, [one.work.flannel for one in ordered], moved=moved),
+            *(
+                text
+                for part in parts
+                if part.change.work.flannel.serves
+                for text in _of_strategy(case, part)
+            ),
+            *_without_nodes(ordered),
+            *_of_lost(sorted(lost)),
+            *effects.of_restart(case, flannels, moved=moved),
             *intent.notes,
         ),
         brake=" ".join(dict.fromkeys(_brake(one.work) for one in ordered)),
@@ -103,10 +113,12 @@ def plan(case: Case, changes: Sequence[Change], ahead: Forecast, intent: Intent)
     return approvals.required(drafted, case.limits)
 
 
-def _order(case: Case, change: Change) -> tuple[bool, int, str]:
-    # The DaemonSet of few nodes first: it is the trial of the others. The bot's own comes last.
+def _order(case: Case, change: Change) -> tuple[bool, bool, int, str]:
+    # The DaemonSet of few nodes first: it is the trial of the others, and the bot's own comes last.
+    # Those without nodes come after all, so that nothing of them is to be undone if that fails.
     flannel = change.work.flannel
-    return case.own_node in flannel.serves, len(flannel.serves), flannel.name
+    number = len(flannel.serves)
+    return not number, case.own_node in flannel.serves, number, flannel.name
 
 
 def _workload(case: Case, changes: Sequence[Change]) -> Target:
@@ -122,13 +134,15 @@ def _part(case: Case, change: Change, batch: int) -> _Part:
     if work.on_delete:
         return _by_deletion(case, change, patch)
     nodes = work.flannel.serves
+    if not nodes:
+        return _Part(change, (patch,), (), 1, timedelta())
     wait = steps.rollout(case, work, nodes=len(nodes), batch=batch + 1)
     return _Part(
         change,
         (patch, wait),
         nodes,
         work.at_once,
-        forecast.rounds(len(nodes), work.at_once, case.limits.pace) if nodes else timedelta(),
+        forecast.rounds(len(nodes), work.at_once, case.limits.pace),
     )
 
 
@@ -177,9 +191,19 @@ def _silent(case: Case, node: str) -> bool:
     return here is None or here.health is not Health.HEALTHY
 
 
-def _diff(change: Change) -> Iterator[str]:
-    yield f"DaemonSet {change.work.flannel.name}, container {change.work.flannel.container}"
-    yield from change.edit.diff
+def _diff(changes: Sequence[Change]) -> Iterator[str]:
+    """Write each change once, with all DaemonSets that get the same."""
+    same: dict[tuple[str, ...], list[Change]] = {}
+    for one in changes:
+        same.setdefault(one.edit.diff, []).append(one)
+    for diff, held in same.items():
+        first = held[0].work.flannel
+        what = f"DaemonSet {first.name}"
+        if len(held) > 1:
+            names = ", ".join(one.work.flannel.daemonset for one in held)
+            what = f"DaemonSets {names} in {first.namespace}"
+        yield f"{what}, container {first.container}"
+        yield from diff
 
 
 def _criteria(case: Case, parts: Sequence[_Part], intent: Intent) -> Iterator[Criterion]:
@@ -211,9 +235,6 @@ def _criteria(case: Case, parts: Sequence[_Part], intent: Intent) -> Iterator[Cr
 def _of_strategy(case: Case, part: _Part) -> Iterator[str]:
     work = part.change.work
     name, number = work.flannel.name, units.count(len(part.nodes), "node")
-    if not work.flannel.serves:
-        yield f"DaemonSet {name} serves no node now: it is changed for nodes that come later."
-        return
     if work.on_delete:
         yield (
             f"DaemonSet {name} is OnDelete: the patch alone changes nothing. The plan deletes its "
@@ -242,6 +263,20 @@ def _of_strategy(case: Case, part: _Part) -> Iterator[str]:
         yield (
             f"Not ready, and so unavailable all the time{stalls}: {effects.listed(silent)}. Mend "
             "or remove such nodes first."
+        )
+
+
+def _without_nodes(changes: Sequence[Change]) -> Iterator[str]:
+    names = [one.work.flannel.daemonset for one in changes if not one.work.flannel.serves]
+    if names:
+        yield f"Changed for nodes that come later, as they serve none now: {', '.join(names)}."
+
+
+def _of_lost(nodes: Sequence[str]) -> Iterator[str]:
+    if nodes:
+        yield (
+            f"Flannel does not run on {effects.listed(nodes)}, and which NIC it would take there "
+            "is not known: it has nothing to lose, and may stay down."
         )
 
 

@@ -176,6 +176,7 @@ DENIED: list[tuple[str, str, str, Situation]] = [
     ("a node is not known", "nic_prediction", "not known", situation(raising(predictions=predicted(Effect.UNKNOWN)))),
     ("a node has no prediction", "nic_prediction", "n9", situation(raising(predictions=raising().predictions[:-1]))),
     ("nodes without any prediction", "nic_prediction", "not known", situation(raising(predictions=()))),
+    ("a node without prediction runs again", "nic_prediction", "runs again on n9", situation(raising(predictions=predicted(Effect.UNKNOWN, "n9"), restarts=NODES[:-1]))),
     ("a failing node, though NICs are meant to move", "nic_prediction", "would not start", situation(raising(predictions=predicted(Effect.FAILS), moves_nics=True))),
     ("a run on the workload", "one_at_a_time", "RUN-3", situation(others=(other(),))),
     ("a run on the node", "one_at_a_time", "RUN-3", situation(draining(), others=(other(workload=Target("prod", "Node", "", "n3"), nodes=("n3",)),))),
@@ -227,6 +228,8 @@ ALLOWED: list[tuple[str, str, Situation]] = [
     ("another cluster's", "other_trouble", situation(incidents=(trouble(cluster="x"),))),
     ("NICs meant to move", "nic_prediction", situation(raising(predictions=predicted(Effect.CHANGES), moves_nics=True))),
     ("a cure of what is broken", "min_healthy", situation(raising(incident=1), snapshot=seen(ready=2))),
+    ("a node without prediction has nothing to lose", "nic_prediction", situation(raising(predictions=predicted(Effect.UNKNOWN, "n9"), restarts=NODES[:-1]), snapshot=seen(ready=9))),
+    ("such a node has come up by the plan", "nic_prediction", situation(raising(predictions=predicted(Effect.UNKNOWN, "n9"), restarts=NODES[:-1]), stage=Stage.WRITE)),
     ("the bot's node comes last", "own_node", situation(plans.plan(plans.step(name="n1"), plans.step(name="n2")), own_node="n2")),
     ("control plane where allowed", "control_plane", situation(draining(), limits=Limits(control_plane=True), snapshot=seen(nodes={n: node(n, labels=CP) for n in NODES}))),
 ]  # fmt: skip

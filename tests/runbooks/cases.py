@@ -11,7 +11,7 @@ from bot.domain.drain import NodePod
 from bot.domain.finding import Severity
 from bot.domain.snapshot import ContainerSpec, DaemonSet, Node, Owner
 from bot.domain.target import Target
-from bot.flannel import discovery
+from bot.flannel import discovery, logs, versions
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import Address, FdbEntry, Kernel, Link, Neighbour, Route, Tunnel
 from bot.runbooks import Case, Limits
@@ -72,6 +72,18 @@ def seen(number: int, here: Kernel | None = None, **more: Any) -> Inspection:
     return replace(made, **more)
 
 
+def by_log(number: int) -> Inspection:
+    """All that is seen of a node whose flannel crash-loops where no probe pod may look."""
+    lines = (
+        "I0301 12:00:00.000000 1 main.go:514] Could not find valid interface matching "
+        f"eth1|bond1: failed to find IPv4 address for interface {VETH}\n"
+        "E0301 12:00:00.000000 1 main.go:241] Failed to find interface to use that matches the "
+        "interfaces and/or regexes provided"
+    )
+    read = logs.read(lines, version=versions.parse("x:v0.12.0"))
+    return Inspection(f"n{number}", NOW, Way.LOG, Kernel(), log=read)
+
+
 def document(daemonset: DaemonSet, spec: ContainerSpec, **meta: Any) -> dict[str, Any]:
     """The live object behind a DaemonSet, as the API server would write it."""
     container: dict[str, Any] = {
@@ -125,6 +137,7 @@ def case(
     hosts: Mapping[int, Kernel | None] | None = None,
     spec: ContainerSpec | None = None,
     broken: tuple[int, ...] = (),
+    logged: tuple[int, ...] = (),
     strategy: str = "RollingUpdate",
     max_unavailable: str = "1",
     meta: Mapping[str, Any] | None = None,
@@ -134,7 +147,8 @@ def case(
 ) -> Case:
     """One DaemonSet on nodes n1, n2...; `hosts` bends some, None for one that was not seen.
 
-    `broken` are nodes whose flannel crash-loops; `edit` bends the live document.
+    `broken` are nodes whose flannel crash-loops, `logged` those that are seen by its log alone;
+    `edit` bends the live document.
     """
     spec = spec or worlds.flannel_spec(*args)
     things: list[object] = []
@@ -150,7 +164,9 @@ def case(
             )
         )
         bent = (hosts or {}).get(number, host(number))
-        if bent is not None:
+        if number in logged:
+            looks[f"n{number}"] = by_log(number)
+        elif bent is not None:
             looks[f"n{number}"] = seen(number, bent)
     daemonset = worlds.daemonset(
         desired=nodes, spec=spec, generation=4, strategy=strategy, max_unavailable=max_unavailable

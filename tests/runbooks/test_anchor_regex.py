@@ -152,7 +152,29 @@ def test_leaving_a_pods_nic_is_a_maintenance_too() -> None:
 def test_a_node_that_is_not_known_is_predicted_as_unknown_and_said() -> None:
     plan = drafted(cases.case(hosts={2: None}))
     assert [one.node for one in plan.predictions if one.effect is Effect.UNKNOWN] == ["n2"]
-    assert any("1 node could not be looked at" in one for one in plan.reasoning)
+    assert any("could not be read: n2" in one for one in plan.reasoning)
+
+
+def test_a_node_whose_flannel_is_down_and_not_known_holds_up_nobody() -> None:
+    """Where no probe pod may look, the log is all there is of the very nodes to be healed."""
+    plan = drafted(cases.case(broken=(2,), logged=(2,)))
+    assert [one.node for one in plan.predictions if one.effect is Effect.UNKNOWN] == ["n2"]
+    assert plan.restarts == ("n1", "n3", "n4")
+    assert "n2" in plan.nodes
+    assert any("does not run on n2" in one for one in plan.side_effects)
+    assert any("proven on the NICs of 3 nodes" in one for one in plan.reasoning)
+
+
+def test_a_silent_node_that_is_not_known_does() -> None:
+    silent = worlds.node(ready="Unknown").conditions
+    plan = drafted(
+        cases.case(
+            broken=(2,),
+            hosts={2: None},
+            node=lambda one: replace(one, conditions=silent) if one.name == "n2" else one,
+        )
+    )
+    assert "n2" in plan.restarts
 
 
 ENV = replace(worlds.flannel_spec("--kube-subnet-mgr"), env={"FLANNELD_IFACE_REGEX": "eth1|bond1"})
@@ -256,5 +278,5 @@ def test_sisters_of_every_architecture_are_one_plan() -> None:
 
 def test_a_sister_without_nodes_is_changed_too_and_said() -> None:
     plan = drafted(cases.sisters(archs=("amd64", "s390x"), per=0))
-    assert any("serves no node now" in one for one in plan.side_effects)
+    assert any("as they serve none now: kube-flannel-ds-amd64" in one for one in plan.side_effects)
     assert sum(one.signal is Signal.NIC_AS_PREDICTED for one in plan.criteria) == 1

@@ -57,6 +57,7 @@ def some_cases(draw: st.DrawFn) -> Case:
         hosts={i: HOSTS[kind](i) for i, kind in enumerate(kinds, start=1)},
         spec=worlds.flannel_spec(*draw(ARGS), memory_limit=memory and memory * MI),
         broken=tuple(broken),
+        logged=tuple(draw(st.sets(st.sampled_from(sorted(broken)))) if broken else ()),
         strategy=draw(st.sampled_from(["RollingUpdate", "OnDelete"])),
         max_unavailable=draw(st.sampled_from(["1", "30%"])),
         own_node=draw(st.sampled_from(["", "n1"])),
@@ -115,7 +116,8 @@ def _reversible(plan: Plan, case: Case) -> None:
 def _honest(plan: Plan, case: Case) -> None:
     """Nothing that nobody saw is called unchanged, and every restart is foretold."""
     for one in plan.predictions:
-        if one.node not in case.inspections:
+        look = case.inspections.get(one.node)
+        if look is None or look.kernel.links is None:
             assert one.effect is Effect.UNKNOWN
     assert set(plan.restarts) <= {one.node for one in plan.predictions}
     moved = [one for one in plan.predictions if one.effect is Effect.CHANGES]
@@ -143,8 +145,9 @@ def _judged(plan: Plan, case: Case) -> None:
         )
     )
     no = {one.guard for one in verdicts if not one.allowed}
-    unknown = any(one.effect is Effect.UNKNOWN for one in plan.predictions)
-    assert no <= {"min_healthy"} | ({"nic_prediction"} if unknown else set())
+    unknown = {one.node for one in plan.predictions if one.effect is Effect.UNKNOWN}
+    assert no <= {"min_healthy", "nic_prediction"}
+    assert ("nic_prediction" in no) == bool(unknown & set(plan.restarts))
 
 
 @given(some_cases())

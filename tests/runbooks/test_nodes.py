@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 
 from bot.domain.plan import Effect, Plan, Signal, StepKind
-from bot.flannel import logs, versions
-from bot.flannel.inspection import Way
-from bot.flannel.kernel import Kernel
 from bot.runbooks import Case, NoPlan, Wishes, drain, evict_veth, restart
 from tests.checks import worlds
 from tests.checks.worlds import SAFE_FLAGS
@@ -180,6 +177,11 @@ EVICT_REFUSED: list[tuple[str, Case, str]] = [
     ("anchored", trapped(CULPRIT, args=SAFE_FLAGS), "no pod's NIC is in flannel's way"),
     ("its pod is not known", trapped(OTHER), "which pod is behind it cannot be told"),
     ("pods were not listed", replace(trapped(CULPRIT), pods={}), "cannot be told"),
+    (
+        "its NICs were not read",
+        replace(trapped(CULPRIT), inspections={"n1": replace(cases.by_log(1), log=None)}),
+        "is not known",
+    ),
     ("not looked at", replace(trapped(CULPRIT), inspections={}), "is not known"),
     ("no controller", trapped(replace(CULPRIT, owner="")), "has no controller"),
     ("a static pod", trapped(replace(CULPRIT, mirror=True)), "is a static pod"),
@@ -221,7 +223,7 @@ def test_a_drain_is_cordon_evictions_together_restart_uncordon() -> None:
     ]
     assert all(one.uid for one in found.steps if one.kind is not StepKind.WAIT_READY)
     assert found.predictions[0].effect is Effect.UNCHANGED
-    assert found.restarts == ()
+    assert found.restarts == ("n1",)
     assert "cordon of this run is lifted" in found.undo
 
 
@@ -254,17 +256,40 @@ def test_all_nics_of_pods_go_where_no_pod_stays_that_has_one() -> None:
     assert found.predictions[0].effect is Effect.UNCHANGED
 
 
+LOGGED = replace(trapped(CULPRIT), inspections={"n1": cases.by_log(1)})
+"""flannel crash-loops on n1, and its log is all there is."""
+
+
 def test_a_node_seen_by_flannels_log_alone_can_be_drained() -> None:
-    case = trapped(CULPRIT)
-    read = logs.read(
-        "E0301 12:00:00.000000 1 main.go:241] Failed to find interface to use that matches the "
-        "interfaces and/or regexes provided",
-        version=versions.parse("x:v0.12.0"),
-    )
-    look = replace(case.inspections["n1"], way=Way.LOG, kernel=Kernel(), log=read)
-    found = plan(drain.draft(replace(case, inspections={"n1": look}), Wishes()))
+    found = plan(drain.draft(LOGGED, Wishes()))
     assert found.predictions[0].effect is Effect.UNKNOWN
     assert found.restarts == ()
+    assert found.nodes == ("n1",)
+
+
+@pytest.mark.parametrize(
+    ("draft", "reason"),
+    [
+        (restart.draft, "restarting flannel on n1 would not help: its last start failed"),
+        (evict_veth.draft, "cannot be told while flannel does not run there and no probe pod"),
+    ],
+)
+def test_what_flannels_log_alone_tells_of_a_node_is_enough_to_refuse(
+    draft: Any, reason: str
+) -> None:
+    found = no_plan(draft(LOGGED, Wishes()))
+    assert reason in found.reason
+    assert "failed to find IPv4 address for interface veth17f90f70" in found.reason
+    assert found.instead == ("anchor-regex", "drain")
+
+
+def test_a_log_of_other_flags_tells_nothing_of_these() -> None:
+    """The template has been changed since that start."""
+    case = cases.case(args=SAFE_FLAGS, broken=(1,))
+    found = plan(
+        restart.draft(replace(case, inspections={"n1": cases.by_log(1)}), Wishes(node="n1"))
+    )
+    assert found.predictions[0].effect is Effect.UNKNOWN
 
 
 def test_a_foreign_cordon_is_said_to_stay() -> None:

@@ -150,6 +150,12 @@ def test_alone_it_is_refused_where_a_node_would_fail_its_choice_and_both_is_offe
     assert found.instead[0] == "raise-memory-and-anchor"
 
 
+def test_alone_it_is_refused_where_flannels_log_is_all_there_is_and_tells_enough() -> None:
+    found = refused(cases.case(broken=(2,), logged=(2,)))
+    assert "on n2. n2: its last start failed, and the next would: Could not find" in found.reason
+    assert found.instead[0] == "raise-memory-and-anchor"
+
+
 def test_alone_it_is_refused_where_a_node_would_stay_on_a_pods_nic() -> None:
     """ptp gives host veths an address: flannel starts with one, and works for nobody."""
     veth = cases.nic(4, cases.VETH, "10.244.3.1", kind="veth")
