@@ -24,7 +24,9 @@ db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 config = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 cli.add_typer(sim, name="sim")
 cli.add_typer(db, name="db")
+audit = typer.Typer(help="Look after the record of what was done.", no_args_is_help=True)
 cli.add_typer(config, name="config")
+cli.add_typer(audit, name="audit")
 
 Config = Annotated[
     Path | None,
@@ -221,6 +223,57 @@ def sim_slack(
         raise errors.Misconfigured(f"--port: {error}") from None
     except faults.StartError as error:
         raise errors.Misconfigured(str(error)) from None
+
+
+@audit.command("verify")
+def audit_verify(config_file: Config = None) -> None:
+    """Check the chain of deeds: exit code 0 if nothing in it was changed, 1 if something was."""
+    from bot import byhand
+
+    raise typer.Exit(asyncio.run(byhand.verify(config_file)))
+
+
+@cli.command()
+def freeze(
+    lasts: Annotated[str, typer.Argument(help="How long, such as 2h or 90m.")],
+    reason: Annotated[list[str], typer.Argument(help="Why, told to whoever is refused.")],
+    *,
+    cluster: Annotated[str, typer.Option("--cluster", help="One cluster; default: all.")] = "",
+    config_file: Config = None,
+) -> None:
+    """Forbid changes for a while. Works without Slack, by the database alone."""
+    from bot import byhand
+
+    raise typer.Exit(
+        asyncio.run(byhand.freeze(config_file, lasts, " ".join(reason), cluster=cluster))
+    )
+
+
+@cli.command()
+def unfreeze(
+    *,
+    cluster: Annotated[str, typer.Option("--cluster", help="One cluster; default: all.")] = "",
+    config_file: Config = None,
+) -> None:
+    """Lift freezes, whoever set them. Works without Slack, by the database alone."""
+    from bot import byhand
+
+    raise typer.Exit(asyncio.run(byhand.unfreeze(config_file, cluster=cluster)))
+
+
+@cli.command()
+def cancel(
+    run_name: Annotated[str, typer.Argument(metavar="RUN-n", help="The run to be stopped.")],
+    *,
+    config_file: Config = None,
+) -> None:
+    """Stop a run and take back what can be. Works without Slack, by the database alone.
+
+    Whichever process carries the run out sees it within seconds.
+    """
+    from bot import byhand
+
+    raise typer.Exit(asyncio.run(byhand.cancel(config_file, run_name)))
 
 
 @db.command("upgrade")

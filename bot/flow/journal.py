@@ -51,31 +51,33 @@ class Journal:
 
     async def show(self, unit: ports.Unit, plan: Plan, *, first: bool = False) -> None:
         """Have a plan's card posted, or edited to what is true now, with this transaction."""
-        await unit.enqueue(self.row(plan, first=first))
-
-    def row(self, plan: Plan, *, first: bool = False) -> notice.Outgoing:
-        """Return the row that shows a plan's newest state."""
-        return notice.Outgoing(
-            id=uuid.uuid4().hex,
-            kind=notice.Kind.PLAN,
-            channel=self._channel_of(plan.cluster),
-            created_at=self._clock.now(),
-            cluster=plan.cluster,
-            plan=plan.id,
-            priority=tell.PRIORITY_CALL if first else tell.PRIORITY_EDIT,
-        )
+        priority = tell.PRIORITY_CALL if first else tell.PRIORITY_EDIT
+        await self._enqueue(unit, plan, notice.Kind.PLAN, priority)
 
     async def particulars(self, unit: ports.Unit, plan: Plan, detail: notice.Detail | None) -> None:
         """Have something told in the thread of a plan's card; None is all of the plan."""
+        await self._enqueue(unit, plan, notice.Kind.DETAIL, tell.PRIORITY_DETAIL, detail)
+
+    async def _enqueue(
+        self,
+        unit: ports.Unit,
+        plan: Plan,
+        kind: notice.Kind,
+        priority: int,
+        detail: notice.Detail | None = None,
+    ) -> None:
+        channel = self._channel_of(plan.cluster)
+        if not channel:
+            return  # of a cluster that is configured no more
         await unit.enqueue(
             notice.Outgoing(
                 id=uuid.uuid4().hex,
-                kind=notice.Kind.DETAIL,
-                channel=self._channel_of(plan.cluster),
+                kind=kind,
+                channel=channel,
                 created_at=self._clock.now(),
                 cluster=plan.cluster,
                 plan=plan.id,
-                priority=tell.PRIORITY_DETAIL,
+                priority=priority,
                 detail=detail,
             )
         )

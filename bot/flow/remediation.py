@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot import runbooks
-from bot.domain import audit, errors, freeze, plan, run, ticket, units
+from bot.domain import audit, errors, freeze, plan, ticket
 from bot.domain.access import Person, Role
 from bot.domain.approval import Answer, Choice, Outcome
 from bot.domain.incident import Incident
@@ -19,7 +19,7 @@ from bot.domain.notice import PlanView
 from bot.domain.plan import Plan
 from bot.domain.run import Run
 from bot.domain.ticket import Ticket
-from bot.flow import ports, propose, remedy_answers
+from bot.flow import ports, propose, remedy_answers, stops
 from bot.flow.approve import Approving
 from bot.flow.journal import Journal
 from bot.flow.plancards import PlanCards
@@ -31,6 +31,9 @@ from bot.runbooks import offers, raise_memory
 
 CLI = "cli"
 """Who acts by the command line: whoever can reach the database may stop things."""
+
+_SAY = (Role.REQUESTER, Role.APPROVER, Role.ADMIN)
+"""Whoever has a say in changes may stop them."""
 
 _KEY = "ticket key"
 
@@ -271,26 +274,11 @@ class Remediation:
         its = await self._plan(held.plan)
         if user != CLI:
             person = await self._people.person(user, fresh=True)
-            stops = (Role.REQUESTER, Role.APPROVER, Role.ADMIN)
-            if not any(person.may(role) for role in stops):
+            if not any(person.may(role) for role in _SAY):
                 return await self._cannot("cancel a run", Role.APPROVER)
-        if held.over:
-            return Said(done=False, text=f"{held.name} has ended already: {held.state.value}.")
-        if held.cancelled_at is not None:
-            return Said(False, f"{held.name} is being cancelled already.", (held.cancelled_by,))
-        now = self._clock.now()
-        try:
-            await self._journal.move(
-                held, its, lambda r, p: run.cancel(r, p, by=user, now=now),
-                kind="run_cancelled", text="", actor=user,
-            )  # fmt: skip
-        except (errors.Conflict, errors.Refused) as error:
-            return Said(done=False, text=f"{held.name} could not be cancelled: {error}")
+        said = await stops.cancel(self._journal, held, its, by=user, clock=self._clock)
         self._wake()
-        return Said(
-            True,
-            f"{held.name} is being cancelled: nothing new begins, and what can be taken back is.",
-        )
+        return said
 
     async def undo(self, ticket_value: str, user: str) -> Proposal:
         """Propose taking back what the run did whose button was clicked."""
@@ -312,52 +300,33 @@ class Remediation:
         """Forbid changes for a while: by everybody who has a say in changes."""
         if user != CLI:
             person = await self._people.person(user, fresh=True)
-            if not any(person.may(r) for r in (Role.REQUESTER, Role.APPROVER, Role.ADMIN)):
+            if not any(person.may(role) for role in _SAY):
                 return await self._cannot("freeze changes", Role.ADMIN)
-        if lasts <= timedelta() or not reason.strip():
-            raise errors.Refused("say for how long and why: `freeze 2h core switch is replaced`")
-        now = self._clock.now()
-        held = freeze.Freeze(
-            by=user, reason=reason.strip(), since=now, until=now + lasts,
+        return await stops.freeze_changes(
+            self._store,
             cluster=self._named(cluster) if cluster is not None else "",
-        )  # fmt: skip
-        async with self._store.unit() as unit:
-            await unit.remedy.save_freeze(held)
-            await unit.remedy.record(
-                at=now, actor=user, subject=held.cluster or "all clusters", kind="frozen",
-                text=f"until {units.stamp(held.until)}: {held.reason}",
-            )  # fmt: skip
-        where = f"cluster {held.cluster}" if held.cluster else "all clusters"
-        return Said(True, f"Changes to {where} are frozen until {units.stamp(held.until)}.")
+            by=user,
+            lasts=lasts,
+            reason=reason,
+            clock=self._clock,
+        )
 
     async def unfreeze(self, cluster: str | None, user: str) -> Said:
         """Lift freezes: by admins, and each by whoever set it."""
         person = Person(CLI, frozenset({Role.ADMIN}))
         if user != CLI:
             person = await self._people.person(user, fresh=True)
-        now = self._clock.now()
-        wanted = self._named(cluster) if cluster is not None else None
-        lifted, left = 0, 0
-        async with self._store.unit() as unit:
-            for number, held in await self._store.remedy.freezes(now=now):
-                if wanted is not None and held.cluster not in ("", wanted):
-                    continue
-                if not person.may(Role.ADMIN) and held.by != user:
-                    left += 1
-                    continue
-                ended = replace(held, lifted_at=now, lifted_by=user)
-                await unit.remedy.save_freeze(ended, number=number)
-                await unit.remedy.record(
-                    at=now, actor=user, subject=held.cluster or "all clusters", kind="unfrozen",
-                    text=held.reason,
-                )  # fmt: skip
-                lifted += 1
+        lifted, left = await stops.unfreeze(
+            self._store,
+            cluster=self._named(cluster) if cluster is not None else "",
+            by=user,
+            may=lambda held: person.may(Role.ADMIN) or held.by == user,
+            clock=self._clock,
+        )
         if not lifted and left:
             return await self._cannot("lift a freeze that somebody else set", Role.ADMIN)
-        if not lifted:
-            return Said(False, "There is no freeze to be lifted.")
         self._wake()
-        return Said(True, f"{units.count(lifted, 'freeze')} lifted.")
+        return stops.told(lifted)
 
     async def frozen(self) -> Sequence[Frozen]:
         """Return the freezes in force, by people and by the calendar."""
