@@ -238,7 +238,8 @@ def _quiet(criterion: Criterion, seen: Observed) -> Told:
 
 def _pod_ready(criterion: Criterion, plan: Plan, seen: Observed) -> Told:
     node = criterion.target.node or criterion.target.name
-    workload = plan.workload
+    target = criterion.target
+    workload = target if target.kind == "DaemonSet" else plan.workload
     daemonset = seen.snapshot.daemonsets.get((workload.namespace, workload.name))
     if daemonset is None or not seen.snapshot.sees("Pod", workload.namespace, ""):
         return Told(Answer.UNSEEN, f"flannel's pod on {node} cannot be seen")

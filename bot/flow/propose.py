@@ -15,7 +15,7 @@ from bot import guards, runbooks
 from bot.domain import approval, errors, guard, plan, units
 from bot.domain.drain import NodePod
 from bot.domain.incident import Incident
-from bot.domain.plan import Plan
+from bot.domain.plan import Effect, Plan, Prediction
 from bot.domain.run import Run
 from bot.flannel import inspection
 from bot.flow import ports
@@ -296,10 +296,10 @@ def difference(held: Plan, fresh: Plan) -> str:
             str(one.target) for one in fresh.bindings if one not in held.bindings
         ]
         return f"{units.listing(changed, most=3)} changed since"
-    before = {one.node: (one.effect, one.after) for one in held.predictions}
-    after = {one.node: (one.effect, one.after) for one in fresh.predictions}
+    before = {one.node: one for one in held.predictions}
+    after = {one.node: one for one in fresh.predictions}
     names = sorted(before.keys() | after.keys())
-    moved = [name for name in names if before.get(name) != after.get(name)]
+    moved = [name for name in names if _turned(before.get(name), after.get(name), fresh)]
     if moved:
         told = {one.node: one.text for one in fresh.predictions}
         named = [f"{name} ({told.get(name) or 'not there now'})" for name in moved]
@@ -307,6 +307,23 @@ def difference(held: Plan, fresh: Plan) -> str:
     if _essence(held) != _essence(fresh):
         return "its steps would be others now"
     return ""
+
+
+def _turned(was: Prediction | None, now: Prediction | None, fresh: Plan) -> bool:
+    """Whether what is foretold of a node is other than what was approved.
+
+    Where flannel is killed again and again, a node cannot be read at one moment and can at the
+    next. One that is unknown while its flannel is down has nothing to lose, and one that is read
+    now and keeps its NIC is better than what was approved: a plan that were void by either could
+    never be approved where it is needed most.
+    """
+    if was is None or now is None:
+        return True
+    if now.effect is Effect.UNKNOWN:
+        return now.node in fresh.restarts
+    if was.effect is Effect.UNKNOWN:
+        return now.effect is not Effect.UNCHANGED
+    return (was.effect, was.after) != (now.effect, now.after)
 
 
 def _essence(one: Plan) -> Sequence[object]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bot.domain import units
 from bot.domain.guard import Verdict, allowed, denied
 from bot.domain.plan import Effect, Prediction
-from bot.guards.situation import Situation, Stage
+from bot.guards.situation import Situation
 
 
 def nic_prediction(given: Situation) -> Iterator[Verdict]:
@@ -14,19 +14,9 @@ def nic_prediction(given: Situation) -> Iterator[Verdict]:
     Raising the memory limit restarts every flannel, and each chooses its NIC anew among the
     veths of today: the cure of one fault is the trigger of the other. Where flannel does not run
     there is nothing to lose, so such a node may be unknown: a plan does not count it among those
-    that it restarts, and is void once it runs.
+    that it restarts.
     """
     plan = given.plan
-    back = _running_again(given)
-    if back:
-        yield denied(
-            "nic_prediction",
-            f"flannel runs again on {units.listing(back, most=5)}, and which NIC it would take "
-            "there is not known",
-            "a fresh plan is needed",
-            final=True,
-        )
-        return
     if not plan.restarts:
         return
     told = {one.node: one for one in plan.predictions}
@@ -63,24 +53,6 @@ def nic_prediction(given: Situation) -> Iterator[Verdict]:
     else:
         number = units.count(len(plan.restarts), "node")
         yield allowed("nic_prediction", f"{number} keep the NIC that they have")
-
-
-def _running_again(given: Situation) -> list[str]:
-    """Nodes of which nothing was foretold because they had nothing to lose, and now have.
-
-    While it is carried out they are meant to come up, so that it is not asked then.
-    """
-    plan = given.plan
-    if given.stage is Stage.WRITE:
-        return []
-    uids = {one.uid for one in plan.bindings if one.target.kind == "DaemonSet"}
-    ready = {
-        pod.node
-        for pod in given.snapshot.pods.values()
-        if pod.owner is not None and pod.owner.uid in uids and pod.ready
-    }
-    unknown = (one.node for one in plan.predictions if one.effect is Effect.UNKNOWN)
-    return [node for node in unknown if node not in plan.restarts and node in ready]
 
 
 def _named(found: list[Prediction]) -> str:

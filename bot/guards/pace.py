@@ -54,6 +54,8 @@ def other_trouble(given: Situation) -> Iterator[Verdict]:
     if given.incidents is None:
         yield denied("other_trouble", "whether there is other trouble cannot be told now")
         return
+    # A plan for one node is bound to flannel's DaemonSet too: flannel's trouble is not elsewhere.
+    own = {given.plan.workload.key, *(one.target.key for one in given.plan.bindings)}
     elsewhere = [
         incident
         for incident in given.incidents
@@ -61,7 +63,7 @@ def other_trouble(given: Situation) -> Iterator[Verdict]:
         and incident.state is not State.RESOLVED
         and incident.cluster == given.plan.cluster
         and incident.id != given.plan.incident
-        and incident.workload.key != given.plan.workload.key
+        and incident.workload.key not in own
         and not _explained(given, {m.target.node for m in incident.affected})
     ]
     if elsewhere:

@@ -64,15 +64,31 @@ def quantity(size: int) -> str:
 
 
 def memory(work: Workload, size: int) -> Edit:
-    """Set the container's memory limit; its request stays."""
+    """Set the container's memory limit; its request stays, also one that is not written.
+
+    A container without a request asks for as much as its limit, so that a raised limit alone could
+    leave flannel without room on a full node.
+    """
     resources = work.container.get("resources") or {}
-    old = (resources.get("limits") or {})["memory"]
-    new = quantity(size)
+    old, new = resources["limits"]["memory"], quantity(size)
     where = path(work, "resources", "limits", "memory")
-    return Edit(
+    edit = Edit(
         (Operation("test", where, old), Operation("replace", where, new)),
         (f"- resources.limits.memory: {old}", f"+ resources.limits.memory: {new}"),
         {"resources": {"limits": {"memory": new}}},
+    )
+    requests = resources.get("requests") or {}
+    if "memory" in requests:
+        return edit
+    added = (
+        Operation("add", path(work, "resources", "requests", "memory"), old)
+        if requests
+        else Operation("add", path(work, "resources", "requests"), {"memory": old})
+    )
+    return edit + Edit(
+        (added,),
+        (f"+ resources.requests.memory: {old}",),
+        {"resources": {"limits": {"memory": new}, "requests": {"memory": old}}},
     )
 
 

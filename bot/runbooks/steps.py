@@ -11,11 +11,6 @@ from bot.runbooks.case import Case
 from bot.runbooks.workloads import Workload
 
 
-def owner(flannel: Flannel) -> str:
-    """Return flannel's DaemonSet as a pod's owner is written: "Kind/name"."""
-    return f"DaemonSet/{flannel.daemonset}"
-
-
 def change(case: Case, work: Workload, edit: edits.Edit, *, batch: int) -> Step:
     """Patch a DaemonSet; undone by the inverse, which also tests what it takes back."""
     operations = edits.guarded(work, edit)
@@ -55,7 +50,7 @@ def delete_flannel(case: Case, flannel: Flannel, pod: Pod, *, batch: int) -> Ste
         target=Target(case.cluster, "Pod", pod.namespace, pod.name, pod.node),
         timeout=case.limits.write,
         uid=pod.uid,
-        owner=owner(flannel),
+        owner=flannel.uid,
         batch=batch,
         text=f"delete flannel's pod {pod.name} on {pod.node}",
     )
@@ -67,7 +62,7 @@ def delete_old(case: Case, flannel: Flannel, node: str, *, batch: int) -> Step:
         kind=StepKind.DELETE_POD,
         target=Target(case.cluster, "Pod", flannel.namespace, "", node),
         timeout=case.limits.write,
-        owner=owner(flannel),
+        owner=flannel.uid,
         batch=batch,
         text=f"delete flannel's pod on {node}, which still runs the old template",
     )
@@ -79,7 +74,7 @@ def ready(case: Case, flannel: Flannel, node: str, *, batch: int) -> Step:
         kind=StepKind.WAIT_READY,
         target=Target(case.cluster, "Pod", flannel.namespace, "", node),
         timeout=case.limits.pod_ready,
-        owner=owner(flannel),
+        owner=flannel.uid,
         batch=batch,
         text=f"wait until flannel is ready on {node}",
     )

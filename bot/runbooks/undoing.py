@@ -119,7 +119,8 @@ def _edit(work: Workload, undo: Patch, changed: Json) -> Edit:
         if one.op == "test":
             continue
         diff.append(f"- {_shown(one.path)}: {_text(patch.look(work.document, one.path))}")
-        diff.append(f"+ {_shown(one.path)}: {_text(one.value)}")
+        if one.op != "remove":
+            diff.append(f"+ {_shown(one.path)}: {_text(one.value)}")
         field = one.path.split("/")[6]
         fields[field] = (
             {"limits": {"memory": container["resources"]["limits"]["memory"]}}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain import patch
 from bot.domain.plan import Effect, Plan, Signal, StepKind
 from bot.domain.target import Target
 from bot.runbooks import Case, Limits, NoPlan, Wishes, raise_memory
@@ -75,6 +76,26 @@ def test_the_limit_comes_from_evidence(why: str, case: Case, expected: str) -> N
     plan = drafted(case)
     assert limit(plan) == expected
     assert len(plan.reasoning) >= 2
+
+
+@pytest.mark.parametrize("left", [{"cpu": "100m"}, None])
+def test_a_request_that_is_not_written_stays_what_it_was_by_default(left: Any) -> None:
+    """Without a request a container asks for its limit: raised, it may find no room."""
+
+    def bare(live: dict[str, Any]) -> None:
+        resources = live["spec"]["template"]["spec"]["containers"][1]["resources"]
+        resources["requests"] = left
+        if left is None:
+            del resources["requests"]
+
+    case = cases.case(edit=bare)
+    plan = drafted(case)
+    live = case.documents[cases.NAME]
+    changed = patch.apply(plan.steps[0].change, live)
+    resources = changed["spec"]["template"]["spec"]["containers"][1]["resources"]
+    assert resources["requests"] == {**(left or {}), "memory": "50Mi"}
+    assert plan.diff[-1] == "+ resources.requests.memory: 50Mi"
+    assert patch.apply(plan.steps[0].undo, changed) == live
 
 
 def test_what_a_person_asks_for_is_taken_within_bounds_and_said() -> None:
