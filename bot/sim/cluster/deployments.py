@@ -61,6 +61,7 @@ class Deployments:
         if deployment is None:
             return
         new = self._current(deployment)
+        deployment = self._counted(deployment, new)
         old = [
             one
             for one in self._replicasets(deployment)
@@ -70,22 +71,33 @@ class Deployments:
         self._write_status(key, new["metadata"]["name"])
 
     def _current(self, deployment: Object) -> Object:
-        """The ReplicaSet of the present template, made if there is none."""
+        """The ReplicaSet of the present template, made if there is none.
+
+        One that had been used before becomes the newest revision.
+        """
         template = deployment["spec"]["template"]
         digest = names.safe_hash(template)
         known = self._replicasets(deployment)
+        number = max(map(_revision, known), default=0)
         for one in known:
             if one["metadata"]["labels"].get(HASH) == digest:
-                return one
-        number = 1 + max(
-            (int((one["metadata"].get("annotations") or {}).get(REVISION, 0)) for one in known),
-            default=0,
-        )
+                return one if _revision(one) == number else self._numbered(one, number + 1)
+        number += 1
         return self._ctx.api.create(
             "replicasets",
             deployment["metadata"]["namespace"],
             new_replicaset(deployment, number=number, replicas=0),
         )
+
+    def _counted(self, deployment: Object, new: Object) -> Object:
+        if _revision(deployment) == _revision(new):
+            return deployment
+        return self._numbered(deployment, _revision(new))
+
+    def _numbered(self, obj: Object, number: int) -> Object:
+        plural = "replicasets" if obj["kind"] == "ReplicaSet" else "deployments"
+        change = {"metadata": {"annotations": {REVISION: str(number)}}}
+        return self._ctx.api.patch(plural, *store.key_of(obj), change, kind="merge")
 
     def _roll(self, deployment: Object, new: Object, old: list[Object]) -> None:
         spec = deployment["spec"]
@@ -154,6 +166,10 @@ class Deployments:
             self._ctx.api.replace(
                 "deployments", *key, deployment | {"status": status}, subresource="status"
             )
+
+
+def _revision(obj: Object) -> int:
+    return int((obj["metadata"].get("annotations") or {}).get(REVISION, 0))
 
 
 def new_replicaset(deployment: Object, *, number: int, replicas: int) -> Object:

@@ -97,7 +97,7 @@ def _struct(reading: _Reading, name: str, value: Json, place: _Place) -> Json:
         if kind is None:
             reading.unknown.append(inside.key(key).path)
         elif item is None:
-            if kind in _NULL_IS_KEPT:
+            if kind in _NULL_IS_KEPT and key != "creationTimestamp":
                 result[key] = None
         else:
             read = _value(reading, kind, item, inside.key(key))
