@@ -176,6 +176,12 @@ def sim_cluster(
     scenario: Annotated[
         Literal["story", "bad-plan", "guard", "healthy"], typer.Option(help="What happens.")
     ] = "story",
+    backend: Annotated[
+        Literal["vxlan", "host-gw"], typer.Option(help="flannel's backend.")
+    ] = "vxlan",
+    direct_routing: Annotated[
+        bool, typer.Option("--direct-routing", help="vxlan: plain routes on one link.")
+    ] = False,
     write_kubeconfig: Annotated[Path | None, typer.Option(help="Write a kubeconfig.")] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Write addresses when ready.")] = None,
 ) -> None:
@@ -192,6 +198,8 @@ def sim_cluster(
                 seed=seed,
                 speed=speed,
                 scenario=scenario,
+                backend=backend,
+                direct_routing=direct_routing,
                 write_kubeconfig=write_kubeconfig,
                 ready_file=ready_file,
             )

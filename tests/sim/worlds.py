@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from bot.sim.cluster import registry, store, timing, world
+from bot.sim.cluster import backends, registry, store, timing, world
 from bot.sim.scenarios import scenario
 
 FLANNEL = "kube-flannel-ds-amd64"
@@ -31,7 +31,13 @@ async def pass_time(one: world.World, seconds: float) -> None:
 
 @contextlib.asynccontextmanager
 async def living(
-    *, nodes: int = 6, seed: int = 1, speed: float = 100.0, name: str = "healthy", **changes: Any
+    *,
+    nodes: int = 6,
+    seed: int = 1,
+    speed: float = 100.0,
+    name: str = "healthy",
+    backend: backends.Backend = backends.VXLAN,
+    **changes: Any,
 ) -> AsyncIterator[world.World]:
     """A world that lives; every part of it must have worked when it ends."""
     plan = scenario.ALL[name]
@@ -39,7 +45,7 @@ async def living(
         plan = scenario.Scenario(**{**plan.__dict__, **changes})
     api = registry.Registry(store.Store(), rng=random.Random(seed))
     clock = timing.Timing(speed=speed)
-    one = world.World(api, clock, plan=plan, nodes=nodes, seed=seed)
+    one = world.World(api, clock, plan=plan, nodes=nodes, seed=seed, backend=backend)
     one.start()
     try:
         yield one

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.sim.cluster import (
+    backends,
     daemonsets,
     deployments,
     flannel,
@@ -52,7 +53,9 @@ class Bootstrap:
         self._rng = names.stream(seed, "bootstrap")
         self._images = [nodeobject.images(count) for count in (18, 26, 34, 50)]
 
-    def nodes(self, fleet: Sequence[hosts.Host]) -> dict[str, Object]:
+    def nodes(
+        self, fleet: Sequence[hosts.Host], backend: backends.Backend = backends.VXLAN
+    ) -> dict[str, Object]:
         """A Node for every host, with what flannel has written on it."""
         since = timing.stamp(self.now - FOUNDED)
         announced = timing.stamp(self.now - ROLLED)
@@ -64,6 +67,7 @@ class Bootstrap:
                 prefix="flannel.alpha.coreos.com",
                 public_ip=host.private_ip,
                 mac=names.mac(names.stream(self._seed, "vtep", host.name)),
+                backend=backend,
             )
             conditions = node["status"]["conditions"]
             conditions.insert(0, flannel.network_available(announced))
@@ -114,9 +118,9 @@ class Bootstrap:
         workers = [host for host in fleet if host.kind == hosts.VIRTUAL] or list(fleet)
         self._coredns([workers[0], workers[len(workers) // 2]])
 
-    def config(self, network: str) -> None:
+    def config(self, network: str, backend: backends.Backend) -> None:
         """Flannel's ConfigMap."""
-        self._plain("configmaps", SYSTEM, manifests.flannel_config(network))
+        self._plain("configmaps", SYSTEM, manifests.flannel_config(network, backend.config))
 
     def budget(self) -> None:
         """A disruption budget that allows nothing."""

@@ -67,12 +67,7 @@ class Source:
         machine = self._machine(one, image)
         mounted = {each["mountPath"] for each in found.spec.get("volumeMounts") or ()}
         pods = fleet.pod_network(len(self._world.hosts))
-        files = {
-            path: text
-            for path, text in machine.files(pods).items()
-            if path.rpartition("/")[0] in mounted
-        }
-        return shell.Shell(machine.commands(), files).call(command)
+        return shell.Shell(machine.commands(), machine.files(pods, mounted)).call(command)
 
     def _machine(self, one: kubelet.Kubelet, image: str) -> hostcommands.Machine:
         return hostcommands.Machine(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bot.sim.cluster import (
     ailments,
+    backends,
     context,
     flannelflags,
     hosts,
@@ -218,8 +219,12 @@ class Flanneld:
 
     def _announce(self) -> None:
         node = self._ctx.api.store.get("nodes", "", self._host.name)
-        self._say("I", "main.go:386", "Found network config - Backend type: vxlan")
-        self._say("I", "vxlan.go:120", "VXLAN config: VNI=1 Port=0 GBP=false DirectRouting=false")
+        backend = self._ctx.network.backend
+        self._say("I", "main.go:386", f"Found network config - Backend type: {backend.name}")
+        if backend.tunnelled:
+            direct = str(backend.direct_routing).lower()
+            config = f"VXLAN config: VNI=1 Port=0 GBP=false DirectRouting={direct}"
+            self._say("I", "vxlan.go:120", config)
         if node is None or not node["spec"].get("podCIDR"):
             why = f'nodes "{self._host.name}" not found'
             if node is not None:
@@ -227,13 +232,18 @@ class Flanneld:
             self._fail(1, f"Error registering network: failed to acquire lease: {why}")
             return
         assert self.choice is not None
+        assert self.choice.link is not None
+        nic, address = self.choice.link.name, str(self.choice.address)
+        keeps = self.version >= (0, 24, 1)
+        self._ctx.network.set_up(self._host, nic, address, keeps_mac=keeps)
         now = timing.stamp(self._ctx.clock.now())
         body: Object = {
             "metadata": {
                 "annotations": node_annotations(
                     prefix=self.command_line.annotation_prefix,
                     public_ip=str(self.choice.external_address),
-                    mac=self._mac(),
+                    mac=self._ctx.network.vtep(self._host.name),
+                    backend=backend,
                 )
             }
         }
@@ -242,21 +252,18 @@ class Flanneld:
         self._ctx.api.patch(
             "nodes", "", self._host.name, body, kind="strategic", subresource="status"
         )
-        link = self.choice.link
-        assert link is not None
-        self._ctx.network.started(self._host, link.name, str(self.choice.address))
+        self._ctx.network.started(self._host, nic, address)
         self.announced = True
         self._say_announced()
-
-    def _mac(self) -> str:
-        # Up to v0.24.0 a new device gets a new address; the device of an earlier run is kept.
-        return self._ctx.network.vtep(self._host.name)
 
     def _say_announced(self) -> None:
         self._say("I", "main.go:317", "Wrote subnet file to /run/flannel/subnet.env")
         self._say("I", "main.go:321", "Running backend.")
         self._say("I", "main.go:339", "Waiting for all goroutines to exit")
-        self._say("I", "vxlan_network.go:60", "watching for new subnet leases")
+        if self._ctx.network.backend.tunnelled:
+            self._say("I", "vxlan_network.go:60", "watching for new subnet leases")
+        else:
+            self._say("I", "route_network.go:53", "Watching for new subnet leases")
 
     def _flags_line(self) -> str:
         flags = self.command_line.selection
@@ -285,12 +292,15 @@ class Flanneld:
         self._env.print(logs.glog(level, self._ctx.clock.now(), source, text))
 
 
-def node_annotations(*, prefix: str, public_ip: str, mac: str) -> dict[str, str]:
-    """What a flannel of the vxlan backend writes on its node."""
+def node_annotations(
+    *, prefix: str, public_ip: str, mac: str, backend: backends.Backend = backends.VXLAN
+) -> dict[str, str]:
+    """What a flannel writes on its node; `mac` is that of its device, if it has one."""
     slash = "" if prefix.endswith("-") else "/"
+    data = {"VtepMAC": mac} if backend.tunnelled else None
     return {
-        f"{prefix}{slash}backend-data": json.dumps({"VtepMAC": mac}, separators=(",", ":")),
-        f"{prefix}{slash}backend-type": "vxlan",
+        f"{prefix}{slash}backend-data": json.dumps(data, separators=(",", ":")),
+        f"{prefix}{slash}backend-type": backend.name,
         f"{prefix}{slash}kube-subnet-manager": "true",
         f"{prefix}{slash}public-ip": public_ip,
     }

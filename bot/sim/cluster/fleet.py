@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 
-from bot.sim.cluster import hosts, memory, names, selection
+from bot.sim.cluster import backends, hosts, memory, names, selection
 
 SYSTEMS = (
     (0.30, hosts.System("CentOS Linux 7 (Core)", "3.10.0-1160.el7.x86_64", "containerd://1.6.33")),
@@ -32,7 +32,13 @@ def pod_cidr(index: int, nodes: int) -> str:
     return f"10.{(244 if nodes <= 250 else 128) + second}.{third}.0/24"
 
 
-def build(*, nodes: int, seed: int, odd_bonds: bool = False) -> list[hosts.Host]:
+def build(
+    *,
+    nodes: int,
+    seed: int,
+    odd_bonds: bool = False,
+    backend: backends.Backend = backends.VXLAN,
+) -> list[hosts.Host]:
     """Draw the machines; the same arguments give the same ones, link by link.
 
     Args:
@@ -40,6 +46,7 @@ def build(*, nodes: int, seed: int, odd_bonds: bool = False) -> list[hosts.Host]
         seed: of everything drawn.
         odd_bonds: give some hosts a private address on a VLAN of the bond and slaves whose names
             an anchored regex would take (scenario ``bad-plan``).
+        backend: some put all machines on one link, or need no device.
     """
     controls = 3 if nodes >= 5 else 1
     heavy = round(nodes * 0.05)
@@ -70,8 +77,10 @@ def build(*, nodes: int, seed: int, odd_bonds: bool = False) -> list[hosts.Host]
             kind=kind,
             system=_system(rng, kind),
             pod_cidr=pod_cidr(index, nodes),
-            private_ip=f"10.{20 if role == 'phys' else 30}.{index // 200}.{10 + index % 200}",
+            private_ip=f"10.{20 if role == 'phys' or backend.one_link else 30}."
+            f"{index // 200}.{10 + index % 200}",
             private_nic="eth1",
+            pod_mtu=hosts.MTU - backend.overhead,
             iptables_mib=weight,
             zone=f"zone-{'abc'[index % 3]}",
         )
@@ -79,6 +88,7 @@ def build(*, nodes: int, seed: int, odd_bonds: bool = False) -> list[hosts.Host]
             host,
             names.stream(seed, "host", index),
             odd_bond=odd_bonds and kind == hosts.PHYSICAL and index % 4 == 1,
+            backend=backend,
         )
         fleet.append(host)
     return fleet
@@ -93,9 +103,11 @@ def _system(rng: random.Random, kind: hosts.Kind) -> hosts.System:
     ]
 
 
-def _cable(host: hosts.Host, rng: random.Random, *, odd_bond: bool) -> None:
+def _cable(
+    host: hosts.Host, rng: random.Random, *, odd_bond: bool, backend: backends.Backend
+) -> None:
     """Give a host its NICs in the order in which its drivers and networking come up."""
-    private = selection.Address(host.private_ip, 24)
+    private = selection.Address(host.private_ip, 16 if backend.one_link else 24)
     host.add_link("lo", selection.Address("127.0.0.1", 8, "host"), mtu=65536, ifindex=1)
     if host.physical:
         _cable_physical(host, rng, private, odd_bond=odd_bond)
@@ -106,8 +118,9 @@ def _cable(host: hosts.Host, rng: random.Random, *, odd_bond: bool) -> None:
     if rng.random() < 0.3:
         host.add_link("docker0", selection.Address("172.17.0.1", 16), up=False)
     base = host.pod_cidr.rsplit(".", 1)[0]
-    host.add_link("flannel.1", selection.Address(f"{base}.0", 32), mtu=hosts.POD_MTU)
-    host.add_link("cni0", selection.Address(f"{base}.1", 24), mtu=hosts.POD_MTU)
+    if backend.tunnelled:
+        host.add_link("flannel.1", selection.Address(f"{base}.0", 32), mtu=host.pod_mtu)
+    host.add_link("cni0", selection.Address(f"{base}.1", 24), mtu=host.pod_mtu)
     _plug_ordinary_pods(host, rng)
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from bot.sim.cluster import names, selection
 
-POD_MTU = 1450
-"""1500 less vxlan's 50 bytes."""
+MTU = 1500
+"""Of a NIC."""
 
 _ADDRESSES = 253
 """Of a /24 that pods can have: without the network's, the bridge's and the broadcast address."""
@@ -77,6 +77,8 @@ class Host:
     last_ip: int = 1
     """Last octet of the address given last."""
     zone: str = "zone-a"
+    pod_mtu: int = MTU - 50
+    """What flannel leaves for pods: less where there is a tunnel."""
 
     @property
     def physical(self) -> bool:
@@ -92,7 +94,7 @@ class Host:
         self,
         name: str,
         *addresses: selection.Address,
-        mtu: int = 1500,
+        mtu: int = MTU,
         up: bool = True,
         ifindex: int | None = None,
     ) -> selection.Link:
@@ -102,6 +104,12 @@ class Host:
         self.links[number] = link
         self.next_ifindex = max(self.next_ifindex, number + 1)
         return link
+
+    def renew_link(self, name: str) -> None:
+        """Make a link anew, with the next number."""
+        old = next(one for one in self.links.values() if one.name == name)
+        del self.links[old.ifindex]
+        self.add_link(name, *old.addresses, mtu=old.mtu, up=old.up)
 
     def add_veth(
         self, rng: random.Random, *, name: str | None = None, ifindex: int | None = None
@@ -113,7 +121,7 @@ class Host:
         if ifindex is None:
             # The pod's own end and other short-lived devices take numbers, too.
             self.next_ifindex += rng.randrange(1, 4)
-        link = self.add_link(chosen, mtu=POD_MTU, ifindex=ifindex)
+        link = self.add_link(chosen, mtu=self.pod_mtu, ifindex=ifindex)
         self.veths[chosen] = link.ifindex
         self.pod_ips[chosen] = self._next_ip()
         return chosen

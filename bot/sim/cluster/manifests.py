@@ -18,7 +18,7 @@ FLANNEL = "quay.io/coreos/flannel:v0.12.0"
 STORY_ARGS = ("--ip-masq", "--kube-subnet-mgr", "--iface-regex=eth1|bond1")
 
 
-def flannel_config(network: str) -> Object:
+def flannel_config(network: str, backend: Object) -> Object:
     """The ConfigMap kube-flannel-cfg: the CNI chain and flannel's own net-conf."""
     cni = {
         "name": "cbr0",
@@ -31,7 +31,7 @@ def flannel_config(network: str) -> Object:
             {"type": "portmap", "capabilities": {"portMappings": True}},
         ],
     }
-    net = {"Network": network, "Backend": {"Type": "vxlan"}}
+    net = {"Network": network, "Backend": backend}
     return {
         "metadata": {
             "name": "kube-flannel-cfg",

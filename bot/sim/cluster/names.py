@@ -63,3 +63,10 @@ def safe_hash(value: Mapping[str, Any]) -> str:
     for byte in json.dumps(value, sort_keys=True, separators=(",", ":")).encode():
         state = ((state ^ byte) * 0x01000193) & 0xFFFFFFFF
     return "".join(ALPHABET[ord(digit) % len(ALPHABET)] for digit in str(state))
+
+
+def mac_of(*purpose: object) -> str:
+    """A locally administered unicast MAC address, drawn for one purpose; the same each time."""
+    octets = bytearray(hashlib.blake2b(repr(purpose).encode(), digest_size=6).digest())
+    octets[0] = octets[0] & 0xFE | 0x02
+    return octets.hex(":")

@@ -191,13 +191,13 @@ def field_value(obj: Object, field: str) -> str:
 
 
 def node_of(text: str, row: resources.Resource) -> str | None:
-    """The only node whose objects a field selector can select; None where there may be others.
+    """The only node whose objects a field selector can select; None where it names none.
 
     Raises:
         errors.StatusError: 400.
     """
     wanted = [t for t in fields(text, row) if t.field == "spec.nodeName" and t.wanted]
-    return wanted[0].value if wanted else None
+    return wanted[0].value or None if wanted else None
 
 
 def predicate(label_text: str, field_text: str, row: resources.Resource) -> Predicate | None:

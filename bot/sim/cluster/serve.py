@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.sim.cluster import (
+    backends,
     certificates,
     control,
     execution,
@@ -51,6 +52,8 @@ class ClusterOptions:
         seed: the same seed gives the same machines.
         speed: seconds of the simulation in a real one.
         scenario: a name of `scenario.ALL`.
+        backend: flannel's, a name of `backends.NAMES`.
+        direct_routing: vxlan alone: plain routes to nodes on the same link.
         write_kubeconfig: where to leave a kubeconfig, if anywhere.
         ready_file: where to leave what `READY` tells, if anywhere.
     """
@@ -62,6 +65,8 @@ class ClusterOptions:
     seed: int = 1
     speed: float = 10.0
     scenario: str = "story"
+    backend: str = "vxlan"
+    direct_routing: bool = False
     write_kubeconfig: Path | None = None
     ready_file: Path | None = None
 
@@ -80,6 +85,11 @@ class SimulatedCluster:
         if options.scenario not in scenario.ALL:
             known = ", ".join(scenario.ALL)
             raise CannotStart(f"--scenario: no scenario {options.scenario!r}; there are: {known}")
+        if options.backend not in backends.NAMES:
+            known = ", ".join(backends.NAMES)
+            raise CannotStart(f"--backend: no backend {options.backend!r}; there are: {known}")
+        if options.direct_routing and options.backend != "vxlan":
+            raise CannotStart(f"--direct-routing is vxlan's: {options.backend} has no tunnel")
         if not 1 <= options.nodes <= MOST_NODES:
             raise CannotStart(f"--nodes must be between 1 and {MOST_NODES}, not {options.nodes}")
         if not 0 < options.speed <= FASTEST:
@@ -107,6 +117,7 @@ class SimulatedCluster:
             plan=scenario.ALL[options.scenario],
             nodes=options.nodes,
             seed=options.seed,
+            backend=backends.Backend(options.backend, direct_routing=options.direct_routing),
         )
         self.switchboard = misbehaviour.Switchboard(rng=rng)
         self.requests = requestlog.RequestLog()

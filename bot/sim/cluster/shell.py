@@ -9,7 +9,7 @@ variables, `$(...)`, functions, groups, `for`, `if`, `break`, `return`, `shift`,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.sim.cluster.shellwords import NAME, Part, SyntaxFault, Token, tokens
@@ -72,7 +72,7 @@ class Shell:
     """
 
     commands: dict[str, Command]
-    files: dict[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     functions: dict[str, list[Token]] = field(default_factory=dict)
@@ -453,7 +453,7 @@ def _printf(given: list[str]) -> str:
     return re.sub(r"%[sd]", lambda _: next(rest, ""), form).replace("%%", "%")
 
 
-def _test(given: list[str], files: dict[str, str]) -> bool:
+def _test(given: list[str], files: Mapping[str, str]) -> bool:
     match given:
         case ["!", *rest]:
             return not _test(rest, files)

@@ -85,6 +85,14 @@ def _object(held: Object | Latent) -> Object:
     return held if isinstance(held, dict) else held.built()
 
 
+def _node(held: Object | Latent) -> str:
+    """The node that an object is on, by its spec; most objects are on none."""
+    if isinstance(held, dict):
+        spec = held.get("spec")
+        return str(spec.get("nodeName", "")) if isinstance(spec, dict) else ""
+    return held.node
+
+
 def key_of(obj: Object) -> Key:
     """Namespace (empty for cluster-scoped objects) and name."""
     metadata = obj["metadata"]
@@ -118,6 +126,7 @@ class Store:
         self._window = window
         self._objects: dict[str, dict[Key, Object | Latent]] = {}
         self._keys: dict[str, list[Key]] = {}
+        self._on_node: dict[tuple[str, str], set[Key]] = {}
         self._history: dict[str, deque[Change]] = {}
         self._forgotten: dict[str, int] = {}
         self._floor = 0
@@ -164,7 +173,7 @@ class Store:
             revision: of the past, or the present one.
             namespace: None for all.
             after: where to begin.
-            node: latent objects of other nodes may be left out.
+            node: present objects of other nodes are left out; former ones may be among those told.
 
         Raises:
             Compacted: the window does not reach back so far.
@@ -176,6 +185,8 @@ class Store:
             for change in reversed(self.history(resource, revision))
         }
         keys = self._keys.get(resource, [])
+        if node is not None:
+            keys = sorted(self._on_node.get((resource, node), ()))
         begin, end = _range(keys, namespace, after)
         keys = keys[begin:end]
         if changed:
@@ -183,10 +194,7 @@ class Store:
             former = sorted(key for key, old in changed.items() if old is not None)
             begin, end = _range(former, namespace, after)
             keys = sorted([*unchanged, *former[begin:end]])
-        states = [changed.get(key) or objects[key] for key in keys]
-        if node is not None:
-            states = [one for one in states if isinstance(one, dict) or one.node == node]
-        return Listing(states)
+        return Listing([changed.get(key) or objects[key] for key in keys])
 
     def next_revision(self) -> int:
         """The revision the next write will have, for the writer to stamp on its object."""
@@ -213,12 +221,22 @@ class Store:
         objects = self._objects.setdefault(resource, {})
         if key not in objects:
             bisect.insort(self._keys.setdefault(resource, []), key)
+        before = _node(objects[key]) if key in objects else ""
         objects[key] = state
+        self._place(resource, key, before=before, now=_node(state))
+
+    def _place(self, resource: str, key: Key, *, before: str, now: str) -> None:
+        """Note on which node an object is, if on any."""
+        if before and before != now:
+            self._on_node[resource, before].discard(key)
+        if now:
+            self._on_node.setdefault((resource, now), set()).add(key)
 
     def remove(self, resource: str, last: Object) -> Change:
         """Forget an object; `last` is its last state, stamped with `next_revision()`."""
         key = key_of(last)
         old = _object(self._objects[resource].pop(key))
+        self._place(resource, key, before=_node(old), now="")
         keys = self._keys[resource]
         del keys[bisect.bisect_left(keys, key)]
         return self._record("DELETED", resource, last, old)

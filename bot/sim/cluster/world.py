@@ -10,6 +10,7 @@ import functools
 
 from bot.sim.cluster import (
     ailments,
+    backends,
     bootstrap,
     context,
     daemonsets,
@@ -46,6 +47,7 @@ class World:
         plan: what sort of cluster it is and what befalls it.
         nodes: how many machines.
         seed: decides everything that is drawn.
+        backend: flannel's.
     """
 
     def __init__(
@@ -56,18 +58,21 @@ class World:
         plan: scenario.Scenario,
         nodes: int,
         seed: int,
+        backend: backends.Backend = backends.VXLAN,
     ) -> None:
         self.api = api
         self.clock = clock
         self.plan = plan
         self.seed = seed
-        self.hosts: list[hosts.Host] = fleet.build(nodes=nodes, seed=seed, odd_bonds=plan.odd_bonds)
+        self.hosts: list[hosts.Host] = fleet.build(
+            nodes=nodes, seed=seed, odd_bonds=plan.odd_bonds, backend=backend
+        )
         self.book = logs.LogBook()
         self.ailing = ailments.Ailments()
         self.burden = load.Load(nodes=nodes)
-        ordinary_pods = self._furnish(nodes)
+        ordinary_pods = self._furnish(nodes, backend)
         self._index = index.Index(api.store)
-        self.network = network.Network(seed, running=self._announced)
+        self.network = network.Network(seed, running=self._announced, backend=backend)
         for host in self.hosts:
             self.network.add(host)
         self.network.know(api.store.list("nodes"))
@@ -172,10 +177,10 @@ class World:
         running = self.kubelets[name].flanneld()
         return running is not None and running.announced
 
-    def _furnish(self, nodes: int) -> list[ordinary.Pod]:
+    def _furnish(self, nodes: int, backend: backends.Backend) -> list[ordinary.Pod]:
         first = bootstrap.Bootstrap(self.api, seed=self.seed, now=self.clock.now())
-        first.config(fleet.pod_network(nodes))
-        found = first.nodes(self.hosts)
+        first.config(fleet.pod_network(nodes), backend)
+        found = first.nodes(self.hosts, backend)
         first.flannel(self.hosts, memory=self.plan.memory_limit(nodes), args=self.plan.flannel_args)
         settled = ordinary.settle(first, self.api, self.hosts, seed=self.seed)
         first.workloads(self.hosts, found)
