@@ -93,7 +93,7 @@ class State:
     wrong_mac: dict[str, str] = field(default_factory=dict)
     wrong_gateway: dict[str, str] = field(default_factory=dict)
     wiped: frozenset[str] = frozenset()
-    """Tables that were emptied: "neighbours", "fdb", and of routes those by "tunnel", or "plain"."""
+    """Emptied tables: "neighbours", "fdb", and of routes those by "tunnel" and "plain" ones."""
     nic_down: bool = False
     nic_bare: bool = False
     no_subnet_file: bool = False
