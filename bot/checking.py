@@ -1,8 +1,11 @@
-"""`flannel-bot check`: one look at one cluster, read-only, without Slack or a database."""
+"""`flannel-bot check`: one pass over one cluster, read-only, without Slack or a database."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,13 @@ from rich.text import Text
 from bot import configuration, options, settings
 from bot.adapters import clock as clocks
 from bot.adapters import telemetry
-from bot.adapters.cluster import client, reader
-from bot.domain import errors, finding, health
-from bot.flow import answers, desk
+from bot.adapters.cluster import client, looking, reader
+from bot.domain import errors, finding, health, snapshot
+from bot.flow import answers, desk, inspect, once, ports
 
 _DEADLINE = 60.0
+_LOOKS = timedelta(minutes=2)
+"""For the looks at all nodes together."""
 _BLIND = 2
 
 
@@ -29,10 +34,12 @@ async def run(
     cluster: str | None,
     kubeconfig: Path | None,
     context: str | None,
+    looks: bool = True,
 ) -> int:
     """Look once, print, and return the exit code: 0 healthy, 1 findings, 2 could not see.
 
-    Raises Misconfigured; anything that passes by itself is printed as a gap.
+    With `looks` nodes are looked at too, where the settings allow that. Raises Misconfigured;
+    anything that passes by itself is printed as a gap.
     """
     given = configuration.load(config_file, log_format or "console")
     one = _chosen(given, cluster, kubeconfig, context)
@@ -49,17 +56,83 @@ async def run(
         taken = await reader.read_once(
             api, clock=clock, is_flannel=options.is_flannel, deadline=_DEADLINE
         )
+        sight = await _looked(given, api, taken, clock, looks=looks)
     report = desk.one_pass(
         taken,
         limits=options.limits(given, one_pass=True),
         policy=options.memory(given),
         private_cidrs=one.private_cidrs,
+        seen=sight.seen,
     )
+    report = _with(report, sight)
     if output == "json":
         sys.stdout.write(json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n")
     else:
         as_table(report, Console(file=sys.stdout, soft_wrap=True))
     return exit_code(report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """A cluster as it was read once. Implements `ports.Mirror`."""
+
+    taken: snapshot.Snapshot
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self.taken.cluster
+
+    def snapshot(self) -> snapshot.Snapshot:
+        """Return what was read."""
+        return self.taken
+
+    async def changed(self) -> None:
+        """Never return: it does not change any more."""
+        await asyncio.Event().wait()
+
+    async def relist(self) -> None:
+        """Do nothing: what was read stays."""
+
+    def ages(self) -> Sequence[ports.ResourceAge]:
+        """Return nothing: nothing is watched."""
+        return ()
+
+
+async def _looked(
+    given: settings.Settings,
+    api: client.Client,
+    taken: snapshot.Snapshot,
+    clock: ports.Clock,
+    *,
+    looks: bool,
+) -> once.Sight:
+    """Look at the nodes, or say which checks cannot see without. No probe pod is ever made."""
+    if not looks:
+        return once.Sight(notes=once.without("nodes were not looked at (`--no-looks`)"))
+    if not given.inspection.exec:
+        return once.Sight(notes=once.without("nodes were not looked at (`inspection.exec: false`)"))
+    inspector = inspect.Inspector(
+        _Still(taken),
+        looking.Looker(api),
+        reader.Logs(api),
+        clock=clock,
+        options=options.looking(given),
+    )
+    try:
+        return await once.look(inspector, taken, within=_LOOKS, now=clock.now())
+    finally:
+        await inspector.close()
+
+
+def _with(report: answers.CheckReport, sight: once.Sight) -> answers.CheckReport:
+    well = report.health is health.Health.HEALTHY
+    return replace(
+        report,
+        gaps=(*report.gaps, *sight.gaps),
+        notes=(*report.notes, *sight.notes, once.NO_MEMORY),
+        health=health.Health.UNKNOWN if well and sight.gaps else report.health,
+    )
 
 
 def _chosen(
@@ -123,6 +196,7 @@ def as_json(report: answers.CheckReport) -> dict[str, Any]:
             {"what": gap.what, "reason": gap.reason, "since": gap.since.isoformat()}
             for gap in report.gaps
         ],
+        "notes": list(report.notes),
     }
 
 

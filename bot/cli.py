@@ -97,6 +97,10 @@ def check(
     context: Annotated[
         str | None, typer.Option("--context", help="A context of that file.")
     ] = None,
+    looks: Annotated[
+        bool,
+        typer.Option(help="Look at nodes too, by one read-only script in flannel's pods."),
+    ] = True,
 ) -> None:
     """Look at a cluster once, read-only, without Slack.
 
@@ -112,6 +116,7 @@ def check(
             cluster=cluster,
             kubeconfig=kubeconfig,
             context=context,
+            looks=looks,
         )
     )
     raise typer.Exit(code)

@@ -57,6 +57,7 @@ def make(
     )
     known = insight.Insight(
         inspector.latest,
+        unseen=inspector.unseen,
         private_cidrs=one.private_cidrs,
         patience=options.patience(given),
     )

@@ -30,6 +30,7 @@ from bot.checks import (
     node_device,
     node_not_ready,
     node_routes,
+    node_unseen,
     oom_killed,
     pod_cidr,
     pod_not_ready,
@@ -56,6 +57,7 @@ ALL_CHECKS: Mapping[str, Check] = {
         node_device,
         node_routes,
         subnet_env,
+        node_unseen,
         pod_cidr,
         public_ip,
         announcement,
@@ -69,7 +71,14 @@ ALL_CHECKS: Mapping[str, Check] = {
 
 SIGHT: Mapping[str, Sight] = {
     module.NAME: module.seen
-    for module in (nic_at_restart, node_device, node_routes, subnet_env, memory_headroom)
+    for module in (
+        nic_at_restart,
+        node_device,
+        node_routes,
+        subnet_env,
+        node_unseen,
+        memory_headroom,
+    )
 }
 """Of the checks that judge by more than the snapshot: which nodes they could see. What stands of
 a node that they could not is kept."""

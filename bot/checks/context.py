@@ -11,7 +11,7 @@ from bot.domain.finding import Finding
 from bot.domain.health import Health
 from bot.domain.snapshot import RESOURCE_OF_KIND, ControllerRevision, Node, Pod, Snapshot
 from bot.flannel import discovery, fleet, lease, study, versions
-from bot.flannel.inspection import Inspection
+from bot.flannel.inspection import Inspection, Unseen
 from bot.flannel.netconf import NetConf
 
 
@@ -64,6 +64,8 @@ class Context:
     policy: memory.Policy = field(default_factory=memory.Policy)
     inspections: Mapping[str, Inspection] = field(default_factory=dict)
     """The newest deep look at each node, by node; its age is the check's business."""
+    unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    """The nodes whose last look, though it was tried, showed no tables."""
     net_confs: Mapping[str, NetConf] = field(default_factory=dict)
     """flannel's configuration by namespace, where it could be read."""
     private_cidrs: tuple[str, ...] = ()

@@ -20,6 +20,14 @@ class Way(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """A node that is looked at in vain since `since` (UTC); `why` tells of the last try."""
+
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """One node as it was at `taken_at` (UTC).
 

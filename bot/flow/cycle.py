@@ -172,6 +172,7 @@ class Cycle:
             studies=known.studies,
             gathered=known.gathered,
             found=known.flannels,
+            unseen=known.unseen,
         )
         return update, judge.judge(context)
 

@@ -3,13 +3,13 @@
 import asyncio
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot import checks
 from bot.domain import errors, finding, health, ledger, snapshot
 from bot.domain.incident import Incident
-from bot.flannel import discovery
+from bot.flannel import discovery, inspection, netconf
 from bot.flow import answers, cycle, judge, network_answers, ports
 
 
@@ -200,14 +200,25 @@ def report(taken: snapshot.Snapshot, judgement: judge.Judgement) -> answers.Chec
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What single looks at nodes showed, for a pass that takes them."""
+
+    inspections: Mapping[str, inspection.Inspection] = field(default_factory=dict)
+    unseen: Mapping[str, inspection.Unseen] = field(default_factory=dict)
+    net_confs: Mapping[str, netconf.NetConf] = field(default_factory=dict)
+
+
 def one_pass(
     taken: snapshot.Snapshot,
     *,
     limits: checks.Limits,
     policy: ledger.Policy,
     private_cidrs: tuple[str, ...] = (),
+    seen: Seen | None = None,
 ) -> answers.CheckReport:
     """Judge a single snapshot without any memory, as `flannel-bot check` does."""
+    seen = seen or Seen()
     update = ledger.observe(ledger.Ledger(), taken, policy)
     judgement = judge.judge(
         checks.Context(
@@ -216,6 +227,9 @@ def one_pass(
             limits=limits,
             policy=policy,
             private_cidrs=private_cidrs,
+            inspections=seen.inspections,
+            unseen=seen.unseen,
+            net_confs=seen.net_confs,
         )
     )
     return report(judge.with_gaps(taken, judgement.gaps), judgement)

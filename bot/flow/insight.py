@@ -24,6 +24,7 @@ class Known:
     net_confs: Mapping[str, netconf.NetConf] = field(default_factory=dict)
     peaks: Mapping[str, int] = field(default_factory=dict)
     private_cidrs: tuple[str, ...] = ()
+    unseen: Mapping[str, inspection.Unseen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Insight:
 
     Args:
         latest: the newest look at each node; nothing where nobody looks.
+        unseen: the nodes that are looked at in vain.
         private_cidrs: prefixes that announced addresses must be in.
         patience: when a difference is no fault yet.
     """
@@ -47,11 +49,14 @@ class Insight:
         self,
         latest: Callable[[], Mapping[str, inspection.Inspection]] = dict,
         *,
+        unseen: Callable[[], Mapping[str, inspection.Unseen]] = dict,
         private_cidrs: tuple[str, ...] = (),
         patience: Patience | None = None,
     ) -> None:
         self._latest = latest
         self._looks: Mapping[str, inspection.Inspection] = {}
+        self._in_vain = unseen
+        self._unseen: Mapping[str, inspection.Unseen] = {}
         self._private = private_cidrs
         self._patience = patience or Patience()
         self._fleets = fleets.Fleets()
@@ -63,7 +68,7 @@ class Insight:
 
     def refresh(self) -> None:
         """Take up the newest looks. On the loop, unlike the rest: who looks is at work there."""
-        self._looks = self._latest()
+        self._looks, self._unseen = self._latest(), self._in_vain()
 
     def known(self, taken: snapshot.Snapshot) -> Known:
         """Return what is known; cheap where nothing has changed."""
@@ -76,6 +81,7 @@ class Insight:
             net_confs=self.net_confs,
             peaks=self.peaks,
             private_cidrs=self._private,
+            unseen=self._unseen,
         )
         return self._known
 

@@ -18,7 +18,7 @@ from bot import checks
 from bot.domain import errors, nearest, snapshot, units
 from bot.domain.health import Health
 from bot.flannel import discovery, logs, outlook, sharing, versions
-from bot.flannel.inspection import Inspection, Way
+from bot.flannel.inspection import Inspection, Unseen, Way
 from bot.flannel.kernel import Address, Kernel, Link, ports_of
 from bot.flannel.netconf import NetConf
 from bot.flow import podlog, ports, probes, veths
@@ -82,6 +82,7 @@ class Inspector:
         self._slots = asyncio.Semaphore(options.at_once)
         self._begun: deque[float] = deque()
         self._latest: dict[str, Inspection] = {}
+        self._unseen: dict[str, Unseen] = {}
         self._pool = sharing.Pool()
         self._under_way: dict[str, asyncio.Task[Inspection]] = {}
         self._confs: dict[str, tuple[datetime, NetConf | None]] = {}
@@ -92,6 +93,13 @@ class Inspector:
         for name in [name for name in self._latest if name not in nodes]:
             del self._latest[name]
         return dict(self._latest)
+
+    def unseen(self) -> Mapping[str, Unseen]:
+        """Return the nodes whose last look showed no tables, though it was tried."""
+        nodes = self._mirror.snapshot().nodes
+        for name in [name for name in self._unseen if name not in nodes]:
+            del self._unseen[name]
+        return dict(self._unseen)
 
     async def node(self, name: str, *, max_age: timedelta) -> Inspection:
         """Return an inspection not older than that, looking anew if need be."""
@@ -165,13 +173,20 @@ class Inspector:
             # Not within the slots: a pod that does not start must not hold up other nodes.
             found = await self._by_probe(place, name, found)
         if isinstance(found, str):
+            self._in_vain(name, found)
             async with self._slots:
                 found = await self._by_log(place, name, found)
+        else:
+            self._unseen.pop(name, None)
         found = replace(found, kernel=self._pool.share(found.kernel))
         self._latest[name] = found
         if self._pool.crowded:
             self._pool.tidy(one.kernel for one in self._latest.values())
         return found
+
+    def _in_vain(self, name: str, why: str) -> None:
+        before = self._unseen.get(name)
+        self._unseen[name] = Unseen(before.since if before else self._clock.now(), why)
 
     async def _afford(self) -> None:
         """Wait until another look may begin."""

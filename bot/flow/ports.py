@@ -13,7 +13,7 @@ from typing import Protocol
 from bot.domain import errors, ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.snapshot import Snapshot
-from bot.flannel.inspection import Inspection
+from bot.flannel.inspection import Inspection, Unseen
 from bot.flannel.kernel import Kernel
 from bot.flannel.netconf import NetConf
 from bot.flow import remedy_ports
@@ -361,6 +361,9 @@ class Inspections(Protocol):
 
     def latest(self) -> Mapping[str, Inspection]:
         """Return the newest inspection of each node that was ever looked at, by node."""
+
+    def unseen(self) -> Mapping[str, Unseen]:
+        """Return the nodes whose last look showed no tables, though it was tried."""
 
     async def node(self, name: str, *, max_age: timedelta) -> Inspection:
         """Return an inspection not older than that, looking anew if need be.

@@ -71,6 +71,28 @@ async def test_findings_are_1_and_carry_proof_and_cure(tmp_path: Path) -> None:
         assert "crash_loop" in out
 
 
+async def test_what_only_a_look_shows_is_found_unless_looks_are_switched_off(
+    tmp_path: Path,
+) -> None:
+    async with processes.outside(tmp_path, nodes=6, scenario="healthy") as outside:
+        await outside.fault("route_missing", nodes=["vm-1"])
+        await outside.fault("exec_hangs", nodes=["phys-2"])
+        asked = ("check", "--kubeconfig", str(outside.kubeconfig), "-o", "json")
+        environment = {"FLANNEL_BOT_INSPECTION__WITHIN": "1"}
+        code, out, _ = await processes.finished(*asked, cwd=tmp_path, environment=environment)
+        report = json.loads(out)
+        found = {(one["check"], one["target"]["node"]): one for one in report["findings"]}
+        assert code == 1
+        assert set(found) == {("node_routes", "vm-1"), ("node_unseen", "phys-2")}
+        assert "did not end within 1 s" in found["node_unseen", "phys-2"]["evidence"][0]
+        assert not any("--no-looks" in note for note in report["notes"])
+        code, out, _ = await processes.finished(*asked, "--no-looks", cwd=tmp_path)
+        report = json.loads(out)
+        assert (code, report["findings"], report["gaps"]) == (0, [], [])
+        assert any("node_routes" in note and "--no-looks" in note for note in report["notes"])
+        assert {request["method"] for request in await outside.requests()} == {"GET"}
+
+
 async def test_what_cannot_be_seen_is_2_and_named(tmp_path: Path) -> None:
     async with processes.outside(tmp_path, nodes=5, scenario="healthy") as outside:
         await outside.fault("bad_object", params={"resource": "pods"})

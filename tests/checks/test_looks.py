@@ -11,7 +11,7 @@ from bot.domain.finding import Finding, Severity
 from bot.domain.incident import Incident, State
 from bot.domain.snapshot import Snapshot
 from bot.flannel import logs
-from bot.flannel.inspection import Inspection, Way
+from bot.flannel.inspection import Inspection, Unseen, Way
 from bot.flannel.kernel import Kernel
 from bot.flow import judge as judging
 from tests.checks.networks import (
@@ -354,3 +354,54 @@ def test_the_story_is_two_troubles_before_it_begins_and_no_more() -> None:
         if each.severity is not Severity.INFO
     }
     assert found == {"nic_pattern", "nic_at_restart"}
+
+
+# node_unseen
+
+HANGS = Unseen(at(-180), "exec in kube-system/f1 did not end within 15 s")
+
+
+def in_vain(told: Unseen = HANGS, taken: Snapshot | None = None, **more: object) -> list[Finding]:
+    return judge("node_unseen", taken or cluster(), unseen={"n1": told}, **more)
+
+
+def test_a_node_that_nobody_could_look_at_for_hours_is_told_with_the_reason() -> None:
+    (found,) = in_vain()
+    assert found.severity is Severity.WARNING
+    assert found.target.node == "n1"
+    assert "could not be looked at since" in found.summary
+    assert found.evidence == (HANGS.why,)
+    assert "exec f1 -c kube-flannel -- ip addr" in found.cure
+    (forbidden,) = in_vain(replace(HANGS, why="not allowed to create exec (403)"))
+    assert "pods/exec" in forbidden.cure
+
+
+def test_a_node_that_could_not_be_looked_at_for_a_while_is_not() -> None:
+    assert in_vain(replace(HANGS, since=at(-119))) == []
+    assert in_vain(replace(HANGS, since=at(-120)))
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        world(node("n1", ready="Unknown"), daemonset(desired=1), pod("f1", node="n1")),
+        world(
+            node("n1"),
+            daemonset(desired=1),
+            pod("f1", container(restarts=9, state=waiting("CrashLoopBackOff")), node="n1"),
+        ),
+        world(node("n1"), daemonset(desired=1)),
+        world(node("n2"), daemonset(desired=1), pod("f1", node="n2")),
+    ],
+    ids=["not ready", "flannel crash-loops", "no flannel", "gone"],
+)
+def test_what_explains_it_is_told_by_others(taken: Snapshot) -> None:
+    assert in_vain(taken=taken) == []
+
+
+def test_only_a_look_ends_it() -> None:
+    seen = checks.SIGHT["node_unseen"]
+    shallow = replace(look("n1"), way=Way.LOG, kernel=Kernel(links=look("n1").kernel.links))
+    for given, told in ((look("n1"), {"n1"}), (shallow, set())):
+        assert set(seen(checks.Context(cluster(), inspections={"n1": given}))) == told
+    assert seen(checks.Context(cluster(), unseen={"n1": HANGS})) == set()

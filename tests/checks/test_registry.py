@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot import checks
 from bot.domain.snapshot import Condition, ContainerState, Gap, Node, Owner, Pod, Snapshot
+from bot.flannel.inspection import Unseen
 from tests.checks.networks import (
     dropped,
     look,
@@ -53,6 +54,7 @@ NAMES = [
     "node_device",
     "node_routes",
     "subnet_env",
+    "node_unseen",
     "pod_cidr",
     "public_ip",
     "announcement",
@@ -196,9 +198,10 @@ def test_what_lasts_reads_the_same_from_cycle_to_cycle() -> None:
         node("n4", pod_cidrs=()),
         node("n5", annotations=announces("n5", public_ip="10.0.0.2")),
         node("n6", annotations={}),
-        *(pod(f"f{n}", node=f"n{n}") for n in (4, 5, 6, 7, 8)),
+        *(pod(f"f{n}", node=f"n{n}") for n in (4, 5, 6, 7, 8, 9)),
         node("n7"),
         node("n8"),
+        node("n9"),
         pod("a", container(restarts=9, state=waiting("CrashLoopBackOff"), last=oom()), node="n1"),
         pod("b", container(ready=False), owner=PROXY, node="n1", ready_since=at(-30)),
         daemonset(
@@ -223,6 +226,7 @@ def test_what_lasts_reads_the_same_from_cycle_to_cycle() -> None:
             look("n8", without_env),
         ),
         "peaks": {"n4": 49 * MI},
+        "unseen": {"n9": Unseen(at(-300), "it did not answer")},
     }
     first = all_findings(seen, early, **known)
     assert {one.check for one in first} == set(NAMES)

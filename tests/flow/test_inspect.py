@@ -1,6 +1,7 @@
 """Looking at nodes: shared, bounded, by the best way that works, and honest about it."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -458,3 +459,28 @@ async def test_no_more_pods_are_asked_than_it_takes_and_than_is_bearable() -> No
     cluster = unmapped(pods=pods, numbers=numbers | {"p005": 9})
     assert (await asked(cluster)).pods_behind == {"vethab12cd34": "shop/p005"}
     assert len(cluster.asked) == 1 + 8
+
+
+async def test_since_when_a_node_is_looked_at_in_vain_is_remembered_until_a_look_succeeds() -> None:
+    cluster = Cluster(failing={"node-1": "it hangs"})
+    looks = inspector(cluster)
+    for wait in (0, 60):
+        await asyncio.sleep(wait)
+        with pytest.raises(errors.Unavailable):
+            await looks.node("node-1", max_age=NEVER)
+    await looks.node("node-2", max_age=NEVER)
+    (told,) = looks.unseen().values()
+    assert told.since - NOW < timedelta(seconds=10)
+    assert told.why == "it hangs"
+    cluster.log = LISTED
+    assert (await looks.node("node-1", max_age=NEVER)).way is Way.LOG
+    assert set(looks.unseen()) == {"node-1"}, "a log shows no tables"
+    cluster.failing.clear()
+    await asyncio.sleep(1)
+    await looks.node("node-1", max_age=NEVER)
+    assert looks.unseen() == {}
+    cluster.failing = {"node-3": "it hangs"}
+    with contextlib.suppress(errors.Unavailable):
+        await looks.node("node-3", max_age=NEVER)
+    cluster.names = ("node-1",)
+    assert looks.unseen() == {}

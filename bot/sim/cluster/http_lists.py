@@ -95,17 +95,21 @@ def distorted(
 def victim_of(context: http_context.Context, row: resources.Resource) -> store.Key | None:
     """Which object of a resource is shown broken while `bad-object` is on; None if none is.
 
-    The one named by the fault, else the first.
+    The one named by the fault, else the first of the system's, else the first.
     """
     fault = context.switchboard.peek("bad-object", resource=row.plural)
     if fault is None:
         return None
     everything = context.registry.store.list(row.plural)
     name = fault.params.get("name")
-    for obj in everything:
-        if name is None or obj["metadata"]["name"] == name:
-            return store.key_of(obj)
-    return None
+    if name is not None:
+        keys = [store.key_of(obj) for obj in everything if obj["metadata"]["name"] == name]
+    else:
+        keys = [
+            *map(store.key_of, context.registry.store.list(row.plural, "kube-system")),
+            *map(store.key_of, everything[:1]),
+        ]
+    return keys[0] if keys else None
 
 
 @dataclass(frozen=True, slots=True)
