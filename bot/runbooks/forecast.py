@@ -200,10 +200,16 @@ def nothing_to_lose(case: Case, prediction: Prediction) -> bool:
     It is started anew again and again anyhow; a plan that may end that need not know how. Of a
     silent node it is not known whether its flannel runs.
     """
-    here, pod = case.snapshot.nodes.get(prediction.node), case.flannel_pods.get(prediction.node)
-    if prediction.effect is not Effect.UNKNOWN or here is None or pod is None:
+    name = prediction.node
+    here, flannel = case.snapshot.nodes.get(name), case.flannel_on.get(name)
+    if prediction.effect is not Effect.UNKNOWN or here is None or flannel is None:
         return False
-    return here.health is Health.HEALTHY and not pod.ready
+    if here.health is not Health.HEALTHY:
+        return False
+    pod = case.flannel_pods.get(name)
+    if pod is None:
+        return case.snapshot.sees("Pod", flannel.namespace, "")
+    return not pod.ready
 
 
 def rounds(nodes: int, at_once: int, pace: timedelta) -> timedelta:

@@ -255,6 +255,11 @@ def _of_strategy(case: Case, part: _Part) -> Iterator[str]:
         f"Kubernetes restarts flannel on {number} of DaemonSet {name} by itself, "
         f"{work.at_once} at a time."
     )
+    if work.seen.updated < work.seen.desired:
+        yield (
+            f"A rollout is under way already ({work.seen.updated} of {work.seen.desired} pods are "
+            "of the present template): what it has replaced is replaced once more."
+        )
     down = [node for node in part.nodes if (pod := _pod(case, node)) is not None and not pod.ready]
     if down:
         yield (

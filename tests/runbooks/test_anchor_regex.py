@@ -7,9 +7,10 @@ import pytest
 
 from bot.domain import patch
 from bot.domain.plan import Effect, Plan, Signal
+from bot.domain.snapshot import Gap
 from bot.runbooks import Case, NoPlan, Wishes, anchor_regex
 from tests.checks import worlds
-from tests.checks.worlds import SAFE_FLAGS, STORY_FLAGS
+from tests.checks.worlds import NOW, SAFE_FLAGS, STORY_FLAGS
 from tests.flannel.looks import LO
 from tests.runbooks import cases
 
@@ -163,6 +164,17 @@ def test_a_node_whose_flannel_is_down_and_not_known_holds_up_nobody() -> None:
     assert "n2" in plan.nodes
     assert any("does not run on n2" in one for one in plan.side_effects)
     assert any("proven on the NICs of 3 nodes" in one for one in plan.reasoning)
+
+
+@pytest.mark.parametrize(("gaps", "lost"), [((), True), ((Gap("pods", "403", NOW),), False)])
+def test_a_node_without_a_flannel_pod_has_nothing_to_lose_if_that_is_seen(
+    gaps: tuple[Gap, ...], lost: bool
+) -> None:
+    case = cases.case(hosts={2: None})
+    pods = {key: pod for key, pod in case.snapshot.pods.items() if pod.node != "n2"}
+    seen = replace(case.snapshot, pods=pods, gaps=gaps)
+    plan = drafted(replace(case, snapshot=seen))
+    assert ("n2" not in plan.restarts) == lost
 
 
 def test_a_silent_node_that_is_not_known_does() -> None:

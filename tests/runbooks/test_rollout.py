@@ -84,6 +84,16 @@ def test_under_rolling_update_a_silent_node_that_stalls_it_is_said() -> None:
     assert "only brake is the guarded inverse patch" in plan.brake
 
 
+def test_a_rollout_that_is_under_way_is_said() -> None:
+    case = cases.case()
+    key = ("kube-system", cases.DS.name)
+    halfway = replace(case.snapshot.daemonsets[key], updated=1)
+    seen = replace(case.snapshot, daemonsets={key: halfway})
+    plan = both(replace(case, snapshot=seen))
+    assert any("under way already (1 of 4 pods" in one for one in plan.side_effects)
+    assert not any("under way already" in one for one in both(case).side_effects)
+
+
 @pytest.mark.parametrize(
     ("max_unavailable", "nodes", "at_once", "minutes"),
     [("1", 10, 1, 6), ("20%", 10, 2, 3), ("25%", 10, 3, 2.4), ("4", 10, 4, 1.8), ("0", 10, 1, 6)],
