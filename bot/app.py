@@ -309,11 +309,17 @@ class Bot:
         now = self._clock.now()
         status = await self._desk.status(None)
         channels = {each.cycle.cluster: each.cycle.channel for each in self._watched}
+        newest = await self._store.remedy.latest_deeds(1)
         async with self._store.unit() as unit:
             for one in status.clusters:
-                await unit.enqueue(
-                    summary.row(one, channels[one.cluster], now=now, new_id=uuid.uuid4().hex)
+                told = summary.row(
+                    one,
+                    channels[one.cluster],
+                    now=now,
+                    new_id=uuid.uuid4().hex,
+                    deed=newest[-1] if newest else None,
                 )
+                await unit.enqueue(told)
         self._sending.wake()
 
     async def _heart(self) -> None:

@@ -86,11 +86,29 @@ def divided(speed: float) -> dict[str, str]:
     for key, floor in (("watch_timeout", 5.0), ("silence_after", 4.0), ("gap_after", 1.0)):
         seconds = max(floor, getattr(mirror, key).total_seconds() / speed)
         environment[_variable("mirror", key)] = f"{seconds:g}"
+    timing = settings.Timing()
+    for key in type(timing).model_fields:
+        seconds = max(0.5, getattr(timing, key).total_seconds() / speed)
+        environment[_variable("remediation__timing", key)] = f"{seconds:g}"
+    cooldown = settings.Limits().cooldown.total_seconds() / speed
+    environment[_variable("remediation__limits", "cooldown")] = f"{cooldown:g}"
     environment[_variable("schedule", "cycle")] = f"{max(1.0, 30 / speed):g}"
     environment[_variable("schedule", "audit")] = f"{max(3.0, 60 / speed):g}"
     environment[_variable("inspection", "restarted")] = f"{max(1.0, 20 / speed):g}"
     environment[_variable("schedule", "relist")] = f"{max(5.0, 600 / speed):g}"
     return environment
+
+
+def _may() -> dict[str, str]:
+    """Return who may change the pretend cluster; the pretend Slack is this machine's own."""
+    approvers = [_USERS["approver"], _USERS["approver2"]]
+    return {
+        _variable("remediation", "enabled"): "true",
+        _variable("access", "requesters"): json.dumps([_USERS["operator"]]),
+        _variable("access", "approvers"): json.dumps(approvers),
+        _variable("access", "admins"): json.dumps(approvers[:1]),
+        _variable("slack", "allow_insecure"): "true",
+    }
 
 
 def _variable(section: str, key: str) -> str:
@@ -196,6 +214,7 @@ class Demo:
             "FLANNEL_BOT_DATABASE__URL": database,
             "FLANNEL_BOT_HTTP__HOST": options.host,
             "FLANNEL_BOT_HTTP__PORT": str(options.health_port or _free_port(options.host)),
+            **_may(),
             **divided(options.speed),
         }
         bot_http = f"http://{options.host}:{environment['FLANNEL_BOT_HTTP__PORT']}"
