@@ -40,7 +40,12 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_commands_in_the_pages_exist(page: Path) -> None:
     """Every `flannel-bot X` and `make X` that a page names is there."""
-    groups = {"sim": {"cluster", "slack"}, "db": {"upgrade"}, "config": {"show"}}
+    groups = {
+        "sim": {"cluster", "slack"},
+        "db": {"upgrade"},
+        "config": {"show"},
+        "audit": {"verify"},
+    }
     known = {command.name or command.callback.__name__ for command in cli.cli.registered_commands}
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = page.read_text()

@@ -170,3 +170,26 @@ async def test_ordinary_pods_come_and_go() -> None:
         assert len(changed) > 10
         for name, node in one.kubelets.items():
             assert len(node.host.veths) == len(before[name])
+
+
+async def test_in_the_bad_plan_any_other_limit_is_filled_and_the_first_one_is_not() -> None:
+    async with worlds.living(nodes=6, name="bad-plan", first_burst=None) as one:
+
+        def limit(value: str) -> None:
+            path = "/spec/template/spec/containers/0/resources/limits/memory"
+            change = [{"op": "replace", "path": path, "value": value}]
+            one.api.patch("daemonsets", "kube-system", worlds.FLANNEL, change, kind="json")
+
+        before = {pod["metadata"]["uid"] for pod in worlds.pods(one)}
+        await worlds.pass_time(one, 120.0)
+        assert {pod["metadata"]["uid"] for pod in worlds.pods(one)} == before
+        limit("256Mi")
+        await worlds.pass_time(one, 60.0)
+        assert truth.of_world(one)["summary"]["oom_killed_nodes"]
+        limit("50Mi")
+        await worlds.pass_time(one, 120.0)
+        kills = sum(node["oom_kills"] for node in truth.of_world(one)["nodes"].values())
+        await worlds.pass_time(one, 300.0)
+        after = truth.of_world(one)
+        assert sum(node["oom_kills"] for node in after["nodes"].values()) == kills
+        assert all(node["flannel_running"] for node in after["nodes"].values())

@@ -68,8 +68,10 @@ class Flanneld:
         burden: load.Load,
         container: Mapping[str, Any],
         rng: random.Random,
+        leak: float = 0.0,
     ) -> None:
         self._env = environment
+        self._leak = leak
         self._ctx = ctx
         self._host = host
         self._burden = burden
@@ -142,7 +144,7 @@ class Flanneld:
         bound = self.ballast + memory.steady_bound(
             self._host.iptables_mib, nodes=self._burden.nodes, rules=self._host.rules
         )
-        if self._burst is None and not memory.killed(bound, self._limit):
+        if self._burst is None and not self._leak and not memory.killed(bound, self._limit):
             return
         period = memory.CHILD_PERIOD
         # A hair's breadth before an instant is that instant, which has just been looked at.
@@ -158,7 +160,8 @@ class Flanneld:
         """MiB of the daemon alone, now."""
         now = self._ctx.clock.elapsed()
         share = 0.0 if self._burst is None else self._burst.share(now)
-        return self.ballast + memory.heap(self._burden.nodes, share=share)
+        leaked = self._leak * (now - self._began)
+        return self.ballast + leaked + memory.heap(self._burden.nodes, share=share)
 
     def _iptables(self) -> None:
         self._check = None

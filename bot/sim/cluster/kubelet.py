@@ -187,6 +187,8 @@ class Kubelet:
         """What runs in a container: a flanneld, or something that idles."""
         run = worker.runs[container.name]
         if is_flannel(container.spec):
+            limits = (container.spec.get("resources") or {}).get("limits") or {}
+            changed = limits.get("memory") != self._burden.limit
             return flannel.Flanneld(
                 run,
                 ctx=self.ctx,
@@ -194,6 +196,7 @@ class Kubelet:
                 burden=self._burden,
                 container=container.spec,
                 rng=self.ctx.rng("flanneld", worker.uid, container.id),
+                leak=self._burden.leak if changed else 0.0,
             )
         command = [str(word) for word in container.spec.get("command") or ()]
         if command[:1] == ["sleep"] and len(command) == 2 and command[1].isdigit():

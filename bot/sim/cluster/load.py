@@ -8,9 +8,12 @@ from collections.abc import Callable
 class Load:
     """The size of the cluster, and who wants to know when it changes."""
 
-    def __init__(self, *, nodes: int) -> None:
+    def __init__(self, *, nodes: int, leak: float = 0.0, limit: str = "") -> None:
         self.nodes = nodes
         """Node objects each flannel caches."""
+        self.leak = leak
+        """MiB a second that flannel loses under any other memory limit than `limit`."""
+        self.limit = limit
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, callback: Callable[[], None]) -> None:

@@ -69,7 +69,7 @@ class World:
         )
         self.book = logs.LogBook()
         self.ailing = ailments.Ailments()
-        self.burden = load.Load(nodes=nodes)
+        self.burden = load.Load(nodes=nodes, leak=plan.leak, limit=plan.memory_limit(nodes))
         ordinary_pods = self._furnish(nodes, backend)
         self._index = index.Index(api.store)
         self.network = network.Network(seed, running=self._announced, backend=backend)
