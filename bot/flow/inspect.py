@@ -21,9 +21,12 @@ from bot.flannel import discovery, logs, outlook, sharing, versions
 from bot.flannel.inspection import Inspection, Unseen, Way
 from bot.flannel.kernel import Address, Kernel, Link, ports_of
 from bot.flannel.netconf import NetConf
-from bot.flow import podlog, ports, probes, veths
+from bot.flow import podlog, ports, probe_ports, probes, veths
 
 log = structlog.get_logger(__name__)
+
+NEEDS_APPROVAL = "a look by a probe pod would need an approval"
+"""Said where nobody has allowed it."""
 
 _NO_FILES = "subnet.env was not read: a probe pod mounts nothing of the host"
 
@@ -61,6 +64,7 @@ class Inspector:
         clock: time.
         options: bounds.
         probes: probe pods, where they are switched on.
+        permission: who has to allow each of them; without, none has to be asked for.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class Inspector:
         clock: ports.Clock,
         options: Options,
         probes: probes.Probes | None = None,
+        permission: probe_ports.Permission | None = None,
     ) -> None:
+        self._permission = permission
         self._probes = probes
         self._mirror = mirror
         self._looker = looker
@@ -268,6 +274,12 @@ class Inspector:
         rest = self._probes.options.rest
         if known and known.way is Way.PROBE and known.age(self._clock.now()) < rest:
             return known
+        actor, because = probes.ACTOR, "`inspection.probe_pods` is on"
+        if self._permission is not None:
+            actor = self._permission.take(name)
+            if not actor:
+                return f"{why}; {NEEDS_APPROVAL}"
+            because = "this person allowed it"
         pods, unlisted = await self._pods(name)
         errand = probes.Errand(
             node=name,
@@ -275,7 +287,8 @@ class Inspector:
             flannel_pod=place.pod.name,
             container=place.flannel.container,
             why=why,
-            because="`inspection.probe_pods` is on",
+            because=because,
+            actor=actor,
             touch=[one.ip for one in pods],
         )
         try:

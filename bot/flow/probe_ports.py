@@ -70,3 +70,10 @@ class Prober(Protocol):
 
     async def all(self, namespace: str) -> Sequence[Probe]:
         """List every probe pod of a namespace, whoever made it."""
+
+
+class Permission(Protocol):
+    """Whom a probe pod has to be allowed by, where it is not switched on for good."""
+
+    def take(self, node: str) -> str:
+        """Spend the permit of a node and return who gave it; an empty text where there is none."""
