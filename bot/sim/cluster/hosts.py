@@ -181,7 +181,9 @@ class Host:
 
     def routes(self) -> tuple[selection.Route, ...]:
         """The host's own routes: default first, then one for each connected network."""
-        found = [selection.Route("default", self.default_dev, self.default_gateway)]
+        found: list[selection.Route] = []
+        if self.default_dev:
+            found.append(selection.Route("default", self.default_dev, self.default_gateway))
         for link in self.links.values():
             if link.name == "lo":
                 continue

@@ -73,10 +73,10 @@ class Tables:
     def _link(self, link: selection.Link, *, details: bool, addresses: bool) -> Object:
         host, device = self._host, self._state.device
         loopback, veth, tunnel = link.name == "lo", link.name in host.veths, link.name == DEVICE
-        up = self._up(link)
+        up, bridge = self._up(link), link.name in _KINDS
         master = host.slaves.get(link.name) or (BRIDGE if veth else "")
         row: Object = {"ifindex": link.ifindex}
-        row |= {"link_index": 3} if veth else {}
+        row |= {"link_index": 2} if veth else {}
         row |= {
             "ifname": link.name,
             "flags": [
@@ -84,7 +84,7 @@ class Tables:
                 *(["UP", "LOWER_UP"] if up else []),
             ],
             "mtu": (device.mtu if tunnel else 0) or link.mtu,
-            "qdisc": "noqueue" if loopback or veth or tunnel else "fq_codel",
+            "qdisc": "noqueue" if loopback or veth or tunnel or bridge else "fq_codel",
         }
         row |= {"master": master} if master else {}
         row["operstate"] = "UNKNOWN" if loopback or tunnel else ("UP" if up else "DOWN")
