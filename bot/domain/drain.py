@@ -1,5 +1,7 @@
 """Which pods a drain would move, which stay, and what forbids it: decided as kubectl decides.
 
+But for the bot's own probe pods: a drain is drafted right after a look by one.
+
 Source: kubectl's pkg/drain/filters.go. The filters are asked in their order, and the first that
 says no is the answer for a pod; any pod that forbids means that nothing is moved at all.
 """
@@ -7,6 +9,8 @@ says no is the answer for a pod; any pod that forbids means that nothing is move
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from bot.domain import probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ def _judged(pod: NodePod, *, delete_empty_dir: bool) -> Judged:
         return Judged(pod, Answer.EVICT, "has finished")
     if pod.empty_dir and not delete_empty_dir:
         return Judged(pod, Answer.FORBIDS, "keeps data in an emptyDir, which would be lost")
+    if pod.host_network and probe.marked(pod.labels):
+        return Judged(pod, Answer.STAYS, "is the bot's own look at the node, and soon removed")
     if not pod.owner:
         return Judged(pod, Answer.FORBIDS, "has no controller that would start it elsewhere")
     warning = "its emptyDir's data is lost" if pod.empty_dir else ""

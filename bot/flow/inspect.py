@@ -354,7 +354,8 @@ class Place:
     pod: snapshot.Pod
     state: str = ""
     probeable: bool = False
-    """Whether a pod of its own could look there: flannel does not run, and the kubelet is heard."""
+    """Whether a pod of its own is worth it there: flannel does not run and is not about to, and
+    the kubelet is heard."""
 
 
 def named(taken: snapshot.Snapshot, text: str) -> str:
@@ -389,7 +390,27 @@ def flannel_on(where: checks.Context, name: str) -> Place:
         reason = container.state.reason or container.state.phase.value
         state = f"flannel is not running there ({reason})"
     heard = node.health is not Health.UNKNOWN
-    return Place(flannel=flannel, pod=pod, state=state, probeable=bool(state) and heard)
+    lasting = _lasting(pod, container, where.now)
+    return Place(flannel=flannel, pod=pod, state=state, probeable=bool(state) and heard and lasting)
+
+
+def _lasting(pod: snapshot.Pod, container: snapshot.Container | None, now: datetime) -> bool:
+    """Whether a container that does not run will not be there in a moment.
+
+    While flannel is rolled out each node's is away for seconds: that is nothing to make pods for.
+    """
+    if pod.deleting_since is not None:
+        return False
+    state = container.state if container is not None else None
+    if state is not None and state.phase is snapshot.Phase.TERMINATED:
+        return False  # the kubelet starts it again at once, or puts it into back-off
+    starting = state is None or state.reason in _STARTING
+    return not starting or now - pod.created_at > _START
+
+
+_STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+_START = timedelta(minutes=2)
+"""How long a container may take to start before it does not."""
 
 
 def behind(here: Kernel, pods: Sequence[ports.PodAddress]) -> dict[str, str]:

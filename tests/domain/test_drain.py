@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import drain
+from bot.domain import drain, probe
 from bot.domain.drain import Answer, NodePod
 
 
@@ -13,6 +13,7 @@ def pod(name: str = "p", owner: str = "ReplicaSet/web", **changes: object) -> No
 
 
 DS = "DaemonSet/exporter"
+LOOK = {probe.LABEL: probe.VALUE}
 CASES = [
     ("a replicated pod goes", pod(), Answer.EVICT),
     ("a DaemonSet's stays", pod(owner=DS), Answer.STAYS),
@@ -25,6 +26,8 @@ CASES = [
     ("one without a controller forbids", pod(owner=""), Answer.FORBIDS),
     ("a finished one without a controller goes", pod(owner="", finished=True), Answer.EVICT),
     ("an emptyDir is asked before the controller", pod(owner="", empty_dir=True), Answer.FORBIDS),
+    ("the bot's own look stays", pod(owner="", host_network=True, labels=LOOK), Answer.STAYS),
+    ("one that only says it were one forbids", pod(owner="", labels=LOOK), Answer.FORBIDS),
     ("one that is being deleted is waited for", pod(deleting=True), Answer.EVICT),
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot import checks
 from bot.domain import errors
 from bot.domain import snapshot as snapshots
 from bot.flannel import netconf
@@ -40,6 +41,10 @@ class Cluster:
     names: Sequence[str] = ("node-1", "node-2", "node-3")
     cluster: str = "prod"
     waiting: set[str] = field(default_factory=set)
+    reason: str = "CrashLoopBackOff"
+    phase: snapshots.Phase = snapshots.Phase.WAITING
+    deleting: bool = False
+    age: timedelta = timedelta()
     bare: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
@@ -94,15 +99,16 @@ class Cluster:
         )
 
     def _pod(self, name: str) -> snapshots.Pod:
-        phase = snapshots.Phase.WAITING if name in self.waiting else snapshots.Phase.RUNNING
-        state = snapshots.ContainerState(phase, reason="CrashLoopBackOff" if name in self.waiting else "")  # fmt: skip
+        phase = self.phase if name in self.waiting else snapshots.Phase.RUNNING
+        state = snapshots.ContainerState(phase, reason=self.reason if name in self.waiting else "")  # fmt: skip
         return snapshots.Pod(
             uid=f"pod-{name}",
             namespace="kube-flannel",
             name=f"flannel-{name}",
             node=name,
             phase="Running",
-            created_at=NOW,
+            created_at=NOW - self.age,
+            deleting_since=NOW if self.deleting else None,
             containers=(
                 snapshots.Container(
                     "kube-flannel", "flannel/flannel:v0.25.1", True, 0, state, None
@@ -275,8 +281,19 @@ class NoProbes:
         ({"failing": {"node-1": "not allowed to create exec (403)"}}, {}),
         ({"hanging": {"node-1"}}, {"within": timedelta(seconds=1)}),
         ({"waiting": {"node-1"}}, {"exec": False}),
+        ({"waiting": {"node-1"}, "reason": "ContainerCreating"}, {}),
+        ({"waiting": {"node-1"}, "phase": snapshots.Phase.TERMINATED, "reason": "Error"}, {}),
+        ({"waiting": {"node-1"}, "deleting": True}, {}),
     ],
-    ids=["kubelet silent", "exec refused", "node hangs", "exec off"],
+    ids=[
+        "kubelet silent",
+        "exec refused",
+        "node hangs",
+        "exec off",
+        "it starts",
+        "it has just ended",
+        "it is being deleted",
+    ],
 )
 async def test_no_pod_is_made_where_it_could_not_see_more(
     bend: dict[str, object], options: dict[str, object]
@@ -484,3 +501,20 @@ async def test_since_when_a_node_is_looked_at_in_vain_is_remembered_until_a_look
         await looks.node("node-3", max_age=NEVER)
     cluster.names = ("node-1",)
     assert looks.unseen() == {}
+
+
+@pytest.mark.parametrize(
+    ("reason", "age", "worth"),
+    [
+        ("CrashLoopBackOff", timedelta(), True),
+        ("ImagePullBackOff", timedelta(), True),
+        ("ContainerCreating", timedelta(minutes=1), False),
+        ("ContainerCreating", timedelta(minutes=3), True),
+    ],
+)
+async def test_a_pod_is_worth_it_where_flannel_will_not_be_there_in_a_moment(
+    reason: str, age: timedelta, worth: bool
+) -> None:
+    cluster = Cluster(waiting={"node-1"}, reason=reason, age=age)
+    where = checks.Context(snapshot=cluster.snapshot())
+    assert inspect.flannel_on(where, "node-1").probeable is worth

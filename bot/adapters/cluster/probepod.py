@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-LABEL, VALUE = "app.kubernetes.io/name", "flannel-bot-probe"
-"""Marks a probe pod. Flannel's DaemonSet must not select it, or it would take it for its own."""
+from bot.domain import probe
 
 CONTAINER = "look"
 _NOBODY = 65534
@@ -29,7 +28,7 @@ class Source:
 
 def name_of(node: str) -> str:
     """Return the one name that a node's probe pod has: of two at once, the second is refused."""
-    return f"{VALUE}-{hashlib.sha256(node.encode()).hexdigest()[:10]}"
+    return f"{probe.VALUE}-{hashlib.sha256(node.encode()).hexdigest()[:10]}"
 
 
 def manifest(*, namespace: str, node: str, source: Source, lasts: int) -> Mapping[str, Any]:
@@ -74,7 +73,7 @@ def manifest(*, namespace: str, node: str, source: Source, lasts: int) -> Mappin
         "metadata": {
             "name": name_of(node),
             "namespace": namespace,
-            "labels": {LABEL: VALUE, "app.kubernetes.io/managed-by": "flannel-bot"},
+            "labels": {probe.LABEL: probe.VALUE, "app.kubernetes.io/managed-by": "flannel-bot"},
             "ownerReferences": [owner],
         },
         "spec": {

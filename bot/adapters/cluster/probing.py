@@ -8,6 +8,7 @@ import msgspec
 
 from bot.adapters.cluster import client, failures, probepod
 from bot.domain import errors
+from bot.domain import probe as marks
 from bot.flow import probe_ports
 
 _PAGE = 500
@@ -170,7 +171,7 @@ class Prober:
             grant="pods",
             path=_path(namespace),
             query=(
-                ("labelSelector", f"{probepod.LABEL}={probepod.VALUE}"),
+                ("labelSelector", f"{marks.LABEL}={marks.VALUE}"),
                 ("limit", str(_PAGE)),
             ),
         )

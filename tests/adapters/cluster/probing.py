@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bot import checks
-from bot.adapters.cluster import client, looking, mirror, options, probepod, reader
+from bot.adapters.cluster import client, looking, mirror, options, reader
 from bot.adapters.cluster import probing as adapter
 from bot.adapters.store import memory
+from bot.domain import probe
 from bot.flannel import discovery
 from bot.flow import inspect, probe_ports, probes
 from bot.sim.cluster import backoff, http_access, serve
@@ -59,7 +60,7 @@ class Place:
         return [
             pod
             for pod in self.cluster.registry.store.list("pods")
-            if (pod["metadata"].get("labels") or {}).get(probepod.LABEL) == probepod.VALUE
+            if (pod["metadata"].get("labels") or {}).get(probe.LABEL) == probe.VALUE
         ]
 
     def running(self) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.cluster import probepod
+from bot.domain import probe
 
 SOURCE = probepod.Source("flannel/flannel:v0.25.1", ("registry",), "kube-flannel-ds", "uid-1")
 
@@ -27,7 +28,7 @@ def refused(pod: Mapping[str, Any]) -> Iterator[str]:
     metadata, spec = pod["metadata"], pod["spec"]
     if not metadata.get("name", "").startswith("flannel-bot-probe-"):
         yield "another name"
-    if metadata.get("labels", {}).get(probepod.LABEL) != probepod.VALUE:
+    if metadata.get("labels", {}).get(probe.LABEL) != probe.VALUE:
         yield "not marked"
     if any(
         one.get("controller") for one in metadata.get("ownerReferences") or ({"controller": 1},)
