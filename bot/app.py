@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web as aiohttp_web
 
 import bot
-from bot import options, settings, watched
+from bot import options, remediating, settings, watched
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.cluster import client as cluster_client
@@ -23,6 +23,7 @@ from bot.adapters.cluster import mirror, reader
 from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
+from bot.adapters.slack import people as slack_people
 from bot.adapters.store import migrate, sql
 from bot.domain import errors
 from bot.flow import (
@@ -31,9 +32,9 @@ from bot.flow import (
     desk,
     explain,
     network,
+    plancards,
     quota,
     sender,
-    sight,
     summary,
 )
 
@@ -69,6 +70,7 @@ class Bot:
         self._slack: slack_app.SlackApp | None = None
         self._desk: desk.Desk | None = None
         self._sending: sender.Sender | None = None
+        self._remedies: remediating.Remedies | None = None
         self._watched: list[watched.Watched] = []
         self._asking: asyncio.Task[health.Part] | None = None
         self._asked = float("-inf")
@@ -152,6 +154,12 @@ class Bot:
             for one in options.clusters(self._settings)
         ]
         sending = self._sender(store, web, apis)
+        people = slack_people.People(web, policy=options.roles(self._settings), clock=self._clock)
+        self._remedies = remediating.build(
+            self._settings, self._watched, store, people, clock=self._clock, told=self._told
+        )
+        for sentence in options.nobody(self._settings):
+            log.warning("nobody_may", reason=sentence)
         jobs = schedule.JobScheduler(self._jobs(), telemetry=self._telemetry)
         self._desk = desk.Desk(
             {each.cycle.cluster: each.cycle for each in self._watched},
@@ -165,6 +173,7 @@ class Bot:
             schedule=jobs,
             connected=lambda: self._slack is not None and self._slack.connected,
             networks=self._networks(),
+            remedy=self._remedies.desk,
         )
         self._slack = slack_app.SlackApp(
             web,
@@ -172,6 +181,7 @@ class Bot:
             desk=self._desk,
             clock=self._clock,
             telemetry=self._telemetry,
+            people=people,
         )
         for each in self._watched:
             stack.push_async_callback(each.inspector.close)
@@ -182,6 +192,7 @@ class Bot:
             group.create_task(_verified(web.verify, self._slack.run), name="slack")
             group.create_task(self._give_up(), name="slack watchdog")
             group.create_task(sending.run(), name="sender")
+            group.create_task(self._remedies.executor.run(), name="executor")
             on = self._settings.inspection.probe_pods == "on"
             for each in self._watched:
                 watching = _verified(each.api.verify, each.mirror.run)
@@ -239,6 +250,7 @@ class Bot:
                 telemetry=self._telemetry,
                 compose=explainer.compose,
                 options=pace,
+                clicks=self._remedies.desk if self._remedies else plancards.NoClicks(),
             )
 
         sending = sender.Sender(
@@ -269,12 +281,7 @@ class Bot:
         allowed = quota.Quota(network.MAX_ALL)
         return {
             each.cycle.cluster: network.Network(
-                sight.Sight(
-                    each.mirror,
-                    each.inspector,
-                    limits=each.cycle.options.limits,
-                    private=options.private(self._settings, each.cycle.cluster),
-                ),
+                each.sight,
                 reader.Logs(each.api),
                 clock=self._clock,
                 allowed=allowed,

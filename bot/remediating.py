@@ -2,10 +2,11 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot import options, settings
+from bot import options, settings, watched
+from bot.adapters.cluster import actuator
 from bot.flow import approve, carry, execute, ports, propose, remediation, remedy_answers
 from bot.flow.journal import Journal
 from bot.flow.site import Site
@@ -23,7 +24,7 @@ class Remedies:
 
 def build(
     given: settings.Settings,
-    sites: Mapping[str, Site],
+    watching: Sequence[watched.Watched],
     store: ports.Store,
     people: remedy_answers.People,
     *,
@@ -32,6 +33,7 @@ def build(
 ) -> Remedies:
     """Put remediation together over some clusters."""
     enabled = given.remediation.enabled
+    sites = {each.cycle.cluster: _site(given, each, clock) for each in watching}
     journal = Journal(store, lambda cluster: sites[cluster].channel, clock=clock, told=told)
     situations = Situations(
         store,
@@ -72,6 +74,18 @@ def build(
         wake=executor.wake,
     )
     return Remedies(desk=desk, executor=executor)
+
+
+def _site(given: settings.Settings, each: watched.Watched, clock: ports.Clock) -> Site:
+    return Site(
+        mirror=each.mirror,
+        actuator=actuator.Actuator(each.api, clock=clock),
+        sight=each.sight,
+        looks=each.inspector,
+        known=each.cycle.insight,
+        channel=each.cycle.channel,
+        own_node=given.remediation.own_node,
+    )
 
 
 def me() -> str:

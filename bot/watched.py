@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot import options, settings
 from bot.adapters.cluster import client, looking, mirror, probing, reader
 from bot.flannel import discovery
-from bot.flow import audit, cycle, insight, inspect, ports, probes
+from bot.flow import audit, cycle, insight, inspect, ports, probes, sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Watched:
     inspector: inspect.Inspector
     probes: probes.Probes
     audit: audit.Audit
+    sight: sight.Sight
 
     def flannels(self) -> set[str]:
         """Return the namespaces where flannel is, none while that is not seen."""
@@ -86,4 +87,7 @@ def make(
         inspector=inspector,
         probes=probed,
         audit=audited,
+        sight=sight.Sight(
+            mirrored, inspector, limits=judged.options.limits, private=one.private_cidrs
+        ),
     )

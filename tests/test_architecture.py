@@ -17,7 +17,7 @@ SEAMS = {
     "bot/adapters/schedule.py": 1,
     "bot/adapters/cluster/mirror.py": 1,
     "bot/adapters/slack/home.py": 1,
-    "bot/adapters/slack/inbox.py": 2,
+    "bot/adapters/slack/inbox.py": 3,
     "bot/adapters/slack/shortcuts.py": 1,
 }
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain import finding, health, snapshot
 from bot.domain.incident import Incident
-from bot.flow import network_answers, ports
+from bot.flow import network_answers, ports, remedy_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,10 @@ class Desk(Protocol):
     `cluster` is a name from the settings, None for all (status, incidents) or for the only one.
     Raises errors.Refused with a sentence and the nearest names for what does not exist.
     """
+
+    @property
+    def remedy(self) -> remedy_answers.Remediation | None:
+        """Where changes are asked for and decided; None in a bot that only observes."""
 
     def clusters(self) -> tuple[str, ...]:
         """Return the names of the clusters, in the order of the settings."""

@@ -10,7 +10,7 @@ from bot import checks
 from bot.domain import errors, finding, health, ledger, snapshot
 from bot.domain.incident import Incident
 from bot.flannel import discovery, inspection, netconf
-from bot.flow import answers, cycle, judge, network_answers, ports
+from bot.flow import answers, cycle, judge, network_answers, ports, remedy_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Desk:
         schedule: the scheduler, once it runs.
         connected: whether Slack is connected now.
         networks: whom to ask about each cluster's network.
+        remedy: where changes are asked for and decided; None in a bot that only observes.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Desk:
         schedule: ports.Schedule,
         connected: Callable[[], bool],
         networks: Mapping[str, network_answers.Network],
+        remedy: remedy_answers.Remediation | None = None,
     ) -> None:
+        self.remedy = remedy
         self._cycles = cycles
         self._store = store
         self._clock = clock

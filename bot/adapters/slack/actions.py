@@ -7,7 +7,7 @@ from bot.adapters.slack import answers_view, prose, replies, wording, works
 
 
 def answer(body: Mapping[str, Any], running: works.Works) -> prose.Page:
-    """Do what a click asks for and say what it did, or that it did nothing and why."""
+    """Do what a click outside remediation asks for and say what it did, or why it did nothing."""
     if action(body).get("action_id") == works.CANCEL:
         user = str(_part(body, "user").get("id", ""))
         done, said = running.stop(str(action(body).get("value", "")), user)

@@ -18,11 +18,15 @@ from bot.adapters.slack import (
     http,
     inbox,
     questions,
+    remedy_clicks,
     replies,
+    rights,
     shortcuts,
     socket,
+    windows,
     works,
 )
+from bot.adapters.slack import people as people_
 from bot.adapters.slack.options import Options
 from bot.domain import errors
 from bot.flow import answers, ports
@@ -49,14 +53,17 @@ class SlackApp:
         desk: answers.Desk,
         clock: ports.Clock,
         telemetry: ports.Telemetry,
+        people: people_.People | None = None,
     ) -> None:
         self._web = web
         self._options = options
         self._clock = clock
         who = callers.Callers(web, clock=clock, ttl=options.caller_ttl)
+        may = rights.Rights(web, people, clock=clock, ttl=options.caller_ttl)
         asking = commands.Commands(
             desk,
             web,
+            may=may,
             clock=clock,
             slash=options.command,
             timeout=options.answer_timeout,
@@ -73,6 +80,14 @@ class SlackApp:
             replies=answering,
             questions=questions.Questions(
                 works.Works(), after=options.progress_after, every=options.progress_every
+            ),
+            clicks=remedy_clicks.Clicks(
+                desk,
+                may=may,
+                opening=windows.Windows(web),
+                answering_=answering,
+                after=options.progress_after,
+                longest=options.work_timeout,
             ),
             errands=self._errands,
         )

@@ -86,8 +86,25 @@ class Callers:
             return wording.NOT_READY
         return await self.refusal(Caller(user, (identity.team_id,)))
 
-    async def _look_up(self, user: str) -> Mapping[str, Any]:
-        known = self._known.get(user)
+    async def require(self, user: str, *, fresh: bool = False) -> None:
+        """Return if that is a full member of the workspace, asked of Slack anew with `fresh`.
+
+        Raises Refused if they are not; Unavailable where Slack does not say.
+        """
+        identity = self._web.identity
+        if identity is None:
+            raise errors.Unavailable(wording.NOT_READY)
+        try:
+            found = await self._look_up(user, fresh=fresh)
+        except errors.BotError as error:
+            log.warning("caller_unknown", user=user, error=str(error))
+            raise errors.Unavailable(wording.UNKNOWN_CALLER) from error
+        refusal = _judged(found, identity)
+        if refusal:
+            raise errors.Refused(refusal)
+
+    async def _look_up(self, user: str, *, fresh: bool = False) -> Mapping[str, Any]:
+        known = None if fresh else self._known.get(user)
         if known is not None and self._clock.monotonic() - known[0] < self._ttl:
             return known[1]
         told = await self._web.call("users.info", self._web.sdk.users_info(user=user))

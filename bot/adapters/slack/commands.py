@@ -1,17 +1,17 @@
 """From words to the desk and back: what was asked becomes a page."""
 
-import asyncio
-
 from bot.adapters.slack import (
+    answering,
     answers_view,
     client,
     grammar,
     network_commands,
     prose,
+    remedy_commands,
+    rights,
     wording,
     works,
 )
-from bot.domain import errors
 from bot.flow import answers, ports
 
 
@@ -23,6 +23,7 @@ class Commands:
         desk: answers.Desk,
         web: client.Web,
         *,
+        may: rights.Rights,
         clock: ports.Clock,
         slash: str,
         timeout: float,
@@ -30,6 +31,7 @@ class Commands:
     ) -> None:
         self._desk = desk
         self._web = web
+        self._rights = may
         self._clock = clock
         self._slash = slash
         self._timeout = timeout
@@ -42,17 +44,11 @@ class Commands:
         asked = grammar.parse(text)
         if isinstance(asked, grammar.Problem):
             return answers_view.problem(asked.text, asked.hint)
-        allowed = self._long if network_commands.all_nodes(asked) else self._timeout
-        try:
-            async with asyncio.timeout(allowed):
-                return await self._answer(asked, channel, work or works.Work("", text))
-        except TimeoutError:
-            return answers_view.problem(wording.TIMED_OUT)
-        except errors.Refused as error:
-            return answers_view.problem(error.reasons[0] if error.reasons else str(error),
-                                        "; ".join(error.reasons[1:]))  # fmt: skip
-        except errors.BotError as error:
-            return answers_view.problem(wording.unavailable(str(error)))
+        slow = network_commands.all_nodes(asked) or asked.name in remedy_commands.NAMES
+        allowed = self._long if slow else self._timeout
+        return await answering.within(
+            allowed, self._answer(asked, channel, work or works.Work("", text))
+        )
 
     async def _answer(self, asked: grammar.Request, channel: str, work: works.Work) -> prose.Page:
         if asked.cluster is not None:
@@ -62,6 +58,10 @@ class Commands:
         cluster = asked.cluster or self._desk.cluster_of(channel)
         if asked.name in network_commands.NAMES:
             return await network_commands.answer(self._desk.network(cluster), asked, work)
+        if asked.name in remedy_commands.NAMES:
+            return await remedy_commands.answer(
+                self._desk, self._rights, asked, cluster=cluster, channel=channel, work=work
+            )
         match asked.name:
             case "status":
                 return answers_view.status(await self._desk.status(cluster), now=self._clock.now())

@@ -1,17 +1,19 @@
 """What a typed command means. Pure: text in, a request or a problem out; never raises."""
 
-import difflib
 import re
 from dataclasses import dataclass, field
 
-from bot.adapters.slack import helptexts, limits, typed, wording, wording_work
+from bot.adapters.slack import grammar_changes, helptexts, limits, typed, wording, wording_work
 
 LONGEST = 3_000
 """Characters of a command."""
-_ECHO = 60
-"""Characters of a word that are said back."""
 _PATTERNS = 10
 """Flags that are simulated at once; nobody gives flannel more."""
+_WHAT_IF = (grammar_changes.WHAT_IF,)
+_SWITCHES = frozenset({"all", grammar_changes.WHAT_IF, grammar_changes.LOSE})
+"""Flags that have no value."""
+_WORDS = 100
+"""Words of a reason."""
 _PATTERN = 256
 """Characters of a pattern; an interface's name has 15 at most."""
 
@@ -49,6 +51,35 @@ COMMANDS = (
     ),
     Command("logs", "[@cluster] logs <node>", least=1, most=1, nodes=True),
     Command("verify", "[@cluster] verify [<node>]", most=1, nodes=True, flags=("all",)),
+    Command("fix", "fix INC-n [runbook] [--what-if]", least=1, most=2, flags=_WHAT_IF),
+    Command(
+        "raise-memory", "[@cluster] raise-memory [quantity] [--what-if]", most=1, flags=_WHAT_IF
+    ),
+    Command("anchor-regex", "[@cluster] anchor-regex [--what-if]", flags=_WHAT_IF),
+    Command(
+        "raise-memory-and-anchor",
+        "[@cluster] raise-memory-and-anchor [quantity] [--what-if]",
+        most=1,
+        flags=_WHAT_IF,
+    ),
+    Command(
+        "drain",
+        "[@cluster] drain <node> [--lose-empty-dirs] [--what-if]",
+        least=1,
+        most=1,
+        flags=(*_WHAT_IF, grammar_changes.LOSE),
+    ),
+    Command("evict-veth", "[@cluster] evict-veth <node> [--what-if]", 1, 1, flags=_WHAT_IF),
+    Command("restart", "[@cluster] restart <node> [--what-if]", 1, 1, flags=_WHAT_IF),
+    Command("plans", "plans"),
+    Command("plan", "plan PLAN-n", least=1, most=1),
+    Command("withdraw", "withdraw PLAN-n [reason]", least=1, most=_WORDS),
+    Command("run", "run RUN-n", least=1, most=1),
+    Command("cancel", "cancel RUN-n", least=1, most=1),
+    Command("undo", "undo RUN-n", least=1, most=1),
+    Command("freeze", "[@cluster] freeze <duration> <reason>", least=2, most=_WORDS),
+    Command("unfreeze", "[@cluster] unfreeze"),
+    Command("audit", "audit [n]", most=1),
     Command("incidents", "[@cluster] incidents"),
     Command("incident", "incident INC-n", least=1, most=1),
     Command("check", "[@cluster] check"),
@@ -63,7 +94,7 @@ class Request:
 
     `number` is of an incident; `topic` a command that help is wanted for; `node` a node's name as
     it was typed; `everything` if all nodes are to be looked at; `iface` and `regex` are flags to
-    be simulated, in order.
+    be simulated, in order; `change` is what was asked about changes.
     """
 
     name: str
@@ -74,6 +105,7 @@ class Request:
     everything: bool = False
     iface: tuple[str, ...] = ()
     regex: tuple[str, ...] = ()
+    change: grammar_changes.Change = field(default_factory=grammar_changes.Change)
 
 
 Problem = typed.Problem
@@ -116,12 +148,12 @@ def unknown(word: str) -> Problem:
 
 def nearest(word: str, names: tuple[str, ...], most: int = 2) -> list[str]:
     """Return the names most like a word, the likest first."""
-    return difflib.get_close_matches(word[:_ECHO], names, n=most, cutoff=0.55)
+    return typed.nearest(word, names, most)
 
 
 def echo(word: str) -> str:
     """Return a word short enough to be said back."""
-    return limits.cut(limits.clean(word), _ECHO)
+    return limits.cut(limits.clean(word), typed.ECHO)
 
 
 def _request(found: Command, arguments: list[str], cluster: str | None) -> Request | Problem:
@@ -138,6 +170,12 @@ def _request(found: Command, arguments: list[str], cluster: str | None) -> Reque
         stray = arguments[found.most]
         hint = wording.CLUSTER_FIRST if stray.startswith("@") else usage
         return Problem(wording.too_many(found.name, echo(stray)), hint)
+    if found.name in grammar_changes.NAMES:
+        flags = [name for name, _ in given.flags]
+        change = grammar_changes.parse(found.name, arguments, flags, usage=usage)
+        if isinstance(change, Problem):
+            return change
+        return Request(found.name, cluster=cluster, change=change)
     if found.name == "incident":
         number = incident_number(arguments[0])
         if number is None:
@@ -182,7 +220,7 @@ def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
                 wording_work.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
             )
         value = written[2]
-        if name == "all":
+        if name in _SWITCHES:
             if value is not None:
                 return Problem(
                     wording_work.unknown_flag(found.name, echo(word)), wording.usage(found.usage)
@@ -207,16 +245,13 @@ def _simulation(given: _Given, usage: str, cluster: str | None) -> Request | Pro
     return Request("simulate", cluster=cluster, iface=iface, regex=patterns)
 
 
-_NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
-
-
 def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request | Problem:
     usage = wording.usage(found.usage)
     everything = bool(given.of("all"))
     node = given.words[0] if given.words else ""
     if everything and node:
         return Problem(wording.too_many(found.name, echo(node)), usage)
-    if node and not _NODE.fullmatch(node):
+    if node and not typed.NODE.fullmatch(node):
         hint = wording.CLUSTER_FIRST if node.startswith("@") else usage
         return Problem(wording_work.no_node_name(echo(node)), hint)
     if found.name == "nics" and not node and not everything:
@@ -226,5 +261,4 @@ def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request 
 
 def incident_number(word: str) -> int | None:
     """Read INC-42, inc42, #42 or 42; None for anything else."""
-    match = re.fullmatch(r"(?:inc-?|#)?0*([0-9]{1,9})", word, re.IGNORECASE)
-    return int(match[1]) if match and int(match[1]) > 0 else None
+    return grammar_changes.numbered(word, "INC")

@@ -19,6 +19,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from bot.adapters.slack import (
     actions,
     answers_view,
+    blocks,
     callers,
     client,
     commands,
@@ -26,8 +27,11 @@ from bot.adapters.slack import (
     home,
     prose,
     questions,
+    remedy_clicks,
+    remedy_forms,
     replies,
     shortcuts,
+    windows,
     wording,
     works,
 )
@@ -38,8 +42,8 @@ log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
 _ANY = re.compile("")
-_Answer = Callable[[replies.Place], Awaitable[prose.Page]]
-"""Something that answers, given the place where its progress can be shown."""
+_Answer = Callable[[replies.Place], Awaitable[prose.Page | None]]
+"""Something that answers, given the place where its progress can be shown; None if it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Rooms:
     shortcuts: shortcuts.Shortcuts
     replies: replies.Replies
     questions: questions.Questions
+    clicks: remedy_clicks.Clicks
     errands: errands.Errands
 
 
@@ -158,13 +163,23 @@ class Inbox:
         if body.get("type") != "view_submission":
             await ack()
             return
-        said = {"type": "plain_text", "text": wording.NO_FORMS}
-        view = {
-            "type": "modal",
-            "title": {"type": "plain_text", "text": "flannel-bot"},
-            "blocks": [{"type": "section", "text": said}],
-        }
-        await ack(response_action="update", view=view)
+        form = remedy_forms.read(body)
+        if form.name not in remedy_forms.NAMES:
+            page = answers_view.problem(wording.NO_FORMS)
+            await ack(response_action="update", view=windows.view(blocks.render(page)))
+            return
+        await ack(**remedy_forms.acknowledgement(body))
+        if not form.problem:
+            self._rooms.errands.run(self._submitted(body), name=f"window {form.user}")
+
+    async def _submitted(self, body: Json) -> None:
+        refusal = await self._rooms.callers.refusal(callers.of_interaction(body))
+        try:
+            await self._rooms.clicks.submitted(body, refusal)
+        except Exception:  # the seam of one window: whoever submitted it hears of it
+            reference = uuid.uuid4().hex[:8]
+            log.exception("window_failed", reference=reference)
+            await self._rooms.clicks.went_wrong(body, reference)
 
     def _message(self, body: Json, event: object, *, in_thread: bool) -> None:
         if not isinstance(event, Mapping) or event.get("bot_id") or event.get("subtype"):
@@ -193,7 +208,9 @@ class Inbox:
         if self._seen.before(actions.key(body)):
             return
 
-        async def answer(_place: replies.Place) -> prose.Page:
+        async def answer(_place: replies.Place) -> prose.Page | None:
+            if actions.action(body).get("action_id") in remedy_clicks.NEEDED:
+                return await self._rooms.clicks.answer(body)
             return actions.answer(body, self._rooms.questions.running)
 
         self._serve(actions.asked(body), callers.of_interaction(body), answer)
@@ -220,14 +237,15 @@ class Inbox:
             if refusal:
                 log.info("caller_refused", user=caller.user, teams=caller.teams, reason=refusal)
                 place = self._rooms.replies.place(replace(asked, open=False), every=every)
-                page = answers_view.problem(refusal)
+                page: prose.Page | None = answers_view.problem(refusal)
             else:
                 page = await answer(place)
         except Exception:  # the seam of one question: whoever asked hears of it
             reference = uuid.uuid4().hex[:8]
             log.exception("answer_failed", user=asked.user, reference=reference)
             page = answers_view.problem(wording.went_wrong(reference))
-        await place.finish(page)
+        if page is not None:
+            await place.finish(page)
 
 
 def _authorizing(web: client.Web, token: str) -> Callable[[], Awaitable[AuthorizeResult]]:

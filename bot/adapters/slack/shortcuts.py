@@ -21,14 +21,12 @@ from bot.adapters.slack import (
     commands,
     prose,
     replies,
+    windows,
     wording,
     wording_windows,
 )
-from bot.domain import errors
 
 log = structlog.get_logger(__name__)
-
-Json = dict[str, Any]
 
 SHOW_INCIDENT = "show_incident"
 """The callback id in the app's manifest."""
@@ -48,14 +46,16 @@ class Shortcuts:
         asking: commands.Commands,
         answering: replies.Replies,
     ) -> None:
-        self._web = web
+        self._windows = windows.Windows(web)
         self._who = who
         self._commands = asking
         self._replies = answering
 
     async def used(self, body: Mapping[str, Any]) -> None:
         """Answer a shortcut, in a window or, if none could be opened, by a reply."""
-        window = await self._open(str(body.get("trigger_id") or ""))
+        trigger = str(body.get("trigger_id") or "")
+        empty = windows.view(blocks.render(answers_view.waiting()))
+        window = await self._windows.open(trigger, empty)
         try:
             page = await self._page(body)
         except Exception:  # the seam of one shortcut: whoever used it hears of it
@@ -64,36 +64,9 @@ class Shortcuts:
             page = answers_view.problem(wording.went_wrong(reference))
         if window is None:
             await self._replies.send(actions.asked(body), page)
-            return
-        for rendered in (blocks.render(page), blocks.plain(page)):
-            try:
-                await self._fill(window, rendered)
-            except errors.Refused as error:
-                log.warning("shortcut_layout_refused", error=str(error))
-                continue
-            except errors.BotError as error:
-                # Closed by now, most likely: then nobody waits for it.
-                log.info("shortcut_not_shown", error=str(error))
-            return
-
-    async def _open(self, trigger: str) -> tuple[str, str] | None:
-        """Open an empty window; return its id and the hash of what it shows."""
-        empty = answers_view.waiting()
-        request = self._web.sdk.views_open(trigger_id=trigger, view=_view(blocks.render(empty)))
-        try:
-            told = await self._web.call("views.open", request)
-        except errors.BotError as error:
-            log.warning("shortcut_window_refused", error=str(error))
-            return None
-        view = told.get("view")
-        if not isinstance(view, Mapping) or not isinstance(view.get("id"), str):
-            return None
-        return view["id"], str(view.get("hash") or "")
-
-    async def _fill(self, window: tuple[str, str], rendered: blocks.Rendered) -> None:
-        name, before = window
-        request = self._web.sdk.views_update(view_id=name, hash=before, view=_view(rendered))
-        await self._web.call("views.update", request)
+        else:
+            # One that was closed meanwhile is missed by nobody.
+            await self._windows.fill(window, page)
 
     async def _page(self, body: Mapping[str, Any]) -> prose.Page:
         caller = callers.of_interaction(body)
@@ -125,12 +98,3 @@ def incidents_of(message: object) -> list[int]:
         return [number]
     said = str(message.get("text") or "")
     return [int(one) for one in dict.fromkeys(_NAMED.findall(said))]
-
-
-def _view(rendered: blocks.Rendered) -> Json:
-    return {
-        "type": "modal",
-        "title": {"type": "plain_text", "text": "flannel-bot"},
-        "close": {"type": "plain_text", "text": wording_windows.CLOSE},
-        "blocks": list(rendered.blocks),
-    }

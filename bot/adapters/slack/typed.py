@@ -6,7 +6,9 @@ words are split at spaces; quotes keep words together; a backslash is a backslas
 type regular expressions here.
 """
 
+import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.adapters.slack import wording
@@ -19,6 +21,11 @@ class Problem:
     text: str
     hint: str = ""
 
+
+ECHO = 60
+"""Characters of a word that are said back."""
+NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
+"""What may be the name of a node, or an address of one."""
 
 _REFERENCE = re.compile(r"<([^<>]*)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
@@ -74,3 +81,8 @@ def split(text: str) -> list[str] | Problem:
     if quote:
         return Problem(wording.unbalanced(quote), wording.TRY_HELP)
     return [*words, word] if word is not None else words
+
+
+def nearest(word: str, names: Sequence[str], most: int = 2) -> list[str]:
+    """Return the names most like a word, the likest first."""
+    return difflib.get_close_matches(word[:ECHO], names, n=most, cutoff=0.55)

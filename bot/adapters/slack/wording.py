@@ -274,13 +274,8 @@ def went_wrong(reference: str) -> str:
 
 
 BUTTONS = {
-    "propose_fix": "propose a fix",
-    "approve_plan": "carry out a plan",
-    "reject_plan": "reject a plan",
     "ack_incident": "acknowledge an incident",
     "silence_incident": "silence an incident",
-    "cancel_run": "cancel a run",
-    "undo_run": "undo a run",
 }
 
 

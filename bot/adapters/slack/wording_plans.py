@@ -1,6 +1,5 @@
 """The sentences of plans and runs: their cards, buttons and windows; rules as in `wording`."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.adapters.slack.measures import count, duration
@@ -174,6 +173,10 @@ def out_of_bounds(least: str, most: str) -> str:
     return f"The limit must be between {least} and {most}."
 
 
+UNKNOWN_GROUPS = (
+    "Slack does not say who is in the user groups right now, so nothing was done. Please try "
+    "again in a minute."
+)
 REASON_NEEDED = "A rejection needs a reason."
 
 # Answers to clicks and commands
@@ -195,16 +198,91 @@ def proposed(name: str) -> str:
     return f"{name} is proposed"
 
 
-def offered(runbook: str) -> str:
-    """How another way is asked for."""
-    return f"`fix INC-n {runbook}`"
-
-
 def head(number: int, digest: str) -> str:
     """The end of the chain, to be compared with what was told before."""
     return f"The chain ends at entry {number:,} with {digest}."
 
 
-def others(names: Sequence[str]) -> str:
-    """Whom a sentence was about."""
-    return ", ".join(names)
+WHO = "Who"
+EVERY_CLUSTER = "every cluster"
+TAKES_A_WHILE = "Under way; the answer follows as a message of its own."
+SHARED_CHANNEL = (
+    "Nothing is changed from a channel that is shared with people outside; use the cluster's own."
+)
+UNKNOWN_CHANNEL = (
+    "Slack does not say who reads this channel, so nothing was done. Please use the cluster's own "
+    "channel, or try again in a minute."
+)
+DEEDS = {
+    "propose_fix": "propose a fix",
+    "approve_plan": "approve a plan",
+    "reject_plan": "reject a plan",
+    "edit_plan": "change a plan",
+    "cancel_run": "cancel a run",
+    "undo_run": "undo a run",
+}
+
+
+def may_not(what: str) -> str:
+    """Of somebody who lacks the role."""
+    return f"You may not {what}."
+
+
+def nobody(role: str) -> str:
+    """Where no one else may, either."""
+    return f"Nobody may: `access.{role}s` names no one."
+
+
+BY_COMMAND = {
+    "fix": "propose a fix",
+    "raise-memory": "propose another memory limit",
+    "anchor-regex": "propose other flags",
+    "raise-memory-and-anchor": "propose another memory limit and other flags",
+    "drain": "propose to drain a node",
+    "evict-veth": "propose to evict a pod",
+    "restart": "propose to restart flannel",
+    "plans": "show plans",
+    "plan": "show a plan",
+    "withdraw": "withdraw a plan",
+    "run": "show a run",
+    "cancel": "cancel a run",
+    "undo": "undo a run",
+    "freeze": "freeze changes",
+    "unfreeze": "unfreeze changes",
+    "audit": "show what was done",
+}
+
+
+def no_number(word: str, kind: str) -> str:
+    """Of a word that names no plan or run."""
+    return f"{word!r} names none; they are called like {kind}-7."
+
+
+def no_node(word: str) -> str:
+    """Of a word that cannot be a node's name."""
+    return f"{word!r} cannot be the name of a node."
+
+
+def no_runbook(word: str) -> str:
+    """Of a word that is no way to fix anything."""
+    return f"{word!r} is no runbook."
+
+
+def no_duration(word: str) -> str:
+    """Of a word that is no length of time."""
+    return f"{word!r} is no length of time: write one such as 90m, 2h or 3d."
+
+
+def freeze_too_long(most: timedelta) -> str:
+    """Of a freeze that somebody would forget."""
+    return f"A freeze lasts at most {duration(most.total_seconds())}."
+
+
+def no_count(word: str) -> str:
+    """Of a word that is no number of entries."""
+    return f"{word!r} is no number of entries."
+
+
+def no_offer(number: int) -> str:
+    """Of an incident that nothing is known against."""
+    return f"No runbook fits INC-{number}."

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import errors, finding, health, incident, notice, snapshot
 from bot.domain.target import Target
-from bot.flow import answers, network_answers, ports
+from bot.flow import answers, network_answers, ports, remedy_answers
 
 NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=10)
@@ -149,6 +149,8 @@ class Desk:
         self.asked: list[tuple[str, object]] = []
         self.fault: Exception | None = None
         self.wait: Callable[[], object] | None = None
+
+    remedy: remedy_answers.Remediation | None = None
 
     def clusters(self) -> tuple[str, ...]:
         return ("prod", "staging")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.slack import grammar, helptexts
+from bot.adapters.slack import grammar, grammar_changes, helptexts
 from bot.adapters.slack import typed as typed_text
 
 Request, Problem = grammar.Request, grammar.Problem
@@ -90,7 +90,10 @@ def test_what_is_meant_is_understood(typed: str, meant: grammar.Request) -> None
         ("incidnet INC-1", "incidnet", "incident"),
         ("shedule", "shedule", "schedule"),
         ("frobnicate", "frobnicate", "help"),
-        ("drain node-1", "drain", "help"),
+        ("drian node-1", "drian", "drain"),
+        ("drain", "drain", "drain NODE"),
+        ("undo PLAN-3", "PLAN-3", "undo RUN-n"),
+        ("freeze soon why", "soon", "freeze"),
         ("help staus", "staus", "status"),
         ("incident", "incident", "incident INC-n"),
         ("incident foo", "foo", "incident INC-n"),
@@ -142,7 +145,7 @@ def test_only_what_works_is_told_and_suggested() -> None:
     told = {command.name for command in grammar.COMMANDS}
     assert told == {
         "help", "status", "nics", "routes", "simulate", "logs", "verify", "incidents",
-        "incident", "check", "schedule",
+        "incident", "check", "schedule", *grammar_changes.NAMES,
     }  # fmt: skip
     assert told == set(helptexts.HELP)
     for word in ("statu", "incidens", "chek", "schedul", "hlep", "rn", "pla", "freez"):
