@@ -91,7 +91,7 @@ def test_what_is_meant_is_understood(typed: str, meant: grammar.Request) -> None
         ("shedule", "shedule", "schedule"),
         ("frobnicate", "frobnicate", "help"),
         ("drian node-1", "drian", "drain"),
-        ("drain", "drain", "drain NODE"),
+        ("drain", "drain", "drain <node>"),
         ("undo PLAN-3", "PLAN-3", "undo RUN-n"),
         ("freeze soon why", "soon", "freeze"),
         ("help staus", "staus", "status"),
