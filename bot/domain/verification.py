@@ -5,7 +5,7 @@ failure, and a deadline that passes unseen is inconclusive.
 """
 
 import enum
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -358,8 +358,8 @@ def decide(standings: Sequence[Standing], *, began: datetime, now: datetime) -> 
         return Judged(Check.INCONCLUSIVE, "; ".join(_named(late)))
     waiting = [one for one in standings if not _holds(one, now)]
     if waiting:
-        return Judged(None, "; ".join(_named(waiting[:2])))
-    return Judged(Check.PASSED, "; ".join(one.told.text for one in standings if one.told.text))
+        return Judged(None, "; ".join(_named(waiting)))
+    return Judged(Check.PASSED, "; ".join(_named(standings)))
 
 
 def _holds(one: Standing, now: datetime) -> bool:
@@ -370,6 +370,8 @@ def _late(one: Standing, began: datetime, now: datetime) -> bool:
     return now >= began + one.criterion.within + one.criterion.stays
 
 
-def _named(standings: Collection[Standing]) -> Iterator[str]:
-    for one in standings:
-        yield one.told.text or one.criterion.text or one.criterion.signal.value
+def _named(standings: Collection[Standing]) -> Iterable[str]:
+    """Return what they say, alike sentences once."""
+    return dict.fromkeys(
+        one.told.text or one.criterion.text or one.criterion.signal.value for one in standings
+    )

@@ -214,7 +214,8 @@ def _criteria(case: Case, parts: Sequence[_Part], intent: Intent) -> Iterator[Cr
     limits = case.limits
     for part in parts:
         target = part.change.work.target
-        if not part.skipped:
+        # One that serves no node has nothing that could be rolled out.
+        if part.nodes and not part.skipped:
             yield Criterion(
                 Signal.ROLLOUT_COMPLETE, target, limits.helps_within,
                 text="every pod runs the new template and is available",
@@ -228,7 +229,8 @@ def _criteria(case: Case, parts: Sequence[_Part], intent: Intent) -> Iterator[Cr
             (Signal.ROUTES_COMPLETE, "each node has the routes to all others"),
         ):
             yield Criterion(signal, target, limits.helps_within, stays=limits.stays, text=text)
-        if intent.peak_share:
+        # Without a source of peaks it could only end as "not known", which is no success.
+        if intent.peak_share and any(node in case.peaks for node in part.nodes):
             yield Criterion(
                 Signal.PEAK_BELOW, target, limits.helps_within, stays=limits.stays,
                 share=intent.peak_share,

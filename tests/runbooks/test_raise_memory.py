@@ -220,13 +220,18 @@ def test_what_stays_dangerous_is_said() -> None:
 
 
 def test_it_is_verified_by_more_than_the_rollout() -> None:
-    plan = drafted(cases.case())
+    plan = drafted(cases.case(peaks={"n1": 45 * MI}))
     assert [one.signal for one in plan.criteria] == [
         Signal.ROLLOUT_COMPLETE, Signal.NO_NEW_KILL, Signal.NO_NEW_CRASH, Signal.NIC_AS_PREDICTED,
         Signal.ROUTES_COMPLETE, Signal.PEAK_BELOW,
     ]  # fmt: skip
     assert plan.criteria[-1].share == 0.8
     assert all(one.text and one.within for one in plan.criteria)
+
+
+def test_peaks_that_nobody_can_tell_are_no_criterion() -> None:
+    plan = drafted(cases.case())
+    assert Signal.PEAK_BELOW not in [one.signal for one in plan.criteria]
 
 
 def test_many_nodes_need_two_approvals() -> None:
