@@ -51,9 +51,21 @@ async def test_abort_drops_the_connection_without_an_answer() -> None:
         assert await _ok(server)
 
 
+async def test_a_lost_answer_is_that_of_a_request_that_was_done() -> None:
+    async with api.serving() as server:
+        server.server.switchboard.set("lose", {"count": 1, "verb": "create"})
+        assert await _ok(server)
+        with pytest.raises(aiohttp.ClientError):
+            await server.ask("POST", NODES, {"metadata": {"name": "n"}})
+        assert len(server.store.list("nodes")) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "params", "code", "kind"),
     [
+        ("error", {"code": 403}, 403, "application/json"),
+        ("error", {"code": 409}, 409, "application/json"),
+        ("error", {"code": 422}, 422, "application/json"),
         ("error", {}, 500, "application/json"),
         ("error", {"code": 503}, 503, "text/plain"),
         ("html", {}, 502, "text/html"),

@@ -11,6 +11,7 @@ from bot.sim.cluster import faults_world, misbehaviour
 NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "api_refuse": ("refuse", {}),
     "api_abort": ("abort", {}),
+    "api_lose": ("lose", {}),
     "api_500": ("error", {"code": 500}),
     "api_503_html": ("html", {"code": 503}),
     "api_429": ("throttle", {"retry_after": 1}),

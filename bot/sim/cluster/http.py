@@ -285,7 +285,9 @@ class ApiServer:
         call = http_context.Call(
             context=context, request=request, target=target, verb=verb, identity=identity
         )
-        return await _work(call, entry)
+        response = await _work(call, entry)
+        http_faults.lose(context, request, resource=plural, verb=verb)
+        return response
 
 
 async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamResponse:

@@ -14,6 +14,11 @@ _HTML = """<html>
 </body>
 </html>
 """
+_REFUSALS = {
+    403: ("Forbidden", "forbidden: an admission plugin says so"),
+    409: ("Conflict", "the object has been modified; please apply your changes to the latest"),
+    422: ("Invalid", "the server rejected our request due to an error in our request"),
+}
 _WORDS = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Temporarily Unavailable"}
 
 
@@ -57,6 +62,19 @@ async def spoil(
     return None
 
 
+def lose(
+    context: http_context.Context, request: web.BaseRequest, *, resource: str, verb: str
+) -> None:
+    """Perhaps let nobody know that a request has been done.
+
+    Raises:
+        Dropped: the connection was closed without an answer.
+    """
+    agent = request.headers.get("User-Agent", "")
+    if context.switchboard.find(("lose",), resource=resource, verb=verb, user_agent=agent):
+        raise _drop(request)
+
+
 def _drop(request: web.BaseRequest) -> Dropped:
     if request.transport is not None:
         request.transport.abort()
@@ -92,6 +110,9 @@ def _error(code: int) -> web.Response:
             status=503,
             content_type="text/plain",
         )
+    if code in _REFUSALS:
+        refused = errors.StatusError(code, *_REFUSALS[code], details={})
+        return http_context.reply(http_forms.encode(refused.status()), status=code)
     status = errors.StatusError(
         code,
         "InternalError",

@@ -12,7 +12,9 @@ from typing import Any
 FAULTS: Mapping[str, str] = {
     "refuse": "the listener is closed and every connection dropped: connection refused",
     "abort": "a request is read, then its connection is dropped without an answer",
-    "error": "a Status with `code` (default 500; 503 is a plain text of an overloaded proxy)",
+    "lose": "a request is done, then its connection is dropped without an answer",
+    "error": "a Status with `code` (default 500; 503 is a plain text of an overloaded proxy; "
+    "403, 409 and 422 are refusals)",
     "html": "a proxy's HTML error page with `code` (default 502)",
     "throttle": "429 with Retry-After `retry_after` (default 1)",
     "unauthorized": "401 for every token",

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.cluster import actuator
+from bot.adapters.cluster import actuator, failures
 from bot.domain import errors, patch
 from bot.domain.drain import NodePod
 from bot.domain.target import Target
+from bot.flow import actuation
 from tests.adapters.cluster.conftest import Clock, World
 from tests.adapters.cluster.scripted import Server
 from tests.sim import api
@@ -263,3 +264,92 @@ async def test_an_event_is_left_where_people_look_for_it(
         "for RUN-3",
     )
     assert event["source"] == {"component": "flannel-bot"}
+
+
+ON_THE_WAY = [
+    ("abort", {}, actuation.Unsettled),
+    ("lose", {}, actuation.Unsettled),
+    ("error", {"code": 500}, actuation.Unsettled),
+    ("error", {"code": 503}, actuation.Unsettled),
+    ("html", {"code": 502}, actuation.Unsettled),
+    ("error", {"code": 409}, errors.Conflict),
+    ("error", {"code": 422}, errors.Conflict),
+    ("error", {"code": 403}, errors.Refused),
+    ("throttle", {"retry_after": 30}, failures.Failure),
+    ("unauthorized", {}, failures.Failure),
+]
+
+
+@pytest.mark.parametrize(("fault", "params", "kind"), ON_THE_WAY)
+async def test_what_became_of_a_write_is_found_out_by_looking(
+    hands: Hands, fault: str, params: dict[str, Any], kind: type[errors.BotError]
+) -> None:
+    """Each write fails on the way; what is read afterwards tells whether it was done."""
+    hand, registry = hands.actuator, hands.cluster.registry
+    registry.create("namespaces", "", {"metadata": {"name": "shop"}})
+    pods = {name: put(hands, name, "node-1")["metadata"]["uid"] for name in ("evicted", "deleted")}
+    live = await hand.daemonset("kube-system", NAME)
+    node = await hand.node("node-1")
+    writes = [
+        ("patch", hand.patch_daemonset(FLANNEL, raised(live.uid), operation="RUN-3")),
+        ("patch", hand.cordon("node-1", uid=node.uid, operation="RUN-3")),
+        ("create", hand.evict("shop", "evicted", uid=pods["evicted"])),
+        ("delete", hand.delete_pod("shop", "deleted", uid=pods["deleted"])),
+    ]
+    for verb, write in writes:
+        hands.cluster.server.switchboard.set(fault, {**params, "verb": verb})
+        with pytest.raises(kind) as caught:
+            await write
+        assert isinstance(caught.value, actuation.Unsettled) == (kind is actuation.Unsettled)
+        hands.cluster.server.switchboard.clear(fault)
+    done = fault == "lose"
+    assert limit((await hand.daemonset("kube-system", NAME)).document) == (
+        "150Mi" if done else "50Mi"
+    )
+    assert (await hand.node("node-1")).cordoned_by == ("RUN-3" if done else "")
+    states = [await hand.pod("shop", name) for name in pods]
+    assert all(state is not None and state.deleting == done for state in states)
+    # Repeated, it is done once, or known to be done.
+    assert await hand.evict("shop", "evicted", uid=pods["evicted"])
+    if done:
+        with pytest.raises(errors.Conflict, match="not what the change expects"):
+            await hand.patch_daemonset(FLANNEL, raised(live.uid), operation="RUN-3")
+
+
+async def test_an_eviction_asks_the_budget(hands: Hands) -> None:
+    registry, hand = hands.cluster.registry, hands.actuator
+    registry.create("namespaces", "", {"metadata": {"name": "shop"}})
+    uid = put(hands, "web", "node-1", labels={"app": "web"})["metadata"]["uid"]
+    running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    registry.patch("pods", "shop", "web", {"status": running}, kind="merge", subresource="status")
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "minAvailable": 1}
+    budget = registry.create(
+        "poddisruptionbudgets", "shop", {"metadata": {"name": "stays"}, "spec": spec}
+    )
+    with pytest.raises(actuation.Blocked, match="stays is still being processed"):
+        await hand.evict("shop", "web", uid=uid)
+    seen = {
+        "observedGeneration": 1,
+        "disruptionsAllowed": 0,
+        "currentHealthy": 1,
+        "desiredHealthy": 1,
+        "expectedPods": 1,
+    }
+    registry.replace(
+        "poddisruptionbudgets", "shop", "stays", budget | {"status": seen}, subresource="status"
+    )
+    with pytest.raises(actuation.Blocked, match="stays needs 1 healthy pods and has 1 currently"):
+        await hand.evict("shop", "web", uid=uid, dry_run=True)
+    registry.create("poddisruptionbudgets", "shop", {"metadata": {"name": "too"}, "spec": spec})
+    with pytest.raises(errors.Refused, match="more than one PodDisruptionBudget"):
+        await hand.evict("shop", "web", uid=uid)
+    for name in ("stays", "too"):
+        registry.delete("poddisruptionbudgets", "shop", name)
+    with pytest.raises(errors.Conflict, match="UID"):
+        await hand.evict("shop", "web", uid="another")
+    assert await hand.evict("shop", "web", uid=uid, dry_run=True)
+    assert not (await hand.pod("shop", "web")).deleting  # type: ignore[union-attr]
+    assert await hand.evict("shop", "web", uid=uid)
+    assert (await hand.pod("shop", "web")).deleting  # type: ignore[union-attr]
+    registry.delete("pods", "shop", "web", grace_seconds=0)
+    assert not await hand.evict("shop", "web", uid=uid)
