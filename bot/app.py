@@ -15,9 +15,10 @@ import structlog
 from aiohttp import web as aiohttp_web
 
 import bot
-from bot import options, remediating, settings, watched
+from bot import options, remediating, remembering, settings, watched
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
+from bot.adapters.charts import painter
 from bot.adapters.cluster import client as cluster_client
 from bot.adapters.cluster import mirror, reader
 from bot.adapters.slack import app as slack_app
@@ -174,7 +175,15 @@ class Bot:
             connected=lambda: self._slack is not None and self._slack.connected,
             networks=self._networks(),
             remedy=self._remedies.desk,
+            memories={
+                each.cycle.cluster: remembering.told(
+                    self._settings, each.memories, each.sight, store, clock=self._clock
+                )
+                for each in self._watched
+            },
         )
+        pictures = painter.Painter()
+        stack.push_async_callback(pictures.close)
         self._slack = slack_app.SlackApp(
             web,
             options=options.slack(self._settings),
@@ -182,6 +191,7 @@ class Bot:
             clock=self._clock,
             telemetry=self._telemetry,
             people=people,
+            painter=pictures,
         )
         for each in self._watched:
             stack.push_async_callback(each.inspector.close)
@@ -302,6 +312,14 @@ class Bot:
             )
             made.append(
                 options.job(given, f"relist {name}", given.schedule.relist, each.mirror.relist)
+            )
+            made.append(
+                options.job(
+                    given,
+                    f"samples {name}",
+                    given.schedule.samples,
+                    partial(each.memories.sample, each.audit.peaks),
+                )
             )
             if given.inspection.exec:
                 made.append(

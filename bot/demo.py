@@ -95,6 +95,12 @@ def divided(speed: float) -> dict[str, str]:
     environment[_variable("schedule", "cycle")] = f"{max(1.0, 30 / speed):g}"
     environment[_variable("schedule", "audit")] = f"{max(3.0, 60 / speed):g}"
     environment[_variable("inspection", "restarted")] = f"{max(1.0, 20 / speed):g}"
+    environment[_variable("schedule", "samples")] = f"{max(1.0, 60 / speed):g}"
+    metrics = settings.Metrics()
+    for key, shortest in (("resolution", 2.0), ("trend_after", 60.0)):
+        seconds = max(shortest, getattr(metrics, key).total_seconds() / speed)
+        environment[_variable("metrics", key)] = f"{seconds:g}"
+    environment[_variable("metrics", "history")] = f"{86_400 / speed:g}"
     environment[_variable("schedule", "relist")] = f"{max(5.0, 600 / speed):g}"
     return environment
 

@@ -8,7 +8,7 @@ from bot.adapters.cluster import options as cluster_options
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
 from bot.domain import access, calendar, ledger, snapshot, tracking, units
-from bot.flannel import discovery
+from bot.flannel import discovery, forecast
 from bot.flow import (
     audit,
     carry,
@@ -22,6 +22,8 @@ from bot.flow import (
     probes,
     propose,
 )
+from bot.flow import memory as flow_memory
+from bot.flow import sampling as flow_sampling
 
 
 def store(given: settings.Settings) -> store_options.Options:
@@ -161,7 +163,20 @@ def auditing(given: settings.Settings) -> audit.Options:
         restarted=given.inspection.restarted,
         joined=given.checks.node_joined,
         left=given.checks.node_left,
+        peaks_over=given.metrics.history,
+        peaks_every=given.metrics.resolution,
     )
+
+
+def sampling(given: settings.Settings) -> flow_sampling.Options:
+    """Return how finely and how long flannel's memory is kept."""
+    return flow_sampling.Options(slot=given.metrics.resolution, keep=given.metrics.keep)
+
+
+def remembering(given: settings.Settings) -> flow_memory.Options:
+    """Return how flannel's memory is told."""
+    trend = forecast.Policy(least=given.metrics.trend_after, warm_up=given.metrics.trend_after / 6)
+    return flow_memory.Options(over=given.metrics.history, trend=trend)
 
 
 def roles(given: settings.Settings) -> access.Policy:

@@ -213,6 +213,8 @@ class Schedule(Section):
     """Listing every cluster anew, so that nothing depends on an event having arrived."""
     audit: Trigger = "1m"
     """Looking at some nodes, so that all are seen in turn; off without `inspection.exec`."""
+    samples: Trigger = "1m"
+    """Keeping how much memory flannel uses on each node, by metrics.k8s.io."""
     digest: Trigger = "0 9 * * *"
     """The daily summary in each cluster's channel."""
 
@@ -274,6 +276,25 @@ class Inspection(Section):
                 "exec_in_pods needs exec; set inspection.exec to true or "
                 "inspection.exec_in_pods to false"
             )
+        return self
+
+
+class Metrics(Section):
+    """How flannel's memory over time is known."""
+
+    history: Wait = timedelta(days=1)
+    """How far back `memory` tells, and how far back peaks count for checks and limits."""
+    resolution: Wait = timedelta(minutes=5)
+    """Own samples within this are kept as one, with the highest of them."""
+    keep: Wait = timedelta(days=3)
+    """How long own samples are kept; at least `metrics.history`."""
+    trend_after: Wait = timedelta(minutes=30)
+    """A shorter run of flannel is no trend."""
+
+    @model_validator(mode="after")
+    def _kept_long_enough(self) -> "Metrics":
+        if self.keep < self.history:
+            raise ValueError("keep must be at least history: what is told must be kept")
         return self
 
 
@@ -420,6 +441,7 @@ class Settings(BaseSettings):
     telling: Telling = Telling()
     schedule: Schedule = Schedule()
     inspection: Inspection = Inspection()
+    metrics: Metrics = Metrics()
     http: Http = Http()
     log: Log = Log()
     access: Access = Access()

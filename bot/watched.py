@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot import options, settings
+from bot import options, remembering, settings
 from bot.adapters.cluster import client, looking, mirror, probing, reader
 from bot.flannel import discovery
 from bot.flow import audit, cycle, insight, inspect, ports, probes, sight
@@ -20,6 +20,7 @@ class Watched:
     probes: probes.Probes
     audit: audit.Audit
     sight: sight.Sight
+    memories: remembering.Remembering
 
     def flannels(self) -> set[str]:
         """Return the namespaces where flannel is, none while that is not seen."""
@@ -71,6 +72,7 @@ def make(
         told=told,
         insight=known,
     )
+    memories = remembering.of(given, api, mirrored, store, clock=clock)
     audited = audit.Audit(
         mirrored,
         inspector,
@@ -78,6 +80,7 @@ def make(
         store,
         clock=clock,
         options=options.auditing(given),
+        memory=memories.history,
         told=judged.once,
     )
     return Watched(
@@ -90,4 +93,5 @@ def make(
         sight=sight.Sight(
             mirrored, inspector, limits=judged.options.limits, private=one.private_cidrs
         ),
+        memories=memories,
     )

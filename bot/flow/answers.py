@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain import finding, health, snapshot
 from bot.domain.incident import Incident
-from bot.flow import network_answers, ports, remedy_answers
+from bot.flow import memory_answers, network_answers, ports, remedy_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,9 @@ class Desk(Protocol):
 
     def network(self, cluster: str | None) -> network_answers.Network:
         """Return whom to ask about a cluster's network; one of several has to be named."""
+
+    def memory(self, cluster: str | None) -> memory_answers.Memory:
+        """Return whom to ask about flannel's memory; one cluster of several has to be named."""
 
     async def schedule(self) -> ScheduleView:
         """Tell what runs when."""

@@ -15,7 +15,7 @@ import structlog
 from bot import checks
 from bot.domain import errors, snapshot
 from bot.flannel import discovery, inspection
-from bot.flow import insight, ports
+from bot.flow import insight, memory_history, memory_ports, ports
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,8 @@ class Options:
     """How long the others may take to forget a node that left."""
     peaks_over: timedelta = timedelta(days=1)
     """How far back memory peaks are looked for."""
+    peaks_every: timedelta = timedelta(minutes=5)
+    """How often they are looked for at most; a history of all nodes costs its source something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Audit:
         *,
         clock: ports.Clock,
         options: Options,
-        memory: ports.MemoryHistory | None = None,
+        memory: memory_ports.MemoryHistory | None = None,
         told: Callable[[], Awaitable[object]],
     ) -> None:
         self._mirror = mirror
@@ -88,6 +90,7 @@ class Audit:
         self._due: dict[str, datetime] = {}
         self._restarted: set[str] = set()
         self._tried: dict[str, datetime] = {}
+        self._learnt: datetime | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -111,20 +114,31 @@ class Audit:
             await self._told()
 
     async def peaks(self) -> None:
-        """Learn how much memory flannel used at most, node by node."""
-        if self._memory is None:
+        """Learn how much memory flannel used at most, node by node.
+
+        By the working set alone: the kernel's own mark counts page cache too, and would call every
+        node full. Raises Unavailable.
+        """
+        now, options = self._clock.now(), self._options
+        if self._memory is None or (
+            self._learnt is not None and now - self._learnt < options.peaks_every
+        ):
             return
-        since = self._clock.now() - self._options.peaks_over
+        self._learnt = now
         found: dict[str, int] = {}
         for one in self._known.newest.flannels:
             if not one.serves:
                 continue
-            told = await self._memory.of(one.namespace, one.daemonset, one.container, since=since)
-            for series in told.series:
-                points = [size for _, size in series.points]
-                highest = max([*points, series.peak or 0], default=0)
-                if highest:
-                    found[series.node] = max(found.get(series.node, 0), highest)
+            wanted = memory_history.wanted(
+                self._mirror.snapshot(),
+                one,
+                since=now - options.peaks_over,
+                until=now,
+                step=options.peaks_over / 24,
+            )
+            for series in (await self._memory.of(wanted)).series:
+                found[series.node] = max(found.get(series.node, 0), series.peak or 0)
+        found = {node: peak for node, peak in found.items() if peak}
         if found != self._known.peaks:
             self._known.peaks = found
             await self._told()

@@ -10,7 +10,15 @@ from bot import checks
 from bot.domain import errors, finding, health, ledger, snapshot
 from bot.domain.incident import Incident
 from bot.flannel import discovery, inspection, netconf
-from bot.flow import answers, cycle, judge, network_answers, ports, remedy_answers
+from bot.flow import (
+    answers,
+    cycle,
+    judge,
+    memory_answers,
+    network_answers,
+    ports,
+    remedy_answers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Desk:
         connected: whether Slack is connected now.
         networks: whom to ask about each cluster's network.
         remedy: where changes are asked for and decided; None in a bot that only observes.
+        memories: whom to ask about each cluster's memory.
     """
 
     def __init__(
@@ -47,6 +56,7 @@ class Desk:
         connected: Callable[[], bool],
         networks: Mapping[str, network_answers.Network],
         remedy: remedy_answers.Remediation | None = None,
+        memories: Mapping[str, memory_answers.Memory] | None = None,
     ) -> None:
         self.remedy = remedy
         self._cycles = cycles
@@ -56,6 +66,7 @@ class Desk:
         self._schedule = schedule
         self._connected = connected
         self._networks = networks
+        self._memories = memories or {}
 
     def clusters(self) -> tuple[str, ...]:
         """Return the names of the clusters."""
@@ -147,6 +158,14 @@ class Desk:
         found = self._networks.get(name)
         if found is None:
             raise errors.Refused(f"the nodes of {name} are not looked at")
+        return found
+
+    def memory(self, cluster: str | None) -> memory_answers.Memory:
+        """Return whom to ask about flannel's memory; one cluster of several has to be named."""
+        name = self._only(cluster).cluster
+        found = self._memories.get(name)
+        if found is None:
+            raise errors.Refused(f"the memory of {name} is not kept")
         return found
 
     def _only(self, cluster: str | None) -> cycle.Cycle:

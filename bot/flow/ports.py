@@ -16,7 +16,7 @@ from bot.domain.snapshot import Snapshot
 from bot.flannel.inspection import Inspection, Unseen
 from bot.flannel.kernel import Kernel
 from bot.flannel.netconf import NetConf
-from bot.flow import remedy_ports
+from bot.flow import memory_ports, remedy_ports
 
 
 class Clock(Protocol):
@@ -138,6 +138,10 @@ class Store(Protocol):
     @property
     def remedy(self) -> remedy_ports.RemedyReads:
         """Remediation's part of it."""
+
+    @property
+    def samples(self) -> memory_ports.Samples:
+        """Memory that flannel used, kept beside the state: losing some of it loses no alert."""
 
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """Open a transaction; it commits at a clean exit and rolls back otherwise.
@@ -380,50 +384,6 @@ class Inspections(Protocol):
 
     async def net_conf(self, namespace: str) -> NetConf | None:
         """Return flannel's configuration of that namespace, None where it cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Memory of one container at one moment, in bytes; None where it was not told."""
-
-    at: datetime
-    node: str
-    pod_uid: str
-    container: str
-    working_set: int | None = None
-    peak: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Memory of flannel on one node over time, oldest first, and the limit in force."""
-
-    node: str
-    points: tuple[tuple[datetime, int], ...]
-    limit: int | None = None
-    peak: int | None = None
-    """Highest use known, also between points, where a source tells it."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What is known of a workload's memory.
-
-    `source` names where it comes from, `missing` says what would have to be there to know more.
-    """
-
-    series: tuple[Series, ...]
-    source: str = ""
-    missing: tuple[str, ...] = ()
-
-
-class MemoryHistory(Protocol):
-    """One cluster's memory over time, wherever it is kept."""
-
-    async def of(
-        self, namespace: str, daemonset: str, container: str, *, since: datetime, node: str = ""
-    ) -> History:
-        """Return what is known since then, of one node or of all. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,20 @@ class Sight:
         With `nodes`, refuses where the list of nodes is not whole: what is missing from it would
         be taken for a route too many.
         """
+        listed = self.listed(nodes=nodes)
+        found = listed.flannels
+        confs = {}
+        for namespace in dict.fromkeys(one.namespace for one in found):
+            conf = await self._looks.net_conf(namespace)
+            if conf is not None:
+                confs[namespace] = conf
+        return replace(listed, net_confs=confs)
+
+    def listed(self, *, nodes: bool = False) -> checks.Context:
+        """What Kubernetes lists of the cluster, without asking it anything more.
+
+        Raises Unavailable for `nodes` as `whole`, Refused where no flannel is seen.
+        """
         taken = self._mirror.snapshot()
         if nodes:
             for gap in taken.gaps:
@@ -68,17 +82,7 @@ class Sight:
                 f"no flannel DaemonSet is seen in {self._mirror.cluster}", *notes,
                 *(f"{gap.what}: {gap.reason}" for gap in taken.gaps[:2]),
             )  # fmt: skip
-        confs = {}
-        for namespace in dict.fromkeys(one.namespace for one in found):
-            conf = await self._looks.net_conf(namespace)
-            if conf is not None:
-                confs[namespace] = conf
-        return checks.Context(
-            snapshot=taken,
-            limits=self._limits,
-            net_confs=confs,
-            private_cidrs=self._private,
-        )
+        return checks.Context(snapshot=taken, limits=self._limits, private_cidrs=self._private)
 
     def node(self, where: checks.Context, word: str) -> str:
         """Return the name of the node that is meant, if flannel serves it."""

@@ -29,7 +29,7 @@ from bot.adapters.slack import (
 from bot.adapters.slack import people as people_
 from bot.adapters.slack.options import Options
 from bot.domain import errors
-from bot.flow import answers, ports
+from bot.flow import answers, drawings, ports
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +54,7 @@ class SlackApp:
         clock: ports.Clock,
         telemetry: ports.Telemetry,
         people: people_.People | None = None,
+        painter: drawings.Painter | None = None,
     ) -> None:
         self._web = web
         self._options = options
@@ -69,7 +70,7 @@ class SlackApp:
             timeout=options.answer_timeout,
             long=options.work_timeout,
         )
-        answering = replies.Replies(web)
+        answering = replies.Replies(web, painter=painter)
         self._errands = errands.Errands()
         self._home = home.Home(web, desk, who=who, options=options, clock=clock)
         rooms = inbox.Rooms(

@@ -5,6 +5,7 @@ from bot.adapters.slack import (
     answers_view,
     client,
     grammar,
+    memory_view,
     network_commands,
     prose,
     remedy_commands,
@@ -63,6 +64,10 @@ class Commands:
                 self._desk, self._rights, asked, cluster=cluster, channel=channel, work=work
             )
         match asked.name:
+            case "memory" if asked.node:
+                return memory_view.node(await self._desk.memory(cluster).node(asked.node))
+            case "memory":
+                return memory_view.fleet(await self._desk.memory(cluster).fleet())
             case "status":
                 return answers_view.status(await self._desk.status(cluster), now=self._clock.now())
             case "incidents":

@@ -43,6 +43,7 @@ COMMANDS = (
     Command("status", "[@cluster] status"),
     Command("nics", "[@cluster] nics <node>|--all", most=1, nodes=True, flags=("all",)),
     Command("routes", "[@cluster] routes [<node>|--all]", most=1, nodes=True, flags=("all",)),
+    Command("memory", "[@cluster] memory [<node>]", most=1, nodes=True, flags=("all",)),
     Command(
         "simulate",
         "[@cluster] simulate <regex>...|--iface <name>...",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.adapters.slack import limits, prose, wording_network
@@ -132,9 +133,9 @@ def member_line(member: deviants.Member) -> prose.Line:
 
 def shortened(short: prose.Page, whole: prose.Page) -> prose.Page:
     """Return the short page, with the whole one beside it where they differ."""
-    if short == whole:
+    if short.parts == whole.parts:
         return short
-    return prose.Page(title=short.title, parts=short.parts, whole=whole)
+    return replace(short, whole=whole)
 
 
 def footer(value: network_answers.About, lines: Sequence[prose.Line]) -> prose.Paragraph:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.adapters.slack import measures
+from bot.flow import drawings
+
 
 class Style(enum.StrEnum):
     """How a run of text looks."""
@@ -101,11 +104,15 @@ Part = Paragraph | Verbatim | Buttons
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One message or answer. `whole` is the same with nothing left out, where this leaves out."""
+    """One message or answer. `whole` is the same with nothing left out, where this leaves out.
+
+    `picture` shows what the page says, and is sent after it.
+    """
 
     title: str
     parts: tuple[Part, ...] = ()
     whole: "Page | None" = None
+    picture: drawings.Picture | None = None
 
 
 def line(*pieces: str | Piece) -> Line:
@@ -160,3 +167,10 @@ def people(ids: Sequence[str]) -> Line:
 def paragraph(*lines: Line) -> Paragraph:
     """Make a paragraph of the lines that say something."""
     return Paragraph(tuple(said for said in lines if said))
+
+
+def spoken(said: Line) -> str:
+    """Return a line as plain text."""
+    return "".join(
+        measures.utc(piece.at) if isinstance(piece, Moment) else piece.text for piece in said
+    )

@@ -1,6 +1,8 @@
 """How an answer reaches the person who asked."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -9,7 +11,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.adapters.slack import blocks, client, faults, prose, uploads, wording_work
 from bot.domain import errors
-from bot.flow import ports
+from bot.flow import drawings, ports
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +34,9 @@ class Asked:
 class Replies:
     """Brings answers back: to all in a thread, otherwise to one person."""
 
-    def __init__(self, web: client.Web) -> None:
+    def __init__(self, web: client.Web, *, painter: drawings.Painter | None = None) -> None:
         self._web = web
+        self._painter = painter
 
     def place(self, asked: Asked, *, every: float) -> "Place":
         """Return where that question is answered, with edits that many seconds apart."""
@@ -59,46 +62,49 @@ class Replies:
         await self.attach(asked, page)
 
     async def attach(self, asked: Asked, page: prose.Page) -> None:
-        """Send what the message left out as a file: into the thread, or to the person alone."""
-        if page.whole is None and blocks.render(page).whole:
-            return
-        whole = page.whole or page
-        name = "".join(c if c.isalnum() else "-" for c in page.title.lower())[:60].strip("-")
-        file = ports.File(
-            name=f"{name or 'answer'}.txt",
-            title=page.title,
-            content=blocks.document(whole).encode(),
-        )
-        try:
-            if asked.open:
-                channel, ts = asked.channel, asked.thread_ts
-            else:
-                channel, ts = await self._privately(asked, page)
-            await uploads.share(self._web, file, channel=channel, thread_ts=ts)
-        except errors.BotError as error:
-            log.warning("file_not_shared", channel=asked.channel, error=str(error))
-            said = prose.line(wording_work.no_file(str(error)))
-            short = prose.Page(title=page.title, parts=(prose.paragraph(said),))
+        """Send what belongs to an answer as files: into the thread, or to the person alone.
+
+        A file that cannot be made or sent is told in a sentence; the answer itself is there.
+        """
+        made: list[tuple[Callable[[], Awaitable[ports.File]], Callable[[str], str]]] = []
+        if page.picture is not None and self._painter is not None:
+            made.append((partial(self._painted, page.picture), wording_work.no_picture))
+        if page.whole is not None or not blocks.render(page).whole:
+            made.append((partial(_document, page), wording_work.no_file))
+        place: tuple[str, str] | None = (asked.channel, asked.thread_ts) if asked.open else None
+        for file, lost in made:
             try:
-                await self.whisper(asked, short)
-            except errors.BotError as lost:
-                log.warning("answer_lost", channel=asked.channel, error=str(lost))
+                content = await file()
+                if place is None:
+                    place = await self._privately(asked, page)
+                await uploads.share(self._web, content, channel=place[0], thread_ts=place[1])
+            except errors.BotError as error:
+                log.warning("file_not_shared", channel=asked.channel, error=str(error))
+                said = prose.line(lost(str(error)))
+                short = prose.Page(title=page.title, parts=(prose.paragraph(said),))
+                try:
+                    await self.whisper(asked, short)
+                except errors.BotError as trouble:
+                    log.warning("answer_lost", channel=asked.channel, error=str(trouble))
+
+    async def _painted(self, picture: drawings.Picture) -> ports.File:
+        assert self._painter is not None
+        content = await self._painter.paint(picture.drawing)
+        return ports.File(picture.name, picture.title, content, picture.alt)
 
     async def _privately(self, asked: Asked, page: prose.Page) -> tuple[str, str]:
         """Open the person's own conversation with the bot; return it and a message there."""
-        said = prose.Page(
-            title=page.title,
-            parts=(prose.paragraph(prose.line(wording_work.WHOLE_ANSWER)),),
-        )
+        told = wording_work.WHOLE_ANSWER if page.picture is None else wording_work.FILES
+        said = prose.Page(title=page.title, parts=(prose.paragraph(prose.line(told)),))
         rendered = blocks.render(said)
-        told = await self._web.call(
+        posted = await self._web.call(
             "chat.postMessage",
             self._web.sdk.chat_postMessage(
                 channel=asked.user, parse="none", unfurl_links=False, **_content(rendered)
             ),
             posts=True,
         )
-        return str(told.get("channel") or ""), str(told.get("ts") or "")
+        return str(posted.get("channel") or ""), str(posted.get("ts") or "")
 
     async def by_url(self, asked: Asked, page: prose.Page, *, replace: bool = False) -> bool:
         """Answer by the address that came with the question; return whether that worked."""
@@ -239,3 +245,11 @@ class Place:
 
 def _content(rendered: blocks.Rendered) -> dict[str, Any]:
     return {"text": rendered.text, "blocks": list(rendered.blocks)}
+
+
+async def _document(page: prose.Page) -> ports.File:
+    whole = page.whole or page
+    name = "".join(c if c.isalnum() else "-" for c in page.title.lower())[:60].strip("-")
+    return ports.File(
+        name=f"{name or 'answer'}.txt", title=page.title, content=blocks.document(whole).encode()
+    )

@@ -1,8 +1,10 @@
 """`routes`: what should be in the kernel against what is there; only what deviates is told."""
 
+from dataclasses import replace
+
 from bot.adapters.slack import limits, looks, prose, wording_network
 from bot.flannel import faults
-from bot.flow import network_answers
+from bot.flow import drawings, network_answers
 
 _EVIDENCE = 4
 _FAULTS = 12
@@ -87,7 +89,22 @@ def _fault(one: faults.Deviation, *, most: int) -> prose.Paragraph:
 
 def fleet(value: network_answers.FleetRoutes) -> prose.Page:
     """All nodes: only the deviants, by what is wrong."""
-    return looks.shortened(_fleet(value, most=looks.EACH), _fleet(value, most=looks.ALL))
+    page = looks.shortened(_fleet(value, most=looks.EACH), _fleet(value, most=looks.ALL))
+    return replace(page, picture=_picture(value)) if value.matrix.troubled else page
+
+
+def _picture(value: network_answers.FleetRoutes) -> drawings.Picture:
+    """Which node lacks which peer: rows tell a node cut off, columns one that nobody reaches."""
+    words, troubled = wording_network, value.matrix.troubled
+    title = words.matrix_title(value.about.cluster, len(troubled), len(value.matrix.nodes))
+    return drawings.Picture(
+        name="routes.png",
+        title=limits.clean(title),
+        alt=limits.clean(
+            words.matrix_alt(title, [limits.cut(one, limits.NAME) for one in troubled])
+        ),
+        drawing=drawings.MatrixChart(title=title, subtitle=value.about.flannel, table=value.matrix),
+    )
 
 
 def _fleet(value: network_answers.FleetRoutes, *, most: int) -> prose.Page:

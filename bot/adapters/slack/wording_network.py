@@ -231,3 +231,15 @@ def peers_named(names: Sequence[str], number: int) -> str:
 def more_faults(number: int) -> str:
     """After the faults that are shown."""
     return f"{count(number, 'more fault is', 'more faults are')} in the whole answer."
+
+
+def matrix_title(cluster: str, wrong: int, population: int) -> str:
+    """Title of the picture of all nodes' entries for all peers."""
+    return f"{cluster} · entries wrong on {wrong:,} of {count(population, 'node', 'nodes')}"
+
+
+def matrix_alt(title: str, names: Sequence[str]) -> str:
+    """The picture in words."""
+    shown = ", ".join(names[:20])
+    rest_of = more(len(names) - 20) if len(names) > 20 else ""
+    return f"{title}: a grid with a row a node and a column a peer. Wrong: {shown}{rest_of}."

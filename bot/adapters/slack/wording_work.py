@@ -9,6 +9,7 @@ OVER = "That is over already; nothing was left to cancel."
 NOT_YOURS = "Only the person who asked can cancel that."
 STOPPING = "It is being stopped."
 WHOLE_ANSWER = "The whole answer is the file below."
+FILES = "What belongs to the answer is below, as files."
 
 
 def working(question: str) -> str:
@@ -40,6 +41,11 @@ def stopped_after(done: int, total: int) -> str:
 def no_file(reason: str) -> str:
     """When what a message leaves out could not be sent as a file."""
     return f"What is left out above could not be sent as a file: {reason}"
+
+
+def no_picture(reason: str) -> str:
+    """When the picture of an answer could not be made or sent."""
+    return f"The picture of this could not be sent: {reason}. The text says the same."
 
 
 # What was asked

@@ -6,7 +6,7 @@ once when it wants to write, however long the busy timeout. PostgreSQL takes one
 the start of a unit, so that a read and the write that follows from it are one there too.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
@@ -128,16 +128,27 @@ class Session:
         if found != "ok":
             raise faults.damaged(self._location)
 
-    def upsert(self, table: sa.Table, values: Sequence[str]) -> Upsert:
-        """Return an INSERT that replaces those columns where the primary key is taken."""
+    def upsert(
+        self,
+        table: sa.Table,
+        values: Sequence[str] | Callable[[Upsert], dict[str, sa.ColumnElement[Any]]],
+    ) -> Upsert:
+        """Return an INSERT that replaces those columns where the primary key is taken.
+
+        A function is given the statement, whose `excluded` are the new values, and returns what
+        each column becomes.
+        """
         insert: Upsert
         if self._connection.dialect.name == "sqlite":
             insert = sqlite.insert(table)
         else:
             insert = postgresql.insert(table)
+        if callable(values):
+            become = values(insert)
+        else:
+            become = {name: insert.excluded[name] for name in values}
         return insert.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns),
-            set_={name: insert.excluded[name] for name in values},
+            index_elements=list(table.primary_key.columns), set_=become
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from bot.adapters.store import memory_remedy, refusals, turns
+from bot.adapters.store import memory_remedy, memory_samples, refusals, turns
 from bot.domain import ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.incident import State as IncidentState
@@ -228,6 +228,7 @@ class MemoryStore:
     def __init__(self, *, turn_timeout: timedelta = timedelta(seconds=10)) -> None:
         self._state = State()
         self.remedy = memory_remedy.MemoryRemedyReads(lambda: self._state.remedy)
+        self.samples = memory_samples.MemorySamples()
         self._turns = turns.Turns(turn_timeout)
 
     @asynccontextmanager

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from bot.adapters.store import clean
 from bot.domain import errors, ledger, notice
 from bot.domain.incident import Incident
 from bot.flow import ports
 
 T = TypeVar("T")
 Values = dict[str, Any]
+text = clean.text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,15 +23,6 @@ class Body:
 
     detail: notice.Detail | None = None
     incidents: tuple[int, ...] = ()
-
-
-def text(value: str) -> str:
-    """Return text that every server takes.
-
-    PostgreSQL refuses the character NUL and both refuse lone surrogates. Cluster text may hold
-    either, and a row that cannot be written would be an alert that is lost.
-    """
-    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def document(value: object) -> str:

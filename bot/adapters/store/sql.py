@@ -9,7 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.store import engine, options, outbox, refusals, remedy, revision, rows, tables
+from bot.adapters.store import (
+    engine,
+    options,
+    outbox,
+    refusals,
+    remedy,
+    revision,
+    rows,
+    samples,
+    tables,
+)
 from bot.adapters.store import location as locations
 from bot.domain import errors, ledger, notice
 from bot.domain.incident import Incident
@@ -154,6 +164,7 @@ class SqlStore:
     def __init__(self, database: engine.Database) -> None:
         self._database = database
         self.remedy = remedy.SqlRemedyReads(database)
+        self.samples = samples.SqlSamples(database)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[ports.Unit]:

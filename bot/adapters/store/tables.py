@@ -233,3 +233,28 @@ deeds = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
+
+samples = sa.Table(
+    "samples",
+    metadata,
+    sa.Column("cluster", sa.Text, primary_key=True),
+    # Seconds since 1970 at which a stretch of time began: numbers are grouped in every dialect.
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("uid", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("newest", sa.BigInteger, nullable=False),
+    sa.Column("highest", sa.BigInteger, nullable=False),
+    sa.Column("memory_limit", sa.BigInteger),
+    sqlite_with_rowid=False,  # Half the space: the key is most of the row.
+)
+
+oom_kills = sa.Table(
+    "oom_kills",
+    metadata,
+    sa.Column("cluster", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("node", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sim.cluster import http_context, http_forms, objects, resources
+from bot.sim.cluster import http_context, http_forms, http_metrics, objects, resources
 
 Object = objects.Object
 _AGGREGATED = "APIGroupDiscoveryList"
@@ -18,8 +18,16 @@ _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _ADDRESS = "simulated"
 
 
-def answer(request: web.BaseRequest, *, version: str) -> web.Response | None:
-    """The answer to a path that is about the server itself; None if it is not."""
+def answer(
+    request: web.BaseRequest, *, version: str, measures: bool = False
+) -> web.Response | None:
+    """The answer to a path that is about the server itself; None if it is not.
+
+    Args:
+        request: what is asked.
+        version: of the server.
+        measures: whether metrics.k8s.io is there.
+    """
     path = request.path.rstrip("/") or "/"
     if path not in _HEALTH and request.method not in {"GET", "HEAD"}:
         return None
@@ -31,9 +39,11 @@ def answer(request: web.BaseRequest, *, version: str) -> web.Response | None:
     if path in {"/api", "/apis"} and aggregated:
         groups = ("",) if path == "/api" else _GROUP_ORDER
         listed = _aggregated(groups, aggregated)
+        if measures and path == "/apis":
+            listed["items"].append(http_metrics.aggregated())
         kind = f"application/json;g=apidiscovery.k8s.io;v={aggregated};as={_AGGREGATED}"
         return http_context.reply(http_forms.encode(listed), content_type=kind)
-    found = _plain(path)
+    found = _plain(path, measures=measures)
     if found is None:
         return None
     return _json(found)
@@ -86,7 +96,8 @@ def _wants_aggregated(request: web.BaseRequest) -> str:
     return ""
 
 
-def _plain(path: str) -> Object | None:
+def _plain(path: str, *, measures: bool) -> Object | None:
+    measured = f"/apis/{http_metrics.GROUP}"
     addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": _ADDRESS}]
     if path == "/":
         return {"paths": ["/api", "/api/v1", "/apis", *_group_paths(), "/healthz", "/version"]}
@@ -98,8 +109,16 @@ def _plain(path: str) -> Object | None:
         return {
             "kind": "APIGroupList",
             "apiVersion": "v1",
-            "groups": [_group(group) for group in _GROUP_ORDER],
+            "groups": [
+                *(_group(group) for group in _GROUP_ORDER),
+                *([_group(http_metrics.GROUP, http_metrics.VERSION)] if measures else ()),
+            ],
         }
+    if measures and path == measured:
+        told = _group(http_metrics.GROUP, http_metrics.VERSION)
+        return {"kind": "APIGroup", "apiVersion": "v1", **told}
+    if measures and path == f"{measured}/{http_metrics.VERSION}":
+        return http_metrics.resource_list()
     parts = path.strip("/").split("/")
     if parts[0] != "apis" or len(parts) > 3 or parts[1] not in _GROUP_ORDER:
         return None
@@ -112,9 +131,9 @@ def _group_paths() -> list[str]:
     return [path for group in _GROUP_ORDER for path in (f"/apis/{group}", f"/apis/{group}/v1")]
 
 
-def _group(group: str) -> Object:
-    version = {"groupVersion": f"{group}/v1", "version": "v1"}
-    return {"name": group, "versions": [version], "preferredVersion": version}
+def _group(group: str, version: str = "v1") -> Object:
+    told = {"groupVersion": f"{group}/{version}", "version": version}
+    return {"name": group, "versions": [told], "preferredVersion": told}
 
 
 _FOREIGN = {"Eviction": "policy"}

@@ -24,6 +24,7 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "watch_410": ("watch-gone", {}),
     "watch_garbage": ("garbage-line", {}),
     "bad_object": ("bad-object", {"resource": "pods"}),
+    "metrics_absent": ("metrics-absent", {}),
 }
 """Name here, name on the switchboard, default parameters."""
 

@@ -86,6 +86,8 @@ class Flanneld:
         self.last_error = ""
         self.ballast = 0.0
         """MiB of something else in its cgroup."""
+        self.peak = 0.0
+        """MiB that the kernel has seen at most, children included."""
         self._burst: memory.Burst | None = None
         self._began = ctx.clock.elapsed()
         self._check: timing.Timer | None = None
@@ -163,6 +165,13 @@ class Flanneld:
         leaked = self._leak * (now - self._began)
         return self.ballast + leaked + memory.heap(self._burden.nodes, share=share)
 
+    def highest(self) -> float:
+        """MiB it has weighed at most: while nobody need look, a child on top of the daemon."""
+        host = self._host
+        child = memory.child(host.iptables_mib, nodes=self._burden.nodes, rules=host.rules)
+        self.peak = max(self.peak, self.usage() + child)
+        return self.peak
+
     def _iptables(self) -> None:
         self._check = None
         child = memory.child(
@@ -175,6 +184,7 @@ class Flanneld:
         self.reconsider()
 
     def _weigh(self, usage: float) -> None:
+        self.peak = max(self.peak, usage)
         if memory.killed(usage, self._limit):
             self.last_error = f"OOM-killed at {usage:.1f} MiB of {self._limit:.1f} MiB"
             self._env.exit(137, "OOMKilled")

@@ -29,6 +29,7 @@ from bot.sim.cluster import (
     http_forms,
     http_lists,
     http_logs,
+    http_metrics,
     http_paths,
     http_watch,
     http_writes,
@@ -56,6 +57,7 @@ class ApiServer:
         registry: the objects and what writes mean.
         logs: the containers' logs.
         exec_source: who runs commands in containers.
+        usage: who measures what containers use; without one nothing is measured.
         certificates: an authority and the server's pair.
         tokens: who may come in; may change while it runs.
         options: times and sizes.
@@ -74,6 +76,7 @@ class ApiServer:
         tokens: http_access.Tokens,
         logs: http_logs.LogSource | None = None,
         exec_source: http_exec.ExecSource | None = None,
+        usage: http_metrics.Source | None = None,
         options: http_context.Options | None = None,
         switchboard: misbehaviour.Switchboard | None = None,
         requests: requestlog.RequestLog | None = None,
@@ -91,6 +94,7 @@ class ApiServer:
             registry=registry,
             logs=logs or http_logs.NoLogs(),
             exec=exec_source or http_exec.NoExec(),
+            usage=usage,
             tokens=tokens,
             authorizer=authorizer,
             switchboard=self.switchboard,
@@ -273,12 +277,15 @@ class ApiServer:
         question = http_access.Question(identity, verb, path, target)
         if not context.authorizer(question):
             raise http_access.forbidden(question)
+        measured = http_metrics.answer(context, request)
+        if measured is not None:
+            return measured
         if unfit is not None:
             raise unfit
         if target is None:
-            version = context.options.version
+            version, measures = context.options.version, http_metrics.served(context)
             return (
-                discovery.answer(request, version=version)
+                discovery.answer(request, version=version, measures=measures)
                 or openapi.answer(request, version=version)
                 or discovery.not_found()
             )

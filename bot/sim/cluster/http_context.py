@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -21,6 +21,9 @@ from bot.sim.cluster import (
     resources,
     watches,
 )
+
+if TYPE_CHECKING:
+    from bot.sim.cluster import http_metrics
 
 
 def utc_now() -> datetime:
@@ -56,6 +59,7 @@ class Context:
     registry: registry.Registry
     logs: http_logs.LogSource
     exec: http_exec.ExecSource
+    usage: "http_metrics.Source | None"
     tokens: http_access.Tokens
     authorizer: http_access.Authorizer
     switchboard: misbehaviour.Switchboard

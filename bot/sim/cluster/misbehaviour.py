@@ -25,6 +25,7 @@ FAULTS: Mapping[str, str] = {
     "watch-end": "watches are ended cleanly as soon as they begin",
     "watch-gone": "watches that resume get 410 Expired after an HTTP 200",
     "bad-object": "one object of `resource` has wrong types in lists and watches",
+    "metrics-absent": "nobody measures: the group metrics.k8s.io is not there",
     "garbage-line": "the next event of a watch is preceded by a line that is no JSON",
 }
 """Every fault by name, in words a person can read."""

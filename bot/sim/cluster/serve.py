@@ -31,6 +31,7 @@ from bot.sim.cluster import (
     store,
     timing,
     truth,
+    usage,
     world,
 )
 from bot.sim.scenarios import scenario
@@ -128,6 +129,7 @@ class SimulatedCluster:
             tokens=http_access.Tokens({self.token: http_access.ADMIN}),
             logs=logs.Source(self.world.book, look=self.world.worker_of),
             exec_source=execution.Source(self.world),
+            usage=usage.Source(self.world),
             options=http.Options(
                 bookmark_interval=60.0 / options.speed,
                 bookmark_margin=2.0 / options.speed,
