@@ -15,7 +15,7 @@ from bot.flannel.faults import Fault
 from bot.flannel.inspection import Inspection
 from bot.flannel.netconf import NetConf
 from bot.flannel.outlook import Verdict
-from bot.flow import audit, insight, ports
+from bot.flow import audit, insight, memory_ports, ports
 from tests.checks.networks import Bend, look, trapped, without_entries
 from tests.checks.worlds import (
     FLANNEL,
@@ -341,29 +341,41 @@ async def test_the_configuration_is_kept_while_it_cannot_be_read() -> None:
 
 @dataclass
 class History:
-    series: tuple[ports.Series, ...] = ()
+    series: tuple[memory_ports.Series, ...] = ()
+    asked: list[memory_ports.Wanted] = field(default_factory=list)
 
-    async def of(self, *_names: str, since: object, node: str = "") -> ports.History:
-        return ports.History(self.series)
+    async def of(self, wanted: memory_ports.Wanted) -> memory_ports.History:
+        self.asked.append(wanted)
+        return memory_ports.History(self.series, "a test", wanted.step)
 
 
-async def test_peaks_are_the_highest_that_any_source_tells() -> None:
+async def test_peaks_are_the_highest_working_set_and_not_asked_for_all_the_time() -> None:
     scene = Scene(count=3)
     now = scene.clock.now()
-    told = (
-        ports.Series("n1", ((now, 10), (now, 30)), peak=20),
-        ports.Series("n2", ((now, 10),), peak=40),
-        ports.Series("n3", ()),
+    points = (memory_ports.Point(now, 10, 10), memory_ports.Point(now, 20, 30))
+    history = History(
+        (
+            memory_ports.Series("n1", points, newest=15, newest_at=now, mark=99),
+            memory_ports.Series("n2", points[:1], newest=40, newest_at=now),
+            memory_ports.Series("n3", ()),
+        )
     )
     scene.audit = audit.Audit(
         scene.outside, scene.outside, scene.known, scene.store, clock=scene.clock,
-        options=audit.Options(), memory=History(told), told=scene._wake,
+        options=audit.Options(), memory=history, told=scene._wake,
     )  # fmt: skip
     scene.known.known(scene.outside.snapshot())
     await scene.audit.peaks()
     assert scene.known.peaks == {"n1": 30, "n2": 40}
     assert scene.woken == 1
+    (asked,) = history.asked
+    assert asked.since == now - timedelta(days=1)
+    assert asked.pods == {"f-n1": "n1", "f-n2": "n2", "f-n3": "n3"}
     await scene.audit.peaks()
+    assert len(history.asked) == 1
+    await asyncio.sleep(301)
+    await scene.audit.peaks()
+    assert len(history.asked) == 2
     assert scene.woken == 1
 
 

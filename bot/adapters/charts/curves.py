@@ -11,7 +11,7 @@ from bot.flow import drawings
 
 _MI = 2**20
 _NAN = math.nan
-_SHORTEST = timedelta(minutes=10)
+_SHORTEST = timedelta(minutes=3)
 _ROOM = 1.18
 _OFFSETS = ["UTC", "%Y UTC", "%b %Y UTC", *["%d %b %Y UTC"] * 3]
 _STYLES: dict[drawings.Role, dict[str, Any]] = {

@@ -59,7 +59,7 @@ class Usages:
             path=f"{_GROUP}/namespaces/{parse.quote(namespace, safe='')}/pods",
         )
         try:
-            body = await self._api.get(ask)
+            body = await self._api.send(ask)
         except failures.Failure as failure:
             if failure.status == 404:
                 raise memory_ports.Absent(

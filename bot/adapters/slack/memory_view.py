@@ -122,6 +122,8 @@ def _fleet(value: memory_answers.FleetMemory, *, most: int, picture: bool) -> pr
     lines.append(prose.labelled(words.KILLS, *_killed(value.kills, over, most)))
     if value.known:
         lines.append(prose.labelled(words.FORECAST, *_growing(value, most)))
+    if value.kills and value.known and not value.near:
+        lines.append(prose.labelled(words.NOTE, words.SHORTER_THAN_SAMPLES))
     unknown: list[prose.Line] = []
     if value.unknown:
         unknown.append(prose.labelled(words.NOT_SEEN, *looks.names(value.unknown, most=most)))

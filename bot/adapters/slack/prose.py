@@ -171,6 +171,13 @@ def paragraph(*lines: Line) -> Paragraph:
 
 def spoken(said: Line) -> str:
     """Return a line as plain text."""
-    return "".join(
-        measures.utc(piece.at) if isinstance(piece, Moment) else piece.text for piece in said
-    )
+    texts = []
+    for piece in said:
+        match piece:
+            case Moment(at=at):
+                texts.append(measures.utc(at))
+            case Person(id=user):
+                texts.append(user)
+            case Run(text=text) | Link(text=text):
+                texts.append(text)
+    return "".join(texts)

@@ -110,7 +110,9 @@ class Slack:
             yield web
 
     @asynccontextmanager
-    async def app(self, desk: samples.Desk, **changes: Any) -> AsyncIterator[slack_app.SlackApp]:
+    async def app(
+        self, desk: samples.Desk, *, painter: Any = None, **changes: Any
+    ) -> AsyncIterator[slack_app.SlackApp]:
         """The bot's side, connected, and stopped as a shutdown stops it."""
         async with self.web(**changes) as web:
             app = slack_app.SlackApp(
@@ -119,6 +121,7 @@ class Slack:
                 desk=desk,
                 clock=Wall() if self.mode == "http" else samples.Clock(),
                 telemetry=self.telemetry,
+                painter=painter,
             )
             self.running = app
             running = asyncio.create_task(app.run())
