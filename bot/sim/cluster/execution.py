@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.sim.cluster import errors, fleet, hostcommands, hosts, kubelet, selection, shell, world
+from bot.sim.cluster import (
+    errors,
+    fleet,
+    hostcommands,
+    hosts,
+    kubelet,
+    selection,
+    shell,
+    shellresults,
+    world,
+)
 
 _BARE = ("coredns", "pause", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "etcd")
 """Images with their program and nothing else."""
-
-_NO_FILE = (
-    "Internal error occurred: error executing command in container: failed to exec in container: "
-    "failed to start exec: OCI runtime exec failed: exec failed: unable to start container "
-    'process: exec: "{}": executable file not found in $PATH: unknown'
-)
 
 _KNOWS_JSON = (0, 12, 0)
 """Images before it have iproute2 4.13 or older."""
@@ -31,9 +35,14 @@ class Source:
         self._world = of
 
     def exec(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
-    ) -> shell.Result | None:
-        """Run a command; None if the node hangs.
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        given: str = "",
+    ) -> shellresults.Result | None:
+        """Run a command on what it is given to read; None if the node hangs.
 
         Raises:
             errors.StatusError: the container does not run, or the kubelet is not there.
@@ -53,21 +62,22 @@ class Source:
             raise errors.StatusError(
                 500,
                 "InternalError",
-                "Internal error occurred: error executing command in container: "
+                "Internal error occurred: unable to upgrade connection: "
                 f'container not found ("{container}")',
                 details={},
             )
         image = str(found.spec["image"])
         if _bare(image):
-            return shell.Result(failure=_NO_FILE.format(command[0]))
+            return shellresults.not_found(command[0])
         if not worker.pod["spec"].get("hostNetwork"):
-            return shell.Shell({}, _own_files(one.host, wanted)).call(command)
+            return shell.Shell({}, _own_files(one.host, wanted), given).call(command)
         if not _has_tools(image):
-            return shell.Shell({}).call(command)
+            return shell.Shell({}, given=given).call(command)
         machine = self._machine(one, image)
         mounted = {each["mountPath"] for each in found.spec.get("volumeMounts") or ()}
         pods = fleet.pod_network(len(self._world.hosts))
-        return shell.Shell(machine.commands(), machine.files(pods, mounted)).call(command)
+        files = machine.files(pods, mounted)
+        return shell.Shell(machine.commands(), files, given).call(command)
 
     def _machine(self, one: kubelet.Kubelet, image: str) -> hostcommands.Machine:
         return hostcommands.Machine(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bot.sim.cluster import entries, hosts, hosttables, network
-from bot.sim.cluster.shell import Command, Result
+from bot.sim.cluster.shellresults import Command, Result
 
 Object = dict[str, Any]
 

@@ -9,12 +9,19 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
-from bot.sim.cluster import errors, http_logs, shell
+from bot.sim.cluster import errors, http_logs, shellresults
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-_OUT, _ERR, _STATUS = 1, 2, 3
+_IN, _OUT, _ERR, _STATUS, _CLOSED = 0, 1, 2, 3, 255
+_STREAMS = ("stdin", "stdout", "stderr")
+_KUBELET = 500
+"""Code of what a kubelet refuses."""
+
+_MOST_INPUT = 1 << 20
+"""Bytes that a command is given."""
+
 _CHUNK = 32_768
 
 
@@ -22,9 +29,14 @@ class ExecSource(Protocol):
     """Who can run commands: the kubelets of the simulated world."""
 
     def exec(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
-    ) -> shell.Result | None:
-        """Run a command; None if the node hangs and never answers.
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        given: str = "",
+    ) -> shellresults.Result | None:
+        """Run a command on what it is given to read; None if the node hangs and never answers.
 
         Raises:
             errors.StatusError: the container does not run, or the kubelet is not there.
@@ -35,10 +47,15 @@ class NoExec:
     """A world in which nothing can be run."""
 
     def exec(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
-    ) -> shell.Result | None:
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        given: str = "",
+    ) -> shellresults.Result | None:
         """Refuse."""
-        del namespace, pod, command
+        del namespace, pod, command, given
         raise errors.bad_request(f'container "{container}" is not running')
 
 
@@ -59,11 +76,23 @@ async def answer(
         raise errors.bad_request("you must specify at least 1 command for the container")
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     container = http_logs.container_of(pod, request.query.get("container", ""))
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        raise errors.bad_request("Upgrade request required")
-    result = source.exec(namespace, name, container, command)
+    streams = [one for one in _STREAMS if request.query.get(one) in ("true", "1")]
+    if not streams:
+        raise errors.bad_request("you must specify at least 1 of stdin, stdout, stderr")
+    _check_upgrade(request.headers.get("Upgrade", "").lower())
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
-    await socket.prepare(request)
+    try:
+        result = source.exec(namespace, name, container, command)
+        await socket.prepare(request)
+        if result is not None and result.wants_input and "stdin" in streams:
+            given = await _input(socket, stopping)
+            result = source.exec(namespace, name, container, command, given)
+    except errors.StatusError as refusal:
+        if refusal.code != _KUBELET:
+            raise
+        # The API server has let the client in by then, and hears from the kubelet afterwards.
+        await socket.prepare(request)
+        result = shellresults.Result(failure=refusal.message)
     if result is None:
         await _hang(socket, stopping)
         return socket
@@ -71,7 +100,7 @@ async def answer(
         (_OUT, "stdout", result.out),
         (_ERR, "stderr", result.err),
     ):
-        if request.query.get(wanted) not in ("true", "1"):
+        if wanted not in streams:
             continue
         data = text.encode()
         for at in range(0, len(data), _CHUNK):
@@ -81,6 +110,42 @@ async def answer(
     await socket.send_bytes(bytes([_STATUS]) + json.dumps(ended).encode())
     await socket.close()
     return socket
+
+
+def _check_upgrade(wanted: str) -> None:
+    if wanted.startswith("spdy"):
+        raise errors.bad_request(
+            "SPDY is not spoken here: exec needs a client that speaks WebSocket, such as "
+            "kubectl 1.31 or newer"
+        )
+    if wanted != "websocket":
+        raise errors.bad_request("Upgrade request required")
+
+
+async def _input(socket: web.WebSocketResponse, stopping: asyncio.Event) -> str:
+    """What the client gives to read, until it closes that stream or goes away."""
+    stopped = asyncio.ensure_future(stopping.wait())
+    read = asyncio.ensure_future(_read(socket))
+    try:
+        await asyncio.wait({stopped, read}, return_when=asyncio.FIRST_COMPLETED)
+        return read.result() if read.done() else ""
+    finally:
+        for each in (stopped, read):
+            each.cancel()
+        await asyncio.gather(stopped, read, return_exceptions=True)
+
+
+async def _read(socket: web.WebSocketResponse) -> str:
+    data = b""
+    async for message in socket:
+        frame = bytes(message.data) if message.type is WSMsgType.BINARY else b""
+        if frame[:2] == bytes([_CLOSED, _IN]):  # v5 alone can close one stream
+            break
+        if frame[:1] == bytes([_IN]):
+            data += frame[1:]
+        if len(data) > _MOST_INPUT:
+            break
+    return data.decode(errors="replace")
 
 
 async def _hang(socket: web.WebSocketResponse, stopping: asyncio.Event) -> None:

@@ -9,26 +9,17 @@ variables, `$(...)`, functions, groups, `for`, `if`, `break`, `return`, `shift`,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.sim.cluster.shellresults import Command, Result, not_begun, not_found
 from bot.sim.cluster.shellwords import NAME, Part, SyntaxFault, Token, tokens
 
 MOST_STEPS = 20_000
 """Commands a script may run; a loop without end must end."""
 
-Command = Callable[[Sequence[str]], "Result"]
-"""An external command: its arguments, its own name not among them."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command said and how it ended; `failure` is why it did not even begin."""
-
-    out: str = ""
-    err: str = ""
-    code: int = 0
-    failure: str = ""
+_PROGRAMS = ("cat", "echo", "false", "printf", "sh", "test", "timeout", "true", "[")
+"""Those that every image with a shell has as files, too."""
 
 
 class _Break(Exception):
@@ -69,15 +60,18 @@ class Shell:
     Args:
         commands: what there is beside the built-ins, by name.
         files: what can be read, by path; `cat` and `<` know no others.
+        given: what comes on the standard input.
     """
 
     commands: dict[str, Command]
     files: Mapping[str, str] = field(default_factory=dict)
+    given: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     functions: dict[str, list[Token]] = field(default_factory=dict)
     steps: int = 0
     status: int = 0
+    wants_input: bool = False
 
     def run(self, script: str, *arguments: str) -> Result:
         """Run a script; the first argument is its name, as after `sh -c SCRIPT`."""
@@ -93,13 +87,25 @@ class Shell:
             self.status = ended.code
         except _Break:
             pass
-        return Result(out.out, out.err, self.status)
+        return Result(out.out, out.err, self.status, wants_input=self.wants_input)
 
     def call(self, words: Sequence[str]) -> Result:
-        """Run one command given as words, as an exec without a shell does."""
+        """Run one command given as words, as an exec without a shell does.
+
+        What is no program does not even begin: the container runtime says so.
+        """
+        name = words[0]
+        if name in self.files:
+            return Result(code=126, failure=not_begun(name, "permission denied"))
+        if not self._is_program(name):
+            return not_found(name)
         out = _Streams()
         self._simple(list(words), out)
-        return Result(out.out, out.err, self.status)
+        return Result(out.out, out.err, self.status, wants_input=self.wants_input)
+
+    def _is_program(self, name: str) -> bool:
+        known = name.rpartition("/")[2]
+        return known in self.commands or known in _PROGRAMS
 
     # Lists
 
@@ -300,9 +306,15 @@ class Shell:
         result = self._builtin(name, arguments)
         if result is None:
             found = self.commands.get(name.rpartition("/")[2])
-            result = found(arguments) if found else Result("", f"sh: {name}: not found\n", 127)
+            result = found(arguments) if found else self._missing(name)
+        self.wants_input = self.wants_input or result.wants_input
         out.write(result)
         self.status = result.code
+
+    def _missing(self, name: str) -> Result:
+        if name in self.files:
+            return Result("", f"sh: {name}: Permission denied\n", 126)
+        return Result("", f"sh: {name}: not found\n", 127)
 
     def _builtin(self, name: str, given: list[str]) -> Result | None:
         match name:
@@ -340,11 +352,13 @@ class Shell:
                 self._simple(given[1:], inner)
                 return Result(inner.out, inner.err, self.status)
             case "sh" if given[:1] == ["-c"] and len(given) > 1:
-                return Shell(self.commands, self.files).run(*given[1:])
+                return Shell(self.commands, self.files, self.given).run(*given[1:])
         return None
 
     def _cat(self, given: list[str]) -> Result:
         out, err = "", ""
+        if not given:
+            return Result(self.given, wants_input=True)
         for path in given:
             if path in self.files:
                 out += self.files[path]
