@@ -154,8 +154,8 @@ class Bot:
             )
             for one in options.clusters(self._settings)
         ]
-        sending = self._sender(store, web, apis)
         people = slack_people.People(web, policy=options.roles(self._settings), clock=self._clock)
+        sending = self._sender(store, web, apis, people)
         self._remedies = remediating.build(
             self._settings, self._watched, store, people, clock=self._clock, told=self._told
         )
@@ -203,7 +203,7 @@ class Bot:
             group.create_task(self._give_up(), name="slack watchdog")
             group.create_task(sending.run(), name="sender")
             group.create_task(self._remedies.executor.run(), name="executor")
-            on = self._settings.inspection.probe_pods == "on"
+            on = self._settings.inspection.probe_pods != "off"
             for each in self._watched:
                 watching = _verified(each.api.verify, each.mirror.run)
                 group.create_task(watching, name=f"mirror {each.cycle.cluster}")
@@ -235,7 +235,11 @@ class Bot:
             await asyncio.wait({self._asking})
 
     def _sender(
-        self, store: sql.SqlStore, web: slack_client.Web, apis: Sequence[cluster_client.Client]
+        self,
+        store: sql.SqlStore,
+        web: slack_client.Web,
+        apis: Sequence[cluster_client.Client],
+        people: slack_people.People,
     ) -> sender.Sender:
         messenger = notifier.Notifier(web)
         pace = options.telling(self._settings)
@@ -278,6 +282,7 @@ class Bot:
                     api,
                     each,
                     store,
+                    people=people,
                     clock=self._clock,
                     telemetry=self._telemetry,
                     told=self._told,
@@ -296,6 +301,7 @@ class Bot:
                 clock=self._clock,
                 allowed=allowed,
                 options=network.Options(),
+                permits=each.permits,
             )
             for each in self._watched
         }

@@ -253,10 +253,14 @@ def frozen(given: settings.Settings) -> tuple[calendar.Window, ...]:
 
 
 def nobody(given: settings.Settings) -> tuple[str, ...]:
-    """Return sentences on roles that remediation needs and nobody has; none while it is off."""
-    if not given.remediation.enabled:
-        return ()
+    """Return sentences on roles that what is switched on needs and nobody has."""
     policy = roles(given)
+    if not given.remediation.enabled:
+        approvers = policy.members[access.Role.APPROVER]
+        if given.inspection.probe_pods == "approve" and not (approvers.users or approvers.groups):
+            sentence = "inspection.probe_pods is approve and nobody is approver: name user ids in "
+            return (f"{sentence}`access.approvers` or user groups in `access.groups.approvers`",)
+        return ()
     without = [
         role
         for role in (access.Role.REQUESTER, access.Role.APPROVER)

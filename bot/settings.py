@@ -230,9 +230,10 @@ class Inspection(Section):
     exec: bool = True
     """Run one fixed read-only script in flannel's pods. Needs create and get on pods/exec."""
     probe_pods: Literal["off", "approve", "on"] = "off"
-    """Look by a short-lived pod at a node whose flannel does not run. `on` is the one thing that
-    is done to a cluster without anybody's approval; it needs create and delete on pods where
-    flannel is. `off` never makes one."""
+    """Look by a short-lived pod at a node whose flannel does not run; needs create and delete on
+    pods where flannel is. `approve`: only when an approver (`access.approvers`) clicks for it.
+    `on` is the one thing that is done to a cluster without anybody's approval. `off` never makes
+    one."""
     probes_at_once: int = Field(default=2, ge=1, le=20)
     """Probe pods that exist at the same time in one cluster."""
     probes_an_hour: int = Field(default=60, ge=1, le=3600)
@@ -260,8 +261,6 @@ class Inspection(Section):
         """Take back what YAML makes of a bare `off` or `on`."""
         if isinstance(value, bool):
             value = "on" if value else "off"
-        if value == "approve":
-            raise ValueError("this version cannot ask for approval of a look: set it to on or off")
         return value
 
     @model_validator(mode="after")
@@ -467,9 +466,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _slack_is_slack(self) -> "Settings":
         unsafe = not self.slack.allow_insecure and settings_text.insecure(self.slack.api_url)
-        if self.remediation.enabled and unsafe:
+        changes = self.remediation.enabled
+        if unsafe and (changes or self.inspection.probe_pods == "approve"):
+            key = "remediation.enabled" if changes else "inspection.probe_pods"
             raise ValueError(
-                f"slack.api_url: {self.slack.api_url!r} {unsafe}, and with remediation.enabled "
+                f"slack.api_url: {self.slack.api_url!r} {unsafe}, and with {key} "
                 "whoever answers there could approve changes; use Slack's own https address, or "
                 "set slack.allow_insecure where that is meant"
             )

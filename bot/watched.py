@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot import options, remembering, settings
 from bot.adapters.cluster import client, looking, mirror, probing, reader
 from bot.flannel import discovery
-from bot.flow import audit, cycle, insight, inspect, ports, probes, sight
+from bot.flow import audit, cycle, insight, inspect, permits, ports, probes, remedy_answers, sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Watched:
     cycle: cycle.Cycle
     inspector: inspect.Inspector
     probes: probes.Probes
+    permits: permits.Permits | None
     audit: audit.Audit
     sight: sight.Sight
     memories: remembering.Remembering
@@ -34,6 +35,7 @@ def make(
     mirrored: mirror.Mirror,
     store: ports.Store,
     *,
+    people: remedy_answers.People,
     clock: ports.Clock,
     telemetry: ports.Telemetry,
     told: Callable[[], None],
@@ -49,13 +51,16 @@ def make(
         within=looks.within,
         options=options.probing(given),
     )
+    asks = given.inspection.probe_pods == "approve"
+    permitted = permits.Permits(people, clock=clock) if asks else None
     inspector = inspect.Inspector(
         mirrored,
         looker,
         reader.Logs(api),
         clock=clock,
         options=looks,
-        probes=probed if given.inspection.probe_pods == "on" else None,
+        probes=None if given.inspection.probe_pods == "off" else probed,
+        permission=permitted,
     )
     known = insight.Insight(
         inspector.latest,
@@ -89,6 +94,7 @@ def make(
         cycle=judged,
         inspector=inspector,
         probes=probed,
+        permits=permitted,
         audit=audited,
         sight=sight.Sight(
             mirrored, inspector, limits=judged.options.limits, private=one.private_cidrs

@@ -122,7 +122,6 @@ WRONG_VARIABLES = [
     ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: 2026-03-02 - 2026-03-01"]', "ends before it begins"),
     ("FLANNEL_BOT_REMEDIATION__FROZEN", '["x: fri 25:00 - mon 08:00"]', "is no span of time"),
     ("FLANNEL_BOT_INSPECTION__PROBE_PODS", "maybe", "inspection.probe_pods: "),
-    ("FLANNEL_BOT_INSPECTION__PROBE_PODS", "approve", "cannot ask for approval of a look"),
     ("FLANNEL_BOT_SECRETS_DIR", "/does/not/exist", "FLANNEL_BOT_SECRETS_DIR: the directory"),
     (
         "FLANNEL_BOT_CONFIG",
@@ -240,6 +239,9 @@ def test_with_remediation_no_one_but_slack_may_say_who_approved(
     assert str(caught.value).startswith(f"slack.api_url: '{url}' {told}")
     meant = text.replace("slack: {", "slack: {allow_insecure: true, ")
     assert load(written(tmp_path, meant)).remediation.enabled
+    asking = text.replace("remediation: {enabled: true}", "inspection: {probe_pods: approve}")
+    with pytest.raises(errors.Misconfigured, match=r"inspection\.probe_pods whoever answers"):
+        load(written(tmp_path, asking))
     observing = text.replace("enabled: true", "enabled: false")
     assert load(written(tmp_path, observing)).slack.api_url.startswith(url)
     safe = text.replace(url, "https://slack.com/api/")
@@ -265,6 +267,8 @@ def test_roles_come_from_ids_and_groups_and_an_empty_list_is_nobody(tmp_path: Pa
 
 NOBODY = [
     ("remediation: {enabled: false}", []),
+    ("inspection: {probe_pods: approve}", ["access.approvers"]),
+    ("inspection: {probe_pods: approve}\naccess: {approvers: [U0A]}", []),
     ("remediation: {enabled: true}", ["access.requesters", "access.approvers"]),
     ("access: {requesters: [U0A]}\nremediation: {enabled: true}", ["access.approvers"]),
     (
@@ -346,7 +350,14 @@ def test_limits_reach_the_guards(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "mode"),
-    [("off", "off"), ("on", "on"), ("'on'", "on"), ("false", "off"), ("true", "on")],
+    [
+        ("off", "off"),
+        ("on", "on"),
+        ("'on'", "on"),
+        ("false", "off"),
+        ("true", "on"),
+        ("approve", "approve"),
+    ],
 )
 def test_on_and_off_are_words_whatever_yaml_makes_of_them(
     tmp_path: Path, text: str, mode: str

@@ -102,6 +102,14 @@ class Desk(Protocol):
     def remedy(self) -> remedy_answers.Remediation | None:
         """Where changes are asked for and decided; None in a bot that only observes."""
 
+    async def allow_look(
+        self, ticket: str, user: str
+    ) -> network_answers.NodeNics | remedy_answers.Said:
+        """Allow a look by a probe pod that an answer offered, and take it.
+
+        Raises Refused where the offer has run out.
+        """
+
     def clusters(self) -> tuple[str, ...]:
         """Return the names of the clusters, in the order of the settings."""
 

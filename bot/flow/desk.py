@@ -15,6 +15,7 @@ from bot.flow import (
     cycle,
     judge,
     memory_answers,
+    network,
     network_answers,
     ports,
     remedy_answers,
@@ -167,6 +168,15 @@ class Desk:
         if found is None:
             raise errors.Refused(f"the memory of {name} is not kept")
         return found
+
+    async def allow_look(
+        self, ticket: str, user: str
+    ) -> network_answers.NodeNics | remedy_answers.Said:
+        """Allow a look by a probe pod that an answer offered, and take it."""
+        for each in self._networks.values():
+            if each.offered(ticket):
+                return await each.allow_look(ticket, user)
+        raise errors.Refused(network.OFFER_OVER)
 
     def _only(self, cluster: str | None) -> cycle.Cycle:
         chosen = self._chosen(cluster)

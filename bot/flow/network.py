@@ -28,10 +28,12 @@ from bot.flannel import (
 )
 from bot.flannel import logs as flannel_logs
 from bot.flow import network_answers as answers
-from bot.flow import podlog, ports, quota, whatif
+from bot.flow import permits, podlog, ports, quota, remedy_answers, whatif
 from bot.flow.sight import Sight, beside
 
 T = TypeVar("T")
+
+OFFER_OVER = "that offer has run out, or was made before a restart: ask again with `nics <node>`"
 
 MAX_ALL = 3
 """Questions to all nodes at once, for all people together."""
@@ -60,6 +62,7 @@ class Network:
         clock: time.
         allowed: how many questions to all nodes may be under way.
         options: how fresh looks must be.
+        permits: looks by probe pod that people allow, where they have to.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class Network:
         clock: ports.Clock,
         allowed: quota.Quota,
         options: Options,
+        permits: permits.Permits | None = None,
     ) -> None:
+        self._permits = permits
         self._sight = sight
         self._logs = logs
         self._clock = clock
@@ -79,8 +84,29 @@ class Network:
 
     async def nics(self, node: str) -> answers.NodeNics:
         """Tell a node's NICs, which one flannel uses, and what a restart would do."""
+        return await self._nics(node, max_age=self._options.one)
+
+    def offered(self, ticket: str) -> bool:
+        """Whether a button's value is an offer of this cluster that has not run out."""
+        return self._permits is not None and bool(self._permits.offered(ticket))
+
+    async def allow_look(self, ticket: str, user: str) -> answers.NodeNics | remedy_answers.Said:
+        """Allow the look by a probe pod that was offered, take it and tell the node's NICs."""
+        node = self._permits.offered(ticket) if self._permits is not None else ""
+        if self._permits is None or not node:
+            raise errors.Refused(OFFER_OVER)
+        said = await self._permits.grant(node, user)
+        if not said.done:
+            return said
+        told = await self._nics(node, max_age=timedelta(0))
+        if self._permits.pending(node):
+            # It joined a look that had begun before anybody allowed more.
+            told = await self._nics(node, max_age=timedelta(0))
+        return told
+
+    async def _nics(self, node: str, *, max_age: timedelta) -> answers.NodeNics:
         where = await self._sight.whole()
-        name, seen, shown = await self._sight.one(where, node, max_age=self._options.one)
+        name, seen, shown = await self._sight.one(where, node, max_age=max_age)
         ahead = shown.outlook
         here = outlook.known(seen)
         flannel = where.flannel_on[name]
@@ -103,12 +129,18 @@ class Network:
             stopped=stopped,
             failure=failure,
             pod_ips={hit.nic: kernel.behind(here, hit.nic) for hit in ahead.hits},
+            offer=self._offer(seen),
             troubles=tuple(
                 one
                 for one in (shown.drift.deviations if shown.drift else ())
                 if one.fault in deviants.NIC_FAULTS
             ),
         )
+
+    def _offer(self, seen: inspection.Inspection) -> str:
+        if self._permits is None or seen.way is not inspection.Way.LOG:
+            return ""
+        return self._permits.offer(seen.node)
 
     async def all_nics(
         self, asker: str, progress: ports.Progress | None = None

@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.domain import snapshot
 from bot.flannel import aspects, deviants, drift, faults, inspection, logs, matrix, rehearsal, roles
 from bot.flannel.outlook import Outlook
-from bot.flow import ports
+from bot.flow import ports, remedy_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class NodeNics:
     """`/flannel nics <node>`. `cures` are sentences on what to do, none where nothing is.
 
     `stopped` tells of flannel's pod where flannel does not run, and `failure` of its last start.
-    `pod_ips` are those behind hit NICs of pods, as the host's tables tell them.
+    `pod_ips` are those behind hit NICs of pods, as the host's tables tell them. `offer` is the
+    value of a button that allows a look by a probe pod, where that could show more.
     """
 
     about: About
@@ -74,6 +75,7 @@ class NodeNics:
     stopped: str = ""
     failure: logs.Told | None = None
     pod_ips: Mapping[str, str] = field(default_factory=dict)
+    offer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,15 @@ class Network(Protocol):
 
     async def nics(self, node: str) -> NodeNics:
         """Tell a node's NICs, which one flannel uses, and what a restart would do."""
+
+    def offered(self, ticket: str) -> bool:
+        """Whether a button's value is an offer of this cluster that has not run out."""
+
+    async def allow_look(self, ticket: str, user: str) -> NodeNics | remedy_answers.Said:
+        """Allow the look by a probe pod that was offered, take it and tell the node's NICs.
+
+        Where that person may not allow it, a sentence says who may.
+        """
 
     async def all_nics(self, asker: str, progress: ports.Progress | None = None) -> FleetNics:
         """Tell the nodes whose NIC is or would be wrong."""

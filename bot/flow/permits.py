@@ -1,9 +1,10 @@
 """Permits: looks by probe pod that a person has allowed, each for one pod on one node, and soon.
 
-A permit lives in this process alone. It is spent by the look that it allows, or runs out: who
-allowed a look an hour ago has not allowed the one that somebody asks for now.
+Offers and permits live in this process alone. A permit is spent by the look that it allows, or
+runs out: who allowed a look an hour ago has not allowed the one that somebody asks for now.
 """
 
+import secrets
 from datetime import datetime, timedelta
 
 from bot.domain.access import Role
@@ -12,6 +13,11 @@ from bot.flow.remedy_answers import Said
 
 VALID = timedelta(minutes=2)
 """From the click to the pod: a look that is under way may have to end first."""
+
+OFFERED = timedelta(minutes=15)
+"""How long an answer's button works."""
+
+_MOST = 1_000
 
 
 class Permits:
@@ -26,6 +32,26 @@ class Permits:
         self._people = people
         self._clock = clock
         self._granted: dict[str, tuple[str, datetime]] = {}
+        self._lacked: set[str] = set()
+        self._offers: dict[str, tuple[str, datetime]] = {}
+
+    def offer(self, node: str) -> str:
+        """Return the value of a button that allows a look; empty where the last lacked no permit.
+
+        It names nothing and grants nothing: whoever clicks is judged by `grant`.
+        """
+        if node not in self._lacked:
+            return ""
+        ticket = secrets.token_hex(16)
+        self._offers[ticket] = (node, self._clock.now())
+        while len(self._offers) > _MOST:
+            del self._offers[next(iter(self._offers))]
+        return ticket
+
+    def offered(self, ticket: str) -> str:
+        """Return the node that a button is for; empty if it is none of ours, or has run out."""
+        node, at = self._offers.get(ticket, ("", None))
+        return node if at is not None and self._clock.now() - at < OFFERED else ""
 
     async def grant(self, node: str, user: str) -> Said:
         """Allow one look at a node, and say so; or say who could allow it.
@@ -44,7 +70,15 @@ class Permits:
         self._granted[node] = (user, self._clock.now())
         return Said(True, f"one look at {node} by a probe pod is allowed")
 
+    def pending(self, node: str) -> bool:
+        """Whether a permit waits to be spent."""
+        return node in self._granted
+
     def take(self, node: str) -> str:
         """Spend the permit of a node and return who gave it; an empty text where there is none."""
         user, at = self._granted.pop(node, ("", None))
-        return user if at is not None and self._clock.now() - at < VALID else ""
+        if at is not None and self._clock.now() - at < VALID:
+            self._lacked.discard(node)
+            return user
+        self._lacked.add(node)
+        return ""

@@ -1,5 +1,6 @@
 """Probe pods and the running bot: none where they are off, and none left where it was killed."""
 
+import json
 import signal
 import sqlite3
 from pathlib import Path
@@ -100,3 +101,72 @@ async def test_a_killed_bots_pod_is_removed_by_its_next_start_and_both_are_recor
 
 async def none_left(outside: Outside) -> bool:
     return not await pods(outside)
+
+
+async def test_where_each_look_has_to_be_allowed_an_approvers_click_makes_the_pod(
+    tmp_path: Path,
+) -> None:
+    async with processes.outside(tmp_path, nodes=4, seed=3, scenario="healthy") as outside:
+        environment = outside.environment(
+            FLANNEL_BOT_INSPECTION__PROBE_PODS="approve",
+            FLANNEL_BOT_ACCESS__APPROVERS='["U0APPROVER"]',
+            FLANNEL_BOT_SLACK__ALLOW_INSECURE="true",
+        )
+        await break_flannel(outside)
+        async with processes.started("run", environment=environment) as bot:
+            await processes.bot_ready(bot, outside.session)
+            for user in ("U0BYSTANDER", "U0APPROVER"):
+                assert (await outside.command(f"nics {NODE}", user=user))["ok"]
+            button = await processes.until(lambda: offered(outside, "U0APPROVER"), what="an offer")
+            other = await processes.until(lambda: offered(outside, "U0BYSTANDER"), what="an offer")
+            assert await said(outside, "would need an approval")
+            await click(outside, "U0BYSTANDER", other)
+            await processes.until(lambda: said(outside, "You may not look"), what="a refusal")
+            assert not await made(outside)
+            await click(outside, "U0APPROVER", button)
+            await processes.until(lambda: said(outside, "by a probe pod, "), what="the look")
+            assert await made(outside) == 1
+            await processes.until(lambda: none_left(outside), what="none left")
+            assert await bot.end() == 0
+    with sqlite3.connect(tmp_path / "bot.db") as database:
+        (actor, kind), *_ = database.execute("select actor, kind from deeds order by id")
+    assert (actor, kind) == ("U0APPROVER", "probe_pod_begun")
+
+
+async def whispers(outside: Outside) -> list[dict[str, Any]]:
+    url = f"{outside.slack_control}/messages"
+    async with outside.session.get(url, params={"channel": "C0ALERTS"}) as answer:
+        return list((await answer.json())["ephemerals"])
+
+
+async def said(outside: Outside, text: str) -> bool:
+    return any(text in json.dumps(one) for one in await whispers(outside))
+
+
+async def offered(outside: Outside, user: str) -> dict[str, Any] | None:
+    """The newest whisper to that person with the button."""
+    found = [
+        one
+        for one in await whispers(outside)
+        if one["user"] == user and "look_by_probe_pod" in json.dumps(one)
+    ]
+    return found[-1] if found else None
+
+
+async def click(outside: Outside, user: str, message: dict[str, Any]) -> None:
+    body = {
+        "user": user,
+        "channel": "C0ALERTS",
+        "ts": message["ts"],
+        "action_id": "look_by_probe_pod",
+    }
+    async with outside.session.post(f"{outside.slack_control}/click", json=body) as answer:
+        assert answer.status < 300, await answer.text()
+
+
+async def made(outside: Outside) -> int:
+    return sum(
+        one["method"] == "POST" and one["path"].endswith("/pods") and one["status"] == 201
+        for one in await outside.requests()
+        if "flannel-bot" in one["user_agent"]
+    )

@@ -124,3 +124,29 @@ async def test_who_cannot_be_placed_allows_nothing(people: People, user: str, sa
     with pytest.raises(errors.BotError, match=said):
         await scene.permits.grant("node-1", user)
     assert (await scene.looks.node("node-1", max_age=NEVER)).way is Way.LOG
+
+
+async def test_a_button_is_offered_only_where_a_permit_was_lacking() -> None:
+    scene = Scene()
+    assert scene.permits.offer("node-1") == ""
+    await scene.looks.node("node-1", max_age=NEVER)
+    ticket = scene.permits.offer("node-1")
+    assert scene.permits.offered(ticket) == "node-1"
+    assert scene.permits.offered("forged") == ""
+    assert "node-1" not in ticket
+    await scene.permits.grant("node-1", "UANN")
+    assert (await scene.looks.node("node-1", max_age=NEVER)).way is Way.LOG, "just looked at"
+    await asyncio.sleep(1)
+    assert (await scene.looks.node("node-1", max_age=NEVER)).way is Way.PROBE
+    assert scene.permits.offer("node-1") == ""
+    await asyncio.sleep(15 * 60)
+    assert scene.permits.offered(ticket) == "", "it has run out"
+    await scene.looks.close()
+
+
+async def test_offers_do_not_pile_up() -> None:
+    scene = Scene()
+    await scene.looks.node("node-1", max_age=NEVER)
+    tickets = [scene.permits.offer("node-1") for _ in range(1_001)]
+    assert scene.permits.offered(tickets[0]) == ""
+    assert scene.permits.offered(tickets[-1]) == "node-1"

@@ -17,6 +17,7 @@ from bot.adapters.slack import (
     home,
     http,
     inbox,
+    look_clicks,
     questions,
     remedy_clicks,
     replies,
@@ -89,6 +90,9 @@ class SlackApp:
                 answering_=answering,
                 after=options.progress_after,
                 longest=options.work_timeout,
+            ),
+            looks=look_clicks.LookClicks(
+                desk, may=may, answering_=answering, longest=options.work_timeout
             ),
             errands=self._errands,
         )

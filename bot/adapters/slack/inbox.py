@@ -25,6 +25,8 @@ from bot.adapters.slack import (
     commands,
     errands,
     home,
+    look_clicks,
+    nics_view,
     prose,
     questions,
     remedy_clicks,
@@ -57,6 +59,7 @@ class Rooms:
     replies: replies.Replies
     questions: questions.Questions
     clicks: remedy_clicks.Clicks
+    looks: look_clicks.LookClicks
     errands: errands.Errands
 
 
@@ -209,6 +212,8 @@ class Inbox:
             return
 
         async def answer(_place: replies.Place) -> prose.Page | None:
+            if actions.action(body).get("action_id") == nics_view.LOOK:
+                return await self._rooms.looks.answer(body)
             if actions.action(body).get("action_id") in remedy_clicks.NEEDED:
                 return await self._rooms.clicks.answer(body)
             return actions.answer(body, self._rooms.questions.running)

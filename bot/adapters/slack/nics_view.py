@@ -1,10 +1,13 @@
 """`nics`: which NIC flannel uses, what a restart would do, and every NIC that matters."""
 
-from bot.adapters.slack import limits, looks, prose, wording_network
+from bot.adapters.slack import limits, looks, prose, wording_network, wording_work
 from bot.domain import finding
 from bot.flannel import logs, roles
 from bot.flannel.outlook import Outlook, Verdict
 from bot.flow import network_answers
+
+LOOK = "look_by_probe_pod"
+"""The action of the button that allows a look by a probe pod; its value is the offer's id."""
 
 _IPS = 3
 _HITS = 6
@@ -42,6 +45,8 @@ def node(value: network_answers.NodeNics) -> prose.Page:
         parts.append(prose.Verbatim("\n".join(ahead.choice.log[-_LOG:])))
     parts.append(_nics(value))
     parts.append(looks.footer(value.about, looks.look(value.look, value.about.now)))
+    if value.offer:
+        parts.append(_offer(value.offer))
     verdict = words.VERDICT[ahead.verdict]
     if value.stopped:
         verdict = words.STOPPED
@@ -49,6 +54,12 @@ def node(value: network_answers.NodeNics) -> prose.Page:
         verdict = words.FOR_NOW
     title = f"{limits.cut(value.look.node, limits.NAME)} · NICs · {verdict}"
     return prose.Page(title=title, parts=tuple(parts))
+
+
+def _offer(ticket: str) -> prose.Buttons:
+    work = wording_work
+    confirm = prose.Confirm(work.LOOK, work.LOOK_ASKS, work.LOOK, work.LOOK_NO)
+    return prose.Buttons((prose.Button(LOOK, work.LOOK, ticket, confirm=confirm),))
 
 
 def _failure(told: logs.Told | None) -> list[prose.Line]:

@@ -74,3 +74,10 @@ def too_many_patterns(most: int) -> str:
 def pattern_too_long(limit: int) -> str:
     """Of a pattern that nobody could judge."""
     return f"A pattern of more than {limit} characters is not simulated."
+
+
+LOOK = "Look by a probe pod"
+LOOK_ASKS = "Make a pod on this node, look from it, and remove it?"
+LOOK_NO = "Not now"
+LOOK_DEED = "look by a probe pod"
+LOOKING = "A probe pod looks at the node; the answer comes in some seconds."
