@@ -23,6 +23,10 @@ _FRESH = timedelta(seconds=5)
 """A look this young is as good as a new one."""
 
 
+_PROBED = timedelta(minutes=15)
+"""How long a look by a probe pod does for a node that is looked at by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How much is looked at, and when."""
@@ -192,12 +196,16 @@ class Audit:
         now, options = self._clock.now(), self._options
         served = {node for one in flannels for node in one.serves}
         looks = self._inspections.latest()
+        pods = checks.Context(snapshot=taken, found=tuple(flannels)).flannel_pods
+        # Of the others nothing but an exec is needed, which costs little.
+        stopped = {name for name, pod in pods.items() if not pod.ready}
         for node in [node for node, at in self._due.items() if _since(looks, node) >= at]:
             del self._due[node]  # somebody looked meanwhile
         able = [
             name
             for name in sorted(served & taken.nodes.keys())
             if now - self._seen(looks, name) >= options.restarted
+            and not (name in stopped and _probed(looks.get(name), now))
         ]
         by_age = sorted(able, key=lambda name: self._seen(looks, name))
         self._restarted &= self._due.keys()
@@ -251,6 +259,11 @@ class Audit:
 
 
 _LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _probed(look: inspection.Inspection | None, now: datetime) -> bool:
+    """Whether a probe pod looked lately: there are few in an hour, and people need some too."""
+    return look is not None and look.way is inspection.Way.PROBE and look.age(now) < _PROBED
 
 
 def _never(now: datetime) -> datetime:

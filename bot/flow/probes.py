@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 ACTOR = "flannel-bot"
 _TRIES = (1.0, 5.0, 15.0)
 """Seconds between attempts to remove a pod; what is left after them is for the sweep."""
+_DOUBLED = 4
+"""How often the peace is doubled at most."""
 _FAREWELL = 10.0
 """Seconds that the bot's end may wait for removals."""
 _UNSEEN = 2.0
@@ -39,7 +41,8 @@ class Options:
     starts_within: timedelta = timedelta(seconds=30)
     """How long one may take until it runs."""
     rest: timedelta = timedelta(minutes=2)
-    """How long a node has peace after one: until then, what it showed stands."""
+    """How long a node has peace after one: until then, what it showed stands. After failures in
+    a row it is twice as long each time, up to sixteen times."""
     patience: timedelta = timedelta(seconds=10)
     """How long a look waits for others to end, before it goes without a probe pod."""
     poll: timedelta = timedelta(seconds=0.5)
@@ -60,6 +63,16 @@ class Errand:
     because: str
     actor: str = ACTOR
     touch: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A node's peace after a probe pod; `outcome` is why that one failed, if it did."""
+
+    ended: float
+    lasts: timedelta
+    outcome: str
+    failures: int
 
 
 class Probes:
@@ -95,7 +108,7 @@ class Probes:
         self.options = options
         self._slots = asyncio.Semaphore(options.at_once)
         self._begun: list[float] = []
-        self._rests: dict[str, tuple[float, str]] = {}
+        self._rests: dict[str, _Rest] = {}
         self._busy: set[str] = set()
         self._removing: set[asyncio.Task[None]] = set()
 
@@ -142,7 +155,7 @@ class Probes:
             outcome = str(error)
             raise
         finally:
-            self._rests[errand.node] = (self._clock.monotonic(), outcome)
+            self._rests[errand.node] = self._rest_after(errand.node, outcome)
             # By itself: whoever waits for the look need not wait for this, nor can end it.
             self._remove_behind(errand, wanted, probe, outcome, foreign=foreign)
         return look
@@ -203,12 +216,20 @@ class Probes:
         return int(both.total_seconds()) + 15
 
     def _refuse_too_soon(self, node: str) -> None:
-        ended, outcome = self._rests.get(node, (None, ""))
-        if ended is None or self._clock.monotonic() - ended >= self.options.rest.total_seconds():
+        last = self._rests.get(node)
+        if last is None or self._clock.monotonic() - last.ended >= last.lasts.total_seconds():
             return
-        said = f" and failed: {outcome}" if outcome else ""
-        raise errors.Unavailable(
-            f"one was there less than {units.duration(self.options.rest)} ago{said}"
+        said = f" and failed: {last.outcome}" if last.outcome else ""
+        raise errors.Unavailable(f"one was there less than {units.duration(last.lasts)} ago{said}")
+
+    def _rest_after(self, node: str, outcome: str) -> "_Rest":
+        before = self._rests.get(node)
+        failures = (before.failures if before else 0) + 1 if outcome else 0
+        return _Rest(
+            ended=self._clock.monotonic(),
+            lasts=self.options.rest * 2 ** min(max(failures - 1, 0), _DOUBLED),
+            outcome=outcome,
+            failures=failures,
         )
 
     async def _acquired(self) -> None:

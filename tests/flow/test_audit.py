@@ -12,7 +12,7 @@ from bot.adapters.store import memory
 from bot.domain import errors, incident, snapshot
 from bot.domain.finding import Severity
 from bot.flannel.faults import Fault
-from bot.flannel.inspection import Inspection
+from bot.flannel.inspection import Inspection, Way
 from bot.flannel.netconf import NetConf
 from bot.flannel.outlook import Verdict
 from bot.flow import audit, insight, memory_ports, ports
@@ -47,6 +47,8 @@ class Cluster:
     created: dict[str, float] = field(default_factory=dict)
     gaps: tuple[snapshot.Gap, ...] = ()
     broken: set[str] = field(default_factory=set)
+    stopped: set[str] = field(default_factory=set)
+    """Where flannel does not run, so that a probe pod looks."""
     asked: list[list[str]] = field(default_factory=list)
     conf: NetConf | None = None
     peers: list[str] | None = None
@@ -56,7 +58,11 @@ class Cluster:
     def snapshot(self) -> snapshot.Snapshot:
         nodes = [node(name, created=self._born(name), since=LONG_AGO) for name in self.names]
         pods = [
-            pod(f"f-{name}", container(restarts=self.restarts.get(name, 0)), node=name)
+            pod(
+                f"f-{name}",
+                container(restarts=self.restarts.get(name, 0), ready=name not in self.stopped),
+                node=name,
+            )
             for name in self.names
         ]
         flannel = daemonset(desired=len(nodes), spec=flannel_spec(*self.flags))
@@ -94,7 +100,10 @@ class Cluster:
                 continue
             peers = self.names if self.peers is None else self.peers
             bends = self.bends.get(name, ())
-            found[name] = self._latest[name] = look(name, *bends, at=self.clock.now(), peers=peers)
+            seen = look(name, *bends, at=self.clock.now(), peers=peers)
+            if name in self.stopped:
+                seen = replace(seen, way=Way.PROBE)
+            found[name] = self._latest[name] = seen
         return found
 
     async def net_conf(self, namespace: str) -> NetConf | None:
@@ -394,3 +403,16 @@ async def test_a_cycle_judges_by_what_the_audit_learned() -> None:
     assert found.member == "n2"
     assert context.looks["n2"] is known.studies["n2"]
     assert replace(FLANNEL, uid="x") != FLANNEL
+
+
+async def test_probe_pods_are_left_to_people_most_of_the_time_and_recovery_is_seen_at_once() -> (
+    None
+):
+    scene = Scene(3, sample=3)
+    name = scene.outside.names
+    scene.outside.stopped = {name[0]}
+    looked = [one for _ in range(60) for one in await scene.run()]
+    assert looked.count(name[0]) == 4, "every 15 minutes"
+    assert looked.count(name[1]) == 60
+    scene.outside.stopped = set()
+    assert name[0] in await scene.run()

@@ -1,6 +1,7 @@
 """Probe pods: each one written down before and removed after, whatever comes between."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -231,6 +232,23 @@ async def test_a_node_has_peace_for_a_while() -> None:
     await one.probes.look(ERRAND)
     with pytest.raises(errors.Unavailable, match="less than 2 min ago"):
         await one.probes.look(ERRAND)
+    await asyncio.sleep(121)
+    await one.probes.look(ERRAND)
+    await one.settled()
+
+
+async def test_a_node_where_they_fail_has_longer_and_longer_peace() -> None:
+    cluster = replace(Cluster(), never=State(Phase.OVER, "ErrImageNeverPull"))
+    one = bot(cluster, an_hour=1_000)
+    for _ in range(6 * 60):
+        with contextlib.suppress(errors.Unavailable):
+            await one.probes.look(ERRAND)
+        await asyncio.sleep(60)
+    assert len(cluster.made) <= 5 + 6 * 2, "every half an hour in the end"
+    assert len(cluster.made) >= 6
+    cluster.never = None
+    await asyncio.sleep(3_600)
+    await one.probes.look(ERRAND)
     await asyncio.sleep(121)
     await one.probes.look(ERRAND)
     await one.settled()
