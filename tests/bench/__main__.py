@@ -7,7 +7,18 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import alerts, children, cycle, first_sync, idle, large, loaded, rows, sizes
+from tests.bench import (
+    alerts,
+    children,
+    cycle,
+    first_sync,
+    idle,
+    large,
+    loaded,
+    routes,
+    rows,
+    sizes,
+)
 
 FAMILIES: dict[str, ModuleType] = {
     "first_sync": first_sync,
@@ -16,6 +27,7 @@ FAMILIES: dict[str, ModuleType] = {
     "large": large,
     "alerts": alerts,
     "loaded": loaded,
+    "routes": routes,
 }
 
 

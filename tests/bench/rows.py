@@ -38,6 +38,9 @@ GOALS: dict[str, Goal] = {
     "alert_p99": Goal("ms", 1000, "the same"),
     "alert_loaded_p50": Goal("ms", 400, "the same at 5,000 nodes and 500 status writes a second"),
     "alert_loaded_p99": Goal("ms", 1000, "the same"),
+    "routes_all_1000": Goal(
+        "s", 60, "`routes --all` of 1,000 nodes looked at by exec, until the answer is there"
+    ),
     "bot_120_rss": Goal("MiB", 130, "memory of the whole bot, 120 nodes, nothing going on"),
 }
 
