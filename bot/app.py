@@ -195,6 +195,7 @@ class Bot:
         )
         for each in self._watched:
             stack.push_async_callback(each.inspector.close)
+            stack.callback(each.memories.close)
         self._telemetry.before_scrape(self._measure)
         jobs.start()
         stack.push_async_callback(jobs.stop)

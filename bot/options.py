@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from bot import checks, guards, runbooks, settings, settings_text
 from bot.adapters import health, schedule
 from bot.adapters.cluster import options as cluster_options
+from bot.adapters.metrics import prometheus as metrics
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
-from bot.domain import access, calendar, ledger, snapshot, tracking, units
+from bot.domain import access, calendar, errors, ledger, snapshot, tracking, units
 from bot.flannel import discovery, forecast
 from bot.flow import (
     audit,
@@ -171,6 +172,25 @@ def auditing(given: settings.Settings) -> audit.Options:
 def sampling(given: settings.Settings) -> flow_sampling.Options:
     """Return how finely and how long flannel's memory is kept."""
     return flow_sampling.Options(slot=given.metrics.resolution, keep=given.metrics.keep)
+
+
+def prometheus(given: settings.Settings, cluster: str) -> metrics.Options | None:
+    """Return how a Prometheus is reached; None where none is named.
+
+    Raises errors.Misconfigured for an authority that cannot be read.
+    """
+    named = given.metrics
+    if not named.prometheus_url:
+        return None
+    if named.ca is not None and not named.ca.is_file():
+        raise errors.Misconfigured(f"metrics.ca: {named.ca} is no file that can be read")
+    return metrics.Options(
+        url=named.prometheus_url,
+        token=named.bearer_token.get_secret_value(),
+        ca=named.ca,
+        timeout=named.timeout.total_seconds(),
+        label=(named.cluster_label, cluster) if named.cluster_label else None,
+    )
 
 
 def remembering(given: settings.Settings) -> flow_memory.Options:

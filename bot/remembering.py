@@ -1,12 +1,13 @@
 """The composition root's part for flannel's memory over time: who samples, who tells, when."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from bot import options, settings
 from bot.adapters.cluster import client, mirror, usage
+from bot.adapters.metrics import prometheus
 from bot.domain import errors
 from bot.flow import memory, memory_history, memory_ports, ports, sampling
 from bot.flow.sight import Sight
@@ -21,6 +22,8 @@ class Remembering:
     cluster: str
     sampler: sampling.Sampler
     history: memory_ports.MemoryHistory
+    close: Callable[[], None] = lambda: None
+    """Ask nobody any more."""
 
     async def sample(self, peaks: Callable[[], Awaitable[None]]) -> None:
         """Keep how much memory flannel uses, and let the checks know the highest."""
@@ -45,7 +48,13 @@ def of(
     )
     taken = given.schedule.samples != "off"
     own = memory_history.Own(mirrored.cluster, store, sampler if taken else None)
-    return Remembering(cluster=mirrored.cluster, sampler=sampler, history=own)
+    kept = Remembering(cluster=mirrored.cluster, sampler=sampler, history=own)
+    reached = options.prometheus(given, mirrored.cluster)
+    if reached is None:
+        return kept
+    better = prometheus.Prometheus(reached)
+    history = memory_history.Preferred(better, own, name=prometheus.SOURCE)
+    return replace(kept, history=history, close=better.close)
 
 
 def told(

@@ -281,6 +281,16 @@ class Inspection(Section):
 class Metrics(Section):
     """How flannel's memory over time is known."""
 
+    prometheus_url: str = ""
+    """A Prometheus that scrapes the kubelets' cAdvisor. Empty: own samples alone."""
+    bearer_token: SecretStr = SecretStr("")
+    """Sent to it."""
+    ca: Path | None = None
+    """Its authority, where it is none that the system trusts."""
+    timeout: Wait = timedelta(seconds=10)
+    """Longest time for one query."""
+    cluster_label: str = Field(default="", pattern=r"^([a-zA-Z_][a-zA-Z0-9_]*)?$")
+    """The label that tells clusters apart there; its values are `clusters[].name`."""
     history: Wait = timedelta(days=1)
     """How far back `memory` tells, and how far back peaks count for checks and limits."""
     resolution: Wait = timedelta(minutes=5)
@@ -289,6 +299,11 @@ class Metrics(Section):
     """How long own samples are kept; at least `metrics.history`."""
     trend_after: Wait = timedelta(minutes=30)
     """A shorter run of flannel is no trend."""
+
+    @field_validator("prometheus_url")
+    @classmethod
+    def _reached_by_http(cls, value: str) -> str:
+        return settings_text.url(value) if value else value
 
     @model_validator(mode="after")
     def _kept_long_enough(self) -> "Metrics":

@@ -30,6 +30,7 @@ REAL = {
     "chromium": _chromium,
     "kubectl": lambda: shutil.which("kubectl") or "",
     "postgresql": _postgresql,
+    "prometheus": lambda: shutil.which("prometheus") or "",
     "promtool": lambda: shutil.which("promtool") or "",
 }
 
