@@ -198,6 +198,59 @@ class Outside:
         async with self.session.post(f"{self.slack_control}/command", json=body) as answer:
             return await answer.json()
 
+    async def click(self, card: dict[str, Any], action: str, user: str) -> dict[str, Any]:
+        body = {"user": user, "channel": "C0ALERTS", "ts": card["ts"], "action_id": action}
+        async with self.session.post(f"{self.slack_control}/click", json=body) as answer:
+            return await answer.json()
+
+    async def stale_click(self, card: dict[str, Any], action: str, user: str) -> None:
+        """Click as a client does that has not seen the card's last change."""
+        [button] = [
+            element
+            for block in card["blocks"]
+            for element in block.get("elements", ())
+            if element.get("action_id") == action
+        ]
+        pressed = {"type": "button", "action_id": action, "value": button["value"]}
+        payload = {
+            "type": "block_actions",
+            "team": {"id": "T0DEMO", "domain": "demo"},
+            "user": {"id": user, "team_id": "T0DEMO"},
+            "channel": {"id": "C0ALERTS", "name": "flannel-alerts"},
+            "container": {"type": "message", "channel_id": "C0ALERTS", "message_ts": card["ts"]},
+            "message": card,
+            "actions": [pressed | {"block_id": "b", "action_ts": card["ts"]}],
+            "trigger_id": "1.1",
+        }
+        body = {"kind": "interactive", "payload": payload}
+        async with self.session.post(f"{self.slack_control}/raw", json=body) as answer:
+            assert (await answer.json())["acked"]
+
+    async def whispers(self) -> list[dict[str, Any]]:
+        """What only one person sees."""
+        url = f"{self.slack_control}/messages"
+        async with self.session.get(url, params={"channel": "C0ALERTS"}) as answer:
+            return (await answer.json())["ephemerals"]
+
+    def remedying(self) -> dict[str, str]:
+        """The settings of a bot that may change the cluster, at the world's pace."""
+        timing = {
+            "WRITE": 60, "POD_READY": 300, "SETTLE": 60, "PACE": 36, "DRAIN": 600,
+            "HELPS_WITHIN": 600, "STAYS": 60, "POLL": 4,
+        }  # fmt: skip
+        return {
+            "FLANNEL_BOT_REMEDIATION__ENABLED": "true",
+            "FLANNEL_BOT_ACCESS__REQUESTERS": '["U0OPERATOR"]',
+            "FLANNEL_BOT_ACCESS__APPROVERS": '["U0APPROVER", "U0APPROVER2"]',
+            "FLANNEL_BOT_SLACK__ALLOW_INSECURE": "true",
+            "FLANNEL_BOT_SCHEDULE__AUDIT": "2s",
+            "FLANNEL_BOT_REMEDIATION__LIMITS__COOLDOWN": f"{600 / self.speed:g}",
+            **{
+                f"FLANNEL_BOT_REMEDIATION__TIMING__{key}": f"{value / self.speed:g}"
+                for key, value in timing.items()
+            },
+        }
+
     async def fault(self, name: str, *, of: str = "cluster", **body: Any) -> None:
         base = self.cluster_control if of == "cluster" else self.slack_control
         async with self.session.put(f"{base}/faults/{name}", json=body) as answer:

@@ -116,6 +116,7 @@ async def test_everything_is_reached_by_keyboard_alone(app: App, page: Page) -> 
     await press("f")
     await expect(page.get_by_label("Filter faults")).to_be_focused()
     await page.keyboard.type("link refused")
+    await expect(page.locator("li.fault:not([hidden])")).to_have_count(1)
     await press("Tab")
     await press("Tab")
     for _ in range(6):

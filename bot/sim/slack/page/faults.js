@@ -138,6 +138,12 @@ async function healAll() {
   await drawFaults();
 }
 
+function narrow() {
+  const wanted = byId("faults-filter").value.toLowerCase();
+  for (const { row } of rows.values()) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  for (const part of list.children) part.hidden = !part.querySelector("li.fault:not([hidden])");
+}
+
 export async function drawFaults() {
   const faults = await ask();
   const on = faults ? Object.values(faults).filter((fault) => fault.active).length : 0;
@@ -147,6 +153,7 @@ export async function drawFaults() {
   if (told !== words) byId("faults-note").textContent = words = told;
   if (!faults || state.pane !== "faults") return;
   byId("heal-all").disabled = !on;
+  const before = rows.size;
   for (const [name, fault] of Object.entries(faults)) {
     if (!rows.has(name)) {
       rows.set(name, make(name, fault));
@@ -154,6 +161,8 @@ export async function drawFaults() {
     }
     rows.get(name).draw(fault);
   }
+  // Somebody may have typed a filter before the faults were known.
+  if (rows.size > before) narrow();
 }
 
 function section(name) {
@@ -168,18 +177,13 @@ function section(name) {
 
 export function startFaults() {
   list = h("div", { class: "inside" });
-  const narrow = (event) => {
-    const wanted = event.target.value.toLowerCase();
-    for (const { row } of rows.values()) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-    for (const part of list.children) part.hidden = !part.querySelector("li.fault:not([hidden])");
-  };
   fill(
     pane("faults"),
     paneHead(h, "Break things", h("p", { id: "faults-note", role: "status" }), "faults-close"),
     h(
       "div",
       { class: "filter" },
-      h("input", { type: "search", class: "text", placeholder: "Filter faults", "aria-label": "Filter faults", on: { input: narrow } }),
+      h("input", { type: "search", class: "text", placeholder: "Filter faults", "aria-label": "Filter faults", id: "faults-filter", on: { input: narrow } }),
       h("button", { type: "button", class: "plain", id: "heal-all", disabled: true, data: { testid: "heal-all" }, on: { click: healAll } }, "Heal everything"),
     ),
     list,
