@@ -86,7 +86,6 @@ class Bot:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
-        self._refuse_incomplete()
         for sentence in options.nobody(self._settings):
             log.warning("nobody_may", why=sentence)
         async with contextlib.AsyncExitStack() as stack:
@@ -114,25 +113,6 @@ class Bot:
             result = result.exceptions[0]
         if isinstance(result, Exception):
             raise result
-
-    def _refuse_incomplete(self) -> None:
-        """Name everything that is missing at once, not one at a start."""
-        given, lacking = self._settings, []
-        other = "signing_secret" if given.slack.mode == "http" else "app_token"
-        for key in ("bot_token", other):
-            variable = f"SLACK_{key.upper()}"
-            if not getattr(given.slack, key).get_secret_value():
-                needed = f"slack.{key}: is not set, and mode {given.slack.mode} needs it"
-                lacking.append(f"{needed}; set {variable} or a secret file")
-        for one in options.clusters(given):
-            if not options.channel(given, one):
-                lacking.append(
-                    "slack.channel: is not set, and cluster "
-                    f"{one.name!r} names no channel of its own; give the channel id (C...)"
-                )
-                break
-        if lacking:
-            raise errors.Misconfigured("\n".join(lacking))
 
     async def _work(self, stack: contextlib.AsyncExitStack) -> None:
         async with asyncio.TaskGroup() as group:

@@ -75,9 +75,13 @@ def _root(
 @cli.command()
 def run(config_file: Config = None, log_format: LogFormat = None) -> None:
     """Run the bot: watch, judge, tell, answer."""
-    from bot import app, configuration  # each command imports its own world: --help stays quick
+    from bot import configuration  # each command imports its own world: --help stays quick
 
-    asyncio.run(app.run(configuration.load(config_file, log_format)))
+    given = configuration.load(config_file, log_format)
+    configuration.refuse_incomplete(given)
+    from bot import app  # the whole bot, a second's work: what is lacking is said before it
+
+    asyncio.run(app.run(given))
 
 
 @cli.command()

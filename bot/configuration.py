@@ -8,6 +8,7 @@ import yaml
 
 from bot import settings, settings_sources, settings_text
 from bot.adapters import telemetry
+from bot.domain import errors
 
 
 def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> settings.Settings:
@@ -20,6 +21,29 @@ def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> s
         secrets=tuple(secret.get_secret_value() for secret in secrets),
     )
     return given
+
+
+def refuse_incomplete(given: settings.Settings) -> None:
+    """Name everything that `run` lacks at once, not one at a start.
+
+    Raises:
+        errors.Misconfigured: one line for each setting that is missing.
+    """
+    lacking = []
+    other = "signing_secret" if given.slack.mode == "http" else "app_token"
+    for key in ("bot_token", other):
+        if not getattr(given.slack, key).get_secret_value():
+            needed = f"slack.{key}: is not set, and mode {given.slack.mode} needs it"
+            lacking.append(f"{needed}; set SLACK_{key.upper()} or a secret file")
+    for one in given.clusters or (settings.Cluster(),):
+        if not (one.channel or given.slack.channel):
+            lacking.append(
+                "slack.channel: is not set, and cluster "
+                f"{one.name!r} names no channel of its own; give the channel id (C...)"
+            )
+            break
+    if lacking:
+        raise errors.Misconfigured("\n".join(lacking))
 
 
 def shown(given: settings.Settings) -> str:

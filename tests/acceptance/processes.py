@@ -160,6 +160,7 @@ class Outside:
             "CHECKS__BLIND_AFTER": 180, "CHECKS__RESTART_WINDOW": 600,
             "CHECKS__STABLE_AFTER": 600, "CHECKS__OOM_QUIET": 1800, "CHECKS__LOOKBACK": 3600,
             "INCIDENTS__RESOLVE_AFTER": 180, "INCIDENTS__REOPEN_WITHIN": 900,
+            "SCHEDULE__CYCLE": 30,
         }  # fmt: skip
         return {
             "FLANNEL_BOT_CLUSTERS": json.dumps(

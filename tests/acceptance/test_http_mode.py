@@ -15,7 +15,7 @@ import pytest
 from bot.sim.slack import webhooks
 from tests.acceptance import processes
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance-b")]
 
 SECRET = "demo-signing-secret"
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ async def trial(directory: Path, **more: str) -> AsyncIterator[Trial]:
     port = free_port()
     address = f"http://127.0.0.1:{port}/slack/events"
     async with processes.outside(
-        directory, nodes=12, scenario="healthy", events_url=address
+        directory, nodes=12, speed=50, scenario="healthy", events_url=address
     ) as outside:
         environment = outside.environment(
             FLANNEL_BOT_SLACK__MODE="http",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance import processes
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance-a")]
 
 
 async def asked(outside: processes.Outside, text: str) -> str:

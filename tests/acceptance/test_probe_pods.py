@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance import processes
 from tests.acceptance.processes import Outside
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance-b")]
 
 NODE = "vm-1"
 LABEL = "app.kubernetes.io/name=flannel-bot-probe"

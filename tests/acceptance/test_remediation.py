@@ -11,7 +11,7 @@ import yaml
 
 from tests.acceptance import processes
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance-b")]
 
 FLANNEL = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-flannel-ds-amd64"
 
