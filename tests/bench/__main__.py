@@ -13,6 +13,7 @@ from tests.bench import (
     cycle,
     first_sync,
     idle,
+    knowledge,
     large,
     loaded,
     routes,
@@ -23,6 +24,7 @@ from tests.bench import (
 FAMILIES: dict[str, ModuleType] = {
     "first_sync": first_sync,
     "cycle": cycle,
+    "knowledge": knowledge,
     "idle": idle,
     "large": large,
     "alerts": alerts,

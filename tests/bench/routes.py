@@ -48,7 +48,11 @@ async def _asked(slack: bots.Slack, session: aiohttp.ClientSession, nodes: int) 
         async with session.get(url, params=where) as held:
             found: dict[str, Any] = await held.json()
         texts = (str(one["text"]) for one in found["ephemerals"])
-        return next((text for text in texts if "routes" in text.partition("\n")[0]), "")
+        heads = ((text, text.partition("\n")[0]) for text in texts)
+        # Until the answer is there, its place tells how far the looks are.
+        return next(
+            (text for text, head in heads if "routes" in head and "Looking" not in head), ""
+        )
 
     text = await children.until(answer, within=300, what="an answer to routes --all")
     whole = f"{nodes:,} of {nodes:,} nodes"

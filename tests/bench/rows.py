@@ -38,6 +38,11 @@ GOALS: dict[str, Goal] = {
     "alert_p99": Goal("ms", 1000, "the same"),
     "alert_loaded_p50": Goal("ms", 400, "the same at 5,000 nodes and 500 status writes a second"),
     "alert_loaded_p99": Goal("ms", 1000, "the same"),
+    "selection_5000": Goal("s", 2, "NIC selection simulated on 5,000 nodes of 60 NICs"),
+    "drift_1000_cpu": Goal(
+        "s", 3, "routes, neighbours, FDB of 1,000 nodes judged, a million of each: CPU"
+    ),
+    "drift_1000_rss": Goal("MiB", 300, "highest memory of that process"),
     "routes_all_1000": Goal(
         "s", 60, "`routes --all` of 1,000 nodes looked at by exec, until the answer is there"
     ),
