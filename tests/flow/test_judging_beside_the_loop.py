@@ -61,8 +61,10 @@ async def judged(pods: int, limit: int) -> tuple[set[int], cycle.Outcome]:
     return world.noting.threads, outcome
 
 
-@pytest.mark.parametrize(("pods", "limit", "beside"), [(5, 5, False), (6, 5, True)])
-async def test_only_more_pods_than_the_limit_are_judged_beside_the_loop(pods, limit, beside):
+@pytest.mark.parametrize(("pods", "limit", "beside"), [(5, 10, False), (5, 9, True)])
+async def test_only_more_nodes_and_pods_than_the_limit_are_judged_beside_the_loop(
+    pods, limit, beside
+):
     threads, outcome = await judged(pods, limit)
     assert threads
     assert (threading.get_ident() not in threads) is beside
