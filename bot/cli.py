@@ -27,6 +27,8 @@ cli.add_typer(db, name="db")
 audit = typer.Typer(help="Look after the record of what was done.", no_args_is_help=True)
 cli.add_typer(config, name="config")
 cli.add_typer(audit, name="audit")
+slack = typer.Typer(help="Set the Slack app up.", no_args_is_help=True)
+cli.add_typer(slack, name="slack")
 
 Config = Annotated[
     Path | None,
@@ -308,6 +310,30 @@ def config_show(config_file: Config = None) -> None:
     from bot import configuration
 
     sys.stdout.write(configuration.shown(configuration.load(config_file, None, quiet=True)))
+
+
+@slack.command("manifest")
+def slack_manifest(
+    *,
+    mode: Annotated[
+        Literal["socket", "http"], typer.Option(help="How Slack reaches the bot.")
+    ] = "socket",
+    url: Annotated[
+        str, typer.Option(help="Mode http: the address at which Slack reaches the bot, https://...")
+    ] = "",
+) -> None:
+    """Print the manifest from which Slack makes the app, as YAML."""
+    from bot import configuration
+    from bot.adapters.slack import manifest
+
+    if mode == "http" and not url.startswith("https://"):
+        raise errors.Misconfigured(
+            "--url: mode http needs the https:// address at which Slack reaches the bot"
+        )
+    if mode == "socket" and url:
+        raise errors.Misconfigured("--url: in mode socket Slack needs no address; leave it out")
+    made = manifest.manifest(mode, manifest.address(url) if url else "")
+    sys.stdout.write(configuration.written(made))
 
 
 def _serve(running: object) -> None:

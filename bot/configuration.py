@@ -46,6 +46,12 @@ def refuse_incomplete(given: settings.Settings) -> None:
         raise errors.Misconfigured("\n".join(lacking))
 
 
+def written(values: Any) -> str:  # noqa: ANN401  # whatever YAML can hold
+    """Return plain values as YAML, keys in the order they have."""
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return text
+
+
 def shown(given: settings.Settings) -> str:
     """Return the settings in force as YAML, secrets hidden."""
     values = _plain(given.model_dump())
@@ -53,8 +59,7 @@ def shown(given: settings.Settings) -> str:
         secret = getattr(given.slack, key).get_secret_value()
         values["slack"][key] = "(set)" if secret else "(not set)"
     values["database"]["url"] = _without_password(given)
-    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    return text
+    return written(values)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever settings hold

@@ -13,9 +13,9 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from bot import checks, settings, settings_text
+from bot import checks, configuration, settings, settings_text
 from bot.adapters import telemetry
-from bot.adapters.slack import grammar, wording_work, works
+from bot.adapters.slack import grammar, manifest, wording_work, works
 from bot.flow import network
 from tests import guided
 from tests.runbooks import pages
@@ -205,7 +205,28 @@ def networking_page() -> str:
     )
 
 
+def manifest_file() -> str:
+    head = (
+        "# The manifest of the Slack app, for slack.mode socket; `flannel-bot slack manifest` "
+        "prints it,\n# also for mode http. Made by `make reference` from the code.\n"
+    )
+    return head + configuration.written(manifest.manifest())
+
+
+def slack_page() -> str:
+    """The guide with the manifest in it made anew."""
+    text = (ROOT / "docs/guides/slack-app.md").read_text()
+    made = textwrap.indent(configuration.written(manifest.manifest()), "    ")
+    return re.sub(
+        r"<!-- manifest -->\n(?:    .*\n|\n)*?<!-- -->\n",
+        lambda _: f"<!-- manifest -->\n\n{made}\n<!-- -->\n",
+        text,
+    )
+
+
 PAGES = {
+    "docs/guides/slack-app.md": slack_page,
+    "config/slack-manifest.yaml": manifest_file,
     "docs/guides/networking.md": networking_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/metrics.md": metrics_page,

@@ -45,6 +45,7 @@ def test_commands_in_the_pages_exist(page: Path) -> None:
         "db": {"upgrade"},
         "config": {"show"},
         "audit": {"verify"},
+        "slack": {"manifest"},
     }
     known = {command.name or command.callback.__name__ for command in cli.cli.registered_commands}
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
