@@ -19,6 +19,7 @@ from tests.bench import (
     routes,
     rows,
     sizes,
+    soak,
 )
 
 FAMILIES: dict[str, ModuleType] = {
@@ -30,7 +31,10 @@ FAMILIES: dict[str, ModuleType] = {
     "alerts": alerts,
     "loaded": loaded,
     "routes": routes,
+    "soak": soak,
 }
+LONG = {"soak"}
+"""Families that take so long that they are measured only when they are named."""
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -55,7 +59,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def chosen(only: list[str]) -> dict[str, tuple[str, ...]]:
     """Which rows of which families are wanted."""
     wanted = {
-        family: tuple(name for name in module.ROWS if not only or family in only or name in only)
+        family: tuple(
+            name
+            for name in module.ROWS
+            if family in only or name in only or not (only or family in LONG)
+        )
         for family, module in FAMILIES.items()
     }
     return {family: names for family, names in wanted.items() if names}

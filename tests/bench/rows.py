@@ -46,6 +46,9 @@ GOALS: dict[str, Goal] = {
     "routes_all_1000": Goal(
         "s", 60, "`routes --all` of 1,000 nodes looked at by exec, until the answer is there"
     ),
+    "soak_rss_growth": Goal("%", 5, "memory after half an hour of everything at once: growth"),
+    "soak_files_left": Goal("files", 0, "open files and sockets left behind by it"),
+    "soak_tasks_left": Goal("tasks", 0, "tasks left behind by it"),
     "bot_120_rss": Goal("MiB", 130, "memory of the whole bot, 120 nodes, nothing going on"),
 }
 
