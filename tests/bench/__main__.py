@@ -20,10 +20,12 @@ from tests.bench import (
     rows,
     sizes,
     soak,
+    watching,
 )
 
 FAMILIES: dict[str, ModuleType] = {
     "first_sync": first_sync,
+    "watching": watching,
     "cycle": cycle,
     "knowledge": knowledge,
     "idle": idle,

@@ -2,10 +2,11 @@
 
 `python -m tests.bench.clients ours|models KUBECONFIG` reads everything once and says what that
 cost, from the moment it was about to ask. Starting Python and importing libraries is left out: a
-bot starts once.
+bot starts once. `ours-watching` and `official-watching` say what some seconds of watching nodes cost.
 """
 
 import asyncio
+import functools
 import gc
 import json
 import resource
@@ -45,8 +46,12 @@ class Cost:
         sys.stdout.flush()
 
 
-async def ours(kubeconfig: Path, cost: Cost) -> None:
-    """The bot's mirror, until nothing is unseen any more."""
+WATCHED = 10.0
+"""Seconds of watching that are measured."""
+
+
+async def ours(kubeconfig: Path, cost: Cost, *, watching: bool = False) -> None:
+    """The bot's mirror, until nothing is unseen any more; or what it does from then on."""
     from bot import options, settings
     from bot.adapters import clock as clocks
     from bot.adapters import telemetry
@@ -62,6 +67,9 @@ async def ours(kubeconfig: Path, cost: Cost) -> None:
         while mirrored.snapshot().gaps:
             await mirrored.changed()
         seen = mirrored.snapshot()
+        if watching:
+            cost.begin()
+            await asyncio.sleep(WATCHED)
         cost.end(nodes=len(seen.nodes), pods=len(seen.pods))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -82,6 +90,25 @@ async def models(kubeconfig: Path, cost: Cost) -> None:
         cost.end(nodes=len(nodes), pods=len(pods))
 
 
+async def official(kubeconfig: Path, cost: Cost) -> None:
+    """The official Watch of nodes, into the official models."""
+    from kubernetes.aio import client, config, watch
+
+    await config.load_kube_config(str(kubeconfig))
+    async with client.ApiClient() as api:
+        core = client.CoreV1Api(api)
+        listed = await core.list_node(limit=1)
+        seen = 0
+        cost.begin()
+        until = time.perf_counter() + WATCHED
+        version = listed.metadata.resource_version
+        async for _ in watch.Watch().stream(core.list_node, resource_version=version):
+            seen += 1
+            if time.perf_counter() > until:
+                break
+        cost.end(events=seen)
+
+
 async def _paged(ask: Any, *where: str) -> list[Any]:
     found: list[Any] = []
     token = ""
@@ -94,5 +121,10 @@ async def _paged(ask: Any, *where: str) -> list[Any]:
 
 
 if __name__ == "__main__":
-    which = {"ours": ours, "models": models}[sys.argv[1]]
+    which = {
+        "ours": ours,
+        "models": models,
+        "ours-watching": functools.partial(ours, watching=True),
+        "official-watching": official,
+    }[sys.argv[1]]
     asyncio.run(which(Path(sys.argv[2]), Cost()))

@@ -26,9 +26,13 @@ GOALS: dict[str, Goal] = {
     "sync_1000_wall_vs_kubectl": Goal("x", 0.5, "the same, of kubectl's"),
     "sync_1000_wall_vs_models": Goal("x", 0.15, "the same, of the official models'"),
     "sync_1000_rss_growth": Goal("MiB", 40, "memory that this first sync adds"),
+    "watch_cpu_vs_official": Goal(
+        "x", None, "CPU of watching 1,000 nodes at 300 statuses a second, of the official Watch's"
+    ),
     "sync_5000_wall": Goal("s", 10, "first sync of 5,000 nodes + 25,000 pods"),
     "bot_5000_rss": Goal("MiB", 300, "highest memory of the whole bot there"),
     "bot_5000_cpu": Goal("%", 3, "CPU of one core there, at 17 heartbeats a second"),
+    "requests_5000": Goal("/h", None, "requests that the API server answers an hour, nothing new"),
     "cycle_5000": Goal("ms", 150, "one cycle there, after a change"),
     "cycle_5000_first": Goal("ms", None, "the first cycle there"),
     "cycle_5000_storm": Goal("ms", None, "the cycle in which all 5,000 flannels died at once"),
