@@ -1,7 +1,8 @@
-"""Cycles over generated objects, timed: `python -m tests.bench.judging NODES CYCLES`.
+"""Cycles over generated objects, timed: `python -m tests.bench.judging NODES CYCLES [INCIDENTS]`.
 
 The bot's own cycle with its database; before each but the first, one pod changes, and before the
-last, every flannel is OOM-killed.
+last, every flannel is OOM-killed. With INCIDENTS, so many workloads of one pod each were killed
+before the later cycles.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class Shown:
     def __init__(self) -> None:
         self._shelves = shelf.Shelves(self.cluster)
         self._pods: list[dict[str, Any]] = []
+        self._single: list[dict[str, Any]] = []
 
     def put(self, resource: str, obj: dict[str, Any]) -> None:
         kind = KINDS[resource]
@@ -43,9 +45,11 @@ class Shown:
         key = kind.key(meta.get("namespace", ""), meta["name"])
         self._shelves.of(kind).put(meta.get("namespace", ""), key, value)
 
-    def fill(self, nodes: int) -> None:
-        for resource, obj in objects.cluster(nodes):
+    def fill(self, nodes: int, single: int) -> None:
+        for resource, obj in objects.cluster(nodes, deployments=single):
             self.put(resource, obj)
+            if resource == "pods" and obj["metadata"]["name"].startswith("service-"):
+                self._single.append(obj)
             if resource == "pods" and len(self._pods) < 100:
                 self._pods.append(obj)
 
@@ -55,10 +59,15 @@ class Shown:
         turned = [{**told[0], "ready": number // len(self._pods) % 2 == 1}]
         self.put("pods", {**pod, "status": {**pod["status"], "containerStatuses": turned}})
 
+    def trouble(self) -> None:
+        """Have each single pod killed, which is an incident each."""
+        for pod in self._single:
+            self.put("pods", objects.killed(pod, at=_now()))
+
     def storm(self, nodes: int) -> None:
         """Have every flannel killed at once."""
         workload = objects.Workload(objects.AGENTS[0])
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = _now()
         for number in range(nodes):
             self.put("pods", objects.killed(workload.pod(number), at=now))
 
@@ -75,9 +84,13 @@ class Shown:
         return []
 
 
-async def run(nodes: int, cycles: int) -> dict[str, Any]:
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def run(nodes: int, cycles: int, incidents: int = 0) -> dict[str, Any]:
     shown = Shown()
-    shown.fill(nodes)
+    shown.fill(nodes, incidents)
     given = settings.Settings()
     with tempfile.TemporaryDirectory() as directory:
         where = store_options.Options(url=f"sqlite+aiosqlite:///{Path(directory) / 'bench.db'}")
@@ -90,8 +103,12 @@ async def run(nodes: int, cycles: int) -> dict[str, Any]:
                 telemetry=telemetry.PrometheusTelemetry("bench"),
                 options=options.judging(given, settings.Cluster(channel="C0BENCH")),
             )
-            seconds = []
-            for number in range(cycles + 1):
+            seconds = [(await judged.once()).seconds]
+            if incidents:
+                shown.trouble()
+                told = len((await judged.once()).notices)
+                assert told >= incidents, f"{told} of {incidents} incidents"
+            for number in range(cycles):
                 seconds.append((await judged.once()).seconds)
                 shown.change(number)
             shown.storm(nodes)
@@ -100,5 +117,5 @@ async def run(nodes: int, cycles: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    told = asyncio.run(run(int(sys.argv[1]), int(sys.argv[2])))
+    told = asyncio.run(run(*map(int, sys.argv[1:])))
     sys.stdout.write(json.dumps(told) + "\n")

@@ -1,4 +1,6 @@
-"""What the bot knows of networks, timed: `python -m tests.bench.knowing selection|routes NODES`.
+"""What the bot knows of networks, timed.
+
+`python -m tests.bench.knowing selection NODES NICS` and `... routes NODES`.
 
 Both run in a process of their own, with the hosts made before the clock starts.
 """
@@ -13,20 +15,19 @@ from bot.flannel import choice, drift, flags, fleet, kernel, lease, netconf, sel
 from bot.flannel.versions import Version
 from tests.bench import children
 
-NICS = 60
 VERSION = Version(0, 12, 0)
 FLAGS = (("--iface-regex=eth1|bond1",), ("--iface-regex=^(?:eth1|bond1)$",))
 WRONG_EVERY = 50
 """So many nodes apart, one has lost a peer's entries."""
 
 
-def host(number: int) -> kernel.Kernel:
+def host(number: int, nics: int) -> kernel.Kernel:
     """A node with a public and a private NIC and a container's veth for each other one."""
     draw = random.Random(number)
     public = kernel.Address(f"59.{number >> 8 & 255}.{number & 255}.9", 24)
     private = kernel.Address(_ip(number), 8)
     names = ["eth0", "bond1" if number % 2 else "eth1", "cni0", "flannel.1", "docker0"]
-    while len(names) < NICS - 1:
+    while len(names) < nics - 1:
         names.append(f"veth{draw.getrandbits(32):08x}")
     own = {"eth0": (public,), names[1]: (private,)}
     links = [
@@ -39,9 +40,9 @@ def host(number: int) -> kernel.Kernel:
     )
 
 
-def choose(nodes: int) -> dict[str, Any]:
+def choose(nodes: int, nics: int) -> dict[str, Any]:
     """Every node's choice by the flags in force and by those in question."""
-    hosts = [host(number) for number in range(nodes)]
+    hosts = [host(number, nics) for number in range(nodes)]
     given = [flags.parse(words) for words in FLAGS]
     began = time.perf_counter()
     found = [[selection.choose(here, one, VERSION) for one in given] for here in hosts]
@@ -128,5 +129,5 @@ def _kernel(number: int, nodes: int) -> kernel.Kernel:
 
 
 if __name__ == "__main__":
-    told = {"selection": choose, "routes": judge}[sys.argv[1]](int(sys.argv[2]))
+    told = {"selection": choose, "routes": judge}[sys.argv[1]](*map(int, sys.argv[2:]))
     sys.stdout.write(json.dumps(told) + "\n")
