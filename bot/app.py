@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web as aiohttp_web
 
 import bot
-from bot import options, remediating, remembering, settings, watched
+from bot import attended, options, remediating, remembering, settings, watched
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.charts import painter
@@ -26,7 +26,7 @@ from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
 from bot.adapters.slack import people as slack_people
 from bot.adapters.store import migrate, sql
-from bot.domain import errors
+from bot.domain import errors, incident
 from bot.flow import (
     cycle,
     deliver,
@@ -141,7 +141,12 @@ class Bot:
         )
         for sentence in options.nobody(self._settings):
             log.warning("nobody_may", reason=sentence)
-        jobs = schedule.JobScheduler(self._jobs(), telemetry=self._telemetry)
+        minded = attended.build(
+            self._settings, self._watched, store, people, clock=self._clock, told=self._told
+        )
+        jobs = schedule.JobScheduler(
+            [*self._jobs(), *minded.jobs(self._settings)], telemetry=self._telemetry
+        )
         self._desk = desk.Desk(
             {each.cycle.cluster: each.cycle for each in self._watched},
             store,
@@ -155,6 +160,7 @@ class Bot:
             connected=lambda: self._slack is not None and self._slack.connected,
             networks=self._networks(),
             remedy=self._remedies.desk,
+            attention=minded.attention,
             memories={
                 each.cycle.cluster: remembering.told(
                     self._settings, each.memories, each.sight, store, clock=self._clock
@@ -244,6 +250,7 @@ class Bot:
                 clock=self._clock,
                 telemetry=self._telemetry,
                 compose=explainer.compose,
+                on_call=self._on_call,
                 options=pace,
                 clicks=self._remedies.desk if self._remedies else plancards.NoClicks(),
             )
@@ -271,6 +278,11 @@ class Bot:
             )
         self._sending = sending
         return sending
+
+    def _on_call(self, value: incident.Incident) -> tuple[str, ...]:
+        """Whom an incident calls by name."""
+        named = [each for each in self._watched if each.cycle.cluster == value.cluster]
+        return named[0].cycle.quiet.place(value).on_call if named else ()
 
     def _networks(self) -> dict[str, network.Network]:
         """Whom to ask about each cluster's network; what they all may do at once is one."""

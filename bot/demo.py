@@ -17,12 +17,13 @@ import tempfile
 import webbrowser
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bot import settings
+from bot import settings, settings_noise
 from bot.domain import errors
 from bot.sim import gateway
 
@@ -80,8 +81,13 @@ def divided(speed: float) -> dict[str, str]:
     for name in ("checks", "incidents"):
         section = settings.Settings.model_fields[name].default
         for key in type(section).model_fields:
-            seconds = getattr(section, key).total_seconds() / speed
-            environment[_variable(name, key)] = f"{seconds:g}"
+            span = getattr(section, key)
+            if isinstance(span, timedelta):
+                environment[_variable(name, key)] = f"{span.total_seconds() / speed:g}"
+    noise = settings_noise.Noise()
+    for key in ("repeat_critical", "repeat_warning"):
+        seconds = max(600.0, getattr(noise, key).total_seconds() / speed)
+        environment[_variable("noise", key)] = f"{seconds:g}"
     mirror = settings.Mirror()
     for key, floor in (("watch_timeout", 5.0), ("silence_after", 4.0), ("gap_after", 1.0)):
         seconds = max(floor, getattr(mirror, key).total_seconds() / speed)

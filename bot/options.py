@@ -8,7 +8,18 @@ from bot.adapters.cluster import options as cluster_options
 from bot.adapters.metrics import prometheus as metrics
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
-from bot.domain import access, calendar, errors, ledger, snapshot, tracking, units
+from bot.domain import (
+    access,
+    attention,
+    calendar,
+    errors,
+    finding,
+    ledger,
+    routing,
+    snapshot,
+    tracking,
+    units,
+)
 from bot.flannel import discovery, forecast
 from bot.flow import (
     audit,
@@ -22,6 +33,7 @@ from bot.flow import (
     inspect,
     probes,
     propose,
+    quieting,
 )
 from bot.flow import memory as flow_memory
 from bot.flow import sampling as flow_sampling
@@ -115,6 +127,32 @@ def judging(given: settings.Settings, one: settings.Cluster) -> cycle.Options:
         matching=tracking.Policy(
             resolve_after=given.incidents.resolve_after,
             reopen_within=given.incidents.reopen_within,
+            flapping=given.incidents.flapping,
+            flapping_resolve_after=given.incidents.flapping_resolve_after,
+        ),
+        quiet=quieted(given, one),
+    )
+
+
+def quieted(given: settings.Settings, one: settings.Cluster) -> quieting.Options:
+    """Return where one cluster is told, and when it is not."""
+    noise = given.noise
+    return quieting.Options(
+        otherwise=routing.Place(channel(given, one), noise.on_call),
+        routes=tuple(
+            routing.Route(settings_text.conditions(each.match), each.channel, each.on_call)
+            for each in given.routing
+        ),
+        hours=tuple(
+            routing.Quiet(window, settings_text.conditions(each.match))
+            for each in given.quiet
+            for window in settings_text.windows(each.when, each.timezone or given.schedule.timezone)
+        ),
+        policy=attention.Policy(
+            repeat={
+                finding.Severity.CRITICAL: noise.repeat_critical,
+                finding.Severity.WARNING: noise.repeat_warning,
+            }
         ),
     )
 

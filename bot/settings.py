@@ -9,36 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot import settings_text
+from bot.settings_base import Duration, GroupId, Section, Trigger, UserId, Wait
+from bot.settings_noise import Noise, Quiet, Route
 
 PREFIX = "FLANNEL_BOT_"
-
-Duration = Annotated[timedelta, BeforeValidator(settings_text.duration)]
-"""Seconds as a number, or `90s`, `5m`, `1h30m`, `2d`."""
-
-Wait = Annotated[Duration, AfterValidator(settings_text.positive)]
-"""A duration that may not be zero: waiting that long keeps a loop from turning hot."""
-
-Trigger = Annotated[str, BeforeValidator(settings_text.trigger)]
-"""A duration (`30s`), five cron fields (`0 9 * * mon-fri`) or `off`."""
-
-UserId = Annotated[str, AfterValidator(settings_text.user)]
-"""Slack's id of a person, U... or W..."""
-
-GroupId = Annotated[str, AfterValidator(settings_text.group)]
-"""Slack's id of a user group, S..."""
 
 Frozen = Annotated[str, AfterValidator(settings_text.frozen)]
 """A named span of time, every week or dated."""
@@ -55,12 +33,6 @@ Runbook = Literal[
     "restart",
 ]
 RUNBOOKS: tuple[Runbook, ...] = get_args(Runbook)
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are refused, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Slack(Section):
@@ -187,6 +159,10 @@ class Incidents(Section):
     """How long all must be seen well before an incident is resolved."""
     reopen_within: Duration = timedelta(minutes=15)
     """A trouble back this soon is the same incident."""
+    flapping: int = Field(default=3, ge=1, le=100)
+    """One that came back this often is flapping: it calls nobody for that any more."""
+    flapping_resolve_after: Duration = timedelta(minutes=30)
+    """How long a flapping one must be seen well before it is resolved."""
 
 
 class Telling(Section):
@@ -217,6 +193,10 @@ class Schedule(Section):
     """Keeping how much memory flannel uses on each node, by metrics.k8s.io."""
     digest: Trigger = "0 9 * * *"
     """The daily summary in each cluster's channel."""
+    handover: Trigger = "off"
+    """What `handover` tells, in each cluster's channel; such as `0 8,20 * * *` at shift changes."""
+    noise: Trigger = "0 9 1 * *"
+    """The monthly report of what was told and what came of it, in each cluster's channel."""
 
     @field_validator("timezone")
     @classmethod
@@ -453,6 +433,9 @@ class Settings(BaseSettings):
     checks: Checks = Checks()
     incidents: Incidents = Incidents()
     telling: Telling = Telling()
+    noise: Noise = Noise()
+    quiet: tuple[Quiet, ...] = ()
+    routing: tuple[Route, ...] = ()
     schedule: Schedule = Schedule()
     inspection: Inspection = Inspection()
     metrics: Metrics = Metrics()
@@ -461,7 +444,7 @@ class Settings(BaseSettings):
     access: Access = Access()
     remediation: Remediation = Remediation()
 
-    @field_validator("clusters", mode="before")
+    @field_validator("clusters", "quiet", "routing", mode="before")
     @classmethod
     def _numbered(cls, value: object) -> object:
         """Accept `FLANNEL_BOT_CLUSTERS__0__NAME` and so on."""

@@ -6,7 +6,9 @@ import zoneinfo
 from datetime import date, time, timedelta
 from urllib.parse import urlsplit
 
-from bot.domain import calendar, units
+from bot import checks
+from bot.domain import calendar, matcher, units
+from bot.flannel import regex
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -184,6 +186,59 @@ def frozen(value: str) -> str:
     """Check a span of time. Raises ValueError."""
     window(value, "UTC")
     return value
+
+
+def hours(value: str) -> str:
+    """Check a span of time that may also be daily. Raises ValueError."""
+    windows(value, "UTC")
+    return value
+
+
+_DAILY = re.compile(r"daily\s+(\d\d:\d\d)\s*-\s*(\d\d:\d\d)")
+
+
+def windows(value: str, zone: str) -> tuple[calendar.Window, ...]:
+    """Read what `window` reads, or `night: daily 22:00 - 07:00`, which is one for each day.
+
+    Raises ValueError.
+    """
+    name, _, span = (part.strip() for part in value.partition(":"))
+    daily = _DAILY.fullmatch(span.lower())
+    if not name or not daily:
+        return (window(value, zone),)
+    days = calendar.DAYS
+    nights = daily[2] <= daily[1]
+    return tuple(
+        window(f"{name}: {day} {daily[1]} - {days[(at + nights) % 7]} {daily[2]}", zone)
+        for at, day in enumerate(days)
+    )
+
+
+def matchers(value: str) -> str:
+    """Check conditions; an empty text is none. Raises ValueError."""
+    conditions(value)
+    return value
+
+
+def conditions(value: str) -> tuple[matcher.Matcher, ...]:
+    """Read conditions; an empty text is none. Raises ValueError."""
+    if not value.strip():
+        return ()
+
+    def fault(pattern: str) -> str:
+        found = regex.read(pattern)
+        return found.error if isinstance(found, regex.Malformed) else ""
+
+    dialect = matcher.Dialect(fault=fault, known={"check": tuple(checks.ALL_CHECKS)})
+    found = matcher.parse(value, dialect)
+    if not isinstance(found, matcher.Problem):
+        return found
+    raise ValueError(f"{value!r}, at character {found.position}: {found.text}")
+
+
+def on_call(value: str) -> str:
+    """Check the id of a person or a user group. Raises ValueError."""
+    return group(value) if value.startswith("S") else user(value)
 
 
 def memory(value: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from bot import checks, configuration, settings, settings_text
+from bot import checks, configuration, settings, settings_noise, settings_text
 from bot.adapters import telemetry
 from bot.adapters.slack import grammar, manifest, wording_work, works
 from bot.flow import network
@@ -57,11 +57,22 @@ def kind(field: FieldInfo) -> str:
     return names.get(annotation, "text") if isinstance(annotation, type) else "text"
 
 
+LISTS: dict[str, type[settings.Section]] = {
+    "clusters": settings.Cluster,
+    "quiet": settings_noise.Quiet,
+    "routing": settings_noise.Route,
+}
+"""Sections of which there are several."""
+
+
+EXAMPLES = {"when": '"night: daily 22:00 - 07:00"', "match": '"check=oom_killed"'}
+"""Of what has no default."""
+
+
 def sections() -> list[tuple[str, type[settings.Section]]]:
     found = []
     for name, field in settings.Settings.model_fields.items():
-        section = settings.Cluster if name == "clusters" else type(field.default)
-        found.append((name, section))
+        found.append((name, LISTS.get(name) or type(field.default)))
     return found
 
 
@@ -102,12 +113,13 @@ def settings_page() -> str:
         "duration, five cron fields such as `0 9 * * mon-fri`, or `off`.\n",
     ]
     for name, section in sections():
-        title = f"clusters[] · {section.__doc__}" if name == "clusters" else section.__doc__
+        title = f"{name}[] · {section.__doc__}" if name in LISTS else section.__doc__
         lines.append(f"## {name}\n\n{title}\n")
         lines.append("| key | value | default | meaning |\n| --- | --- | --- | --- |")
         for key, field in keys(section):
             meaning = " ".join((field.description or "").split())
-            lines.append(f"| `{key}` | {kind(field)} | `{value(field.default)}` | {meaning} |")
+            default = "must be given" if field.is_required() else f"`{value(field.default)}`"
+            lines.append(f"| `{key}` | {kind(field)} | {default} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -122,7 +134,7 @@ def example() -> str:
     ]
     for name, section in sections():
         lines.append(f"# {name}:")
-        lead = "#   - " if name == "clusters" else "#   "
+        lead = "#   - " if name in LISTS else "#   "
         for key, field in section.model_fields.items():
             if field.annotation is SecretStr:
                 continue
@@ -133,8 +145,9 @@ def example() -> str:
                     for name, each in inner.model_fields.items()
                 ]
                 continue
-            lines.append(f"{lead}{key}: {value(field.default)}")
-            lead = "#     " if name == "clusters" else "#   "
+            shown = EXAMPLES[key] if field.is_required() else value(field.default)
+            lines.append(f"{lead}{key}: {shown}")
+            lead = "#     " if name in LISTS else "#   "
         lines.append("")
     return "\n".join(lines)
 

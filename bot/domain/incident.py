@@ -5,11 +5,15 @@ replaying its snapshot.
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain import finding
+from bot.domain.muting import Mute
 from bot.domain.target import Target
+
+CALLS_KEPT = 20
+"""Moments remembered of calls; enough for a budget a day and for the last one."""
 
 
 class State(enum.StrEnum):
@@ -78,6 +82,19 @@ class Incident:
     reopened: int = 0
     unseen: bool = False
     """True while some member could not be seen by the newest snapshot."""
+    owner: str = ""
+    """The user id of who acknowledged it last; kept when it gets worse and is open again."""
+    acknowledged_at: datetime | None = None
+    muted: Mute | None = None
+    """Why it is not told at the moment."""
+    held: str = ""
+    """The reason for which people would have been called while it was muted; then they are late."""
+    called_at: tuple[datetime, ...] = ()
+    """When people were called because of it, the last `CALLS_KEPT` times."""
+    silenced: bool = False
+    """Whether anybody ever silenced it."""
+    fixed_by: str = ""
+    """The change of ours that came before it was over; empty where none did."""
 
     @property
     def name(self) -> str:
@@ -101,3 +118,10 @@ class Incident:
     def affected(self) -> tuple[Member, ...]:
         """Members whose finding stands now (or was standing when sight was lost)."""
         return tuple(member for member in self.members if member.clear_since is None)
+
+
+def acknowledged(value: Incident, user: str, now: datetime) -> Incident:
+    """Return it as owned by somebody. Raises nothing: who owns it already stays so."""
+    if value.state is State.ACKNOWLEDGED and value.owner == user:
+        return value
+    return replace(value, state=State.ACKNOWLEDGED, owner=user, acknowledged_at=now, changed_at=now)

@@ -19,6 +19,10 @@ class Reason(enum.StrEnum):
     SPREAD_GREW = "spread_grew"
     CHANGED = "changed"
     RESOLVED = "resolved"
+    MUTED = "muted"
+    UNMUTED = "unmuted"
+    REPEATED = "repeated"
+    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Notice:
 
     `quiet` is one that the channel does not hear of: it is only information, kept in the lists.
     `first` is one that it hears of now and did not before, since it was only that.
+    `hidden` is one that is muted: a card that is there already is edited, and nothing else is sent.
     """
 
     incident: Incident
@@ -35,6 +40,7 @@ class Notice:
     calls: bool
     quiet: bool = False
     first: bool = False
+    hidden: bool = False
 
 
 class Kind(enum.StrEnum):
@@ -74,11 +80,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A thread reply or a message of its own; `broadcast` shows a reply in the channel too."""
+    """A thread reply or a message of its own; `broadcast` shows a reply in the channel too.
+
+    `people` are ids of users and user groups that it calls by name.
+    """
 
     title: str
     sections: tuple[Section, ...] = ()
     broadcast: bool = False
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +159,10 @@ class CardView:
     detected_at: datetime | None = None
     ticket: str = ""
     """The value of its buttons; empty where there are none."""
+    acts: bool = False
+    """Whether it may be acknowledged and silenced from where it is shown."""
+    on_call: tuple[str, ...] = ()
+    """Ids of users and user groups that its first post calls by name."""
     delayed_seconds: float = 0.0
     """How much longer than normal the first post took, because Slack was away; 0 if it was not."""
 

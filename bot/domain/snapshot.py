@@ -106,11 +106,12 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """A node's taint."""
+    """A node's taint. `added_at` is known of those that controllers set, such as by a cordon."""
 
     key: str
     value: str
     effect: str
+    added_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

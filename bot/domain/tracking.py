@@ -39,6 +39,17 @@ class Policy:
     growth_least: int = 3
     """... and at least this many members more, so that one becoming two is an edit, not a call."""
 
+    flapping: int = 3
+    """Once it has come back this often it calls no more for that, and is held down longer."""
+
+    flapping_resolve_after: timedelta = timedelta(minutes=30)
+    """The hold-down of what flaps."""
+
+    def hold(self, incident: Incident) -> timedelta:
+        """How long its members must be seen well."""
+        flaps = incident.reopened >= self.flapping
+        return max(self.resolve_after, self.flapping_resolve_after) if flaps else self.resolve_after
+
 
 def reconcile(
     findings: Iterable[Finding],
@@ -224,7 +235,7 @@ def _advance(
             members.append(_returning(member) or member)
         elif member.clear_since is None:
             members.append(replace(member, clear_since=now))
-        elif now - member.clear_since < policy.resolve_after:
+        elif now - member.clear_since < policy.hold(incident):
             members.append(member)
         else:
             recovered[member.fingerprint] = member
@@ -241,7 +252,7 @@ def _advance(
     if group:
         updated = _renewed(updated, group)
     if incident.state is State.RESOLVED:
-        return _reopened(updated, group, now)
+        return _reopened(updated, group, now, policy)
     if not updated.members:
         return _resolved(updated, now)
     return _noticed(incident, updated, now, policy)
@@ -266,7 +277,13 @@ def _renewed(incident: Incident, group: Sequence[Finding]) -> Incident:
     )
 
 
-def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> notice.Notice:
+def _reopened(
+    incident: Incident, group: Sequence[Finding], now: datetime, policy: Policy
+) -> notice.Notice:
+    times = incident.reopened + 1
+    said = f"back again: {incident.title}"
+    if times >= policy.flapping:
+        said = f"flapping, back for the {times}. time and not told again for that: {incident.title}"
     severity = _lead(group).severity
     happened = [found.happened_at for found in group if found.happened_at is not None]
     return notice.Notice(
@@ -276,6 +293,9 @@ def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> no
             # Judged afresh: how bad it was before it was over wakes nobody again.
             severity=severity,
             resolved_at=None,
+            owner="",
+            acknowledged_at=None,
+            fixed_by="",
             changed_at=now,
             reopened=incident.reopened + 1,
             happened_at=max(happened) if happened else None,
@@ -284,8 +304,8 @@ def _reopened(incident: Incident, group: Sequence[Finding], now: datetime) -> no
             told_spread=len(incident.affected),
         ),
         reason=notice.Reason.REOPENED,
-        text=f"back again: {incident.title}",
-        calls=severity is not Severity.INFO,
+        text=said,
+        calls=severity is not Severity.INFO and times <= policy.flapping,
         quiet=severity is Severity.INFO,
     )
 
@@ -329,7 +349,9 @@ def _noticed(
             calls=False,
             quiet=_quiet(incident),
         )
-    incident = replace(incident, told_severity=incident.severity, told_spread=spread)
+    # Whoever took it on did so at another level: it wants somebody's attention anew.
+    state = State.OPEN if incident.state is State.ACKNOWLEDGED else incident.state
+    incident = replace(incident, state=state, told_severity=incident.severity, told_spread=spread)
     return notice.Notice(
         incident=incident, reason=reason, text=text, calls=True, first=told is Severity.INFO
     )

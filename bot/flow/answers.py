@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain import finding, health, snapshot
 from bot.domain.incident import Incident
-from bot.flow import memory_answers, network_answers, ports, remedy_answers
+from bot.flow import attention_answers, memory_answers, network_answers, ports, remedy_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,10 @@ class Desk(Protocol):
     @property
     def remedy(self) -> remedy_answers.Remediation | None:
         """Where changes are asked for and decided; None in a bot that only observes."""
+
+    @property
+    def attention(self) -> attention_answers.Attention | None:
+        """Where incidents are taken on and silenced."""
 
     async def allow_look(
         self, ticket: str, user: str

@@ -14,12 +14,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot import checks
-from bot.domain import errors, ledger, notice, snapshot, tracking
+from bot.domain import errors, ledger, notice, routing, snapshot, tracking
 from bot.domain.incident import Incident, State
 from bot.flow import insight as insights
-from bot.flow import judge, ports, tell
+from bot.flow import judge, ports, quieting, tell
 
 log = structlog.get_logger(__name__)
+
+
+_FIXED_WITHIN = timedelta(hours=6)
+"""A change of ours that ended longer ago is not what a trouble ended by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Options:
     limits: checks.Limits = field(default_factory=checks.Limits)
     memory: ledger.Policy = field(default_factory=ledger.Policy)
     matching: tracking.Policy = field(default_factory=tracking.Policy)
+    quiet: quieting.Options | None = None
+    """Who is told and who is not; None tells all of it in `channel`."""
     debounce: timedelta = timedelta(milliseconds=250)
     """How long changes are gathered before a cycle. A burst is then one cycle; an alert later."""
     watermark_every: timedelta = timedelta(seconds=10)
@@ -83,6 +89,7 @@ class Cycle:
         self._clock = clock
         self._telemetry = telemetry
         self._options = options
+        self._quiet = options.quiet or quieting.Options(routing.Place(options.channel))
         self._told = told
         self._insight = insight or insights.Insight()
         self._lock = asyncio.Lock()
@@ -99,6 +106,11 @@ class Cycle:
     def channel(self) -> str:
         """The channel that hears of it."""
         return self._options.channel
+
+    @property
+    def quiet(self) -> quieting.Options:
+        """Where what is told, and when not."""
+        return self._quiet
 
     @property
     def options(self) -> Options:
@@ -194,6 +206,7 @@ class Cycle:
         now = taken.taken_at
         policy = self._options.matching
         stored: list[notice.Notice] = []
+        ran = await quieting.lately(self._store, self.cluster, after=now - _FIXED_WITHIN)
         async with self._store.unit() as unit:
             open_incidents = await unit.incidents(
                 self.cluster, resolved_after=now - policy.reopen_within
@@ -205,6 +218,15 @@ class Cycle:
                 judged=judgement.judged,
                 looked=judgement.looked,
                 policy=policy,
+            )
+            notices = await quieting.settle(
+                unit,
+                notices,
+                open_incidents,
+                cluster=self.cluster,
+                ran=ran,
+                options=self._quiet,
+                now=now,
             )
             stored.extend([await self._store_notice(unit, told, now) for told in notices])
             due = self._marked_at is None or now - self._marked_at >= self._options.watermark_every
@@ -222,13 +244,16 @@ class Cycle:
     async def _store_notice(
         self, unit: ports.Unit, told: notice.Notice, now: datetime
     ) -> notice.Notice:
+        new = told.incident.id == 0
         incident = await unit.save_incident(told.incident)
         stored = replace(told, incident=incident)
         if told.text:  # newer evidence alone is on the card, and no part of the story
             await unit.add_timeline(
                 at=now, subject=incident.name, kind=told.reason.value, text=told.text
             )
-        for row in tell.rows(stored, self.channel, now=now, new_id=lambda: uuid.uuid4().hex):
+        shown = [] if new or told.quiet else [one.channel for one in await unit.posted(incident.id)]
+        place = self._quiet.place(incident)
+        for row in tell.everywhere(stored, place, shown, now=now, new_id=lambda: uuid.uuid4().hex):
             await unit.enqueue(row)
         level = logging.INFO if told.text else logging.DEBUG
         log.log(

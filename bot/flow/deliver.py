@@ -64,6 +64,7 @@ class Courier:
         compose: Compose,
         options: Options,
         clicks: plancards.Clicks = _NO_CLICKS,
+        on_call: Callable[[Incident], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self._channel = channel
         self._store = store
@@ -72,6 +73,7 @@ class Courier:
         self._telemetry = telemetry
         self._compose = compose
         self._options = options
+        self._on_call = on_call
         self._plans = plancards.PlanCards(store, clicks)
         self._unsettled: list[notice.Outgoing] = []
         self._not_before = 0.0
@@ -315,6 +317,8 @@ class Courier:
             posted_at=posted_at,
             detected_at=detected,
             ticket=await self._plans.of_incident(incident),
+            acts=True,
+            on_call=self._on_call(incident),
             delayed_seconds=delayed.total_seconds(),
         )
 

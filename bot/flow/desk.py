@@ -12,6 +12,7 @@ from bot.domain.incident import Incident
 from bot.flannel import discovery, inspection, netconf
 from bot.flow import (
     answers,
+    attention_answers,
     cycle,
     judge,
     memory_answers,
@@ -44,6 +45,7 @@ class Desk:
         networks: whom to ask about each cluster's network.
         remedy: where changes are asked for and decided; None in a bot that only observes.
         memories: whom to ask about each cluster's memory.
+        attention: where incidents are taken on and silenced.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class Desk:
         networks: Mapping[str, network_answers.Network],
         remedy: remedy_answers.Remediation | None = None,
         memories: Mapping[str, memory_answers.Memory] | None = None,
+        attention: attention_answers.Attention | None = None,
     ) -> None:
         self.remedy = remedy
+        self.attention = attention
         self._cycles = cycles
         self._store = store
         self._clock = clock

@@ -16,7 +16,7 @@ from bot.domain.snapshot import Snapshot
 from bot.flannel.inspection import Inspection, Unseen
 from bot.flannel.kernel import Kernel
 from bot.flannel.netconf import NetConf
-from bot.flow import memory_ports, remedy_ports
+from bot.flow import memory_ports, remedy_ports, silence_ports
 
 
 class Clock(Protocol):
@@ -81,6 +81,10 @@ class Unit(Protocol):
     def remedy(self) -> remedy_ports.Remedies:
         """Remediation's part of it."""
 
+    @property
+    def silences(self) -> silence_ports.Silences:
+        """The silences' part of it."""
+
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
 
@@ -138,6 +142,10 @@ class Store(Protocol):
     @property
     def remedy(self) -> remedy_ports.RemedyReads:
         """Remediation's part of it."""
+
+    @property
+    def silences(self) -> silence_ports.SilenceReads:
+        """What people do not want to hear of."""
 
     @property
     def samples(self) -> memory_ports.Samples:

@@ -66,7 +66,12 @@ def node(value: wire.Node) -> snapshot.Node:
             if _is_of_flannel(key)
         },
         taints=tuple(
-            snapshot.Taint(key=intern(t.key), value=intern(t.value or ""), effect=intern(t.effect))
+            snapshot.Taint(
+                key=intern(t.key),
+                value=intern(t.value or ""),
+                effect=intern(t.effect),
+                added_at=t.time_added,
+            )
             for t in spec.taints or ()
         ),
         unschedulable=bool(spec.unschedulable),

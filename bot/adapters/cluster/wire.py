@@ -54,6 +54,7 @@ class Taint(Object):
     key: str
     effect: str
     value: str | None = None
+    time_added: datetime | None = None
 
 
 class NodeSpec(Object):

@@ -12,9 +12,7 @@ def answer(body: Mapping[str, Any], running: works.Works) -> prose.Page:
         user = str(_part(body, "user").get("id", ""))
         done, said = running.stop(str(action(body).get("value", "")), user)
         return answers_view.told(said) if done else answers_view.problem(said)
-    what = wording.BUTTONS.get(str(action(body).get("action_id", "")))
-    text = wording.cannot_act(what) if what else wording.OLD_BUTTON
-    return answers_view.problem(text)
+    return answers_view.problem(wording.OLD_BUTTON)
 
 
 def action(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.adapters.slack import (
+    attention_clicks,
     callers,
     client,
     commands,
@@ -93,6 +94,14 @@ class SlackApp:
             ),
             looks=look_clicks.LookClicks(
                 desk, may=may, answering_=answering, longest=options.work_timeout
+            ),
+            attention=attention_clicks.AttentionClicks(
+                desk,
+                may=may,
+                opening=windows.Windows(web),
+                answering_=answering,
+                clock=clock,
+                longest=options.work_timeout,
             ),
             errands=self._errands,
         )

@@ -220,6 +220,7 @@ def _joins(element: Json) -> bool:
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,31}", re.ASCII)
 """Anything else that acts, such as the command line, is no one to be called."""
+_GROUP = re.compile(r"S[A-Z0-9]{2,31}", re.ASCII)
 _CUT = prose.Run(f" {limits.ELLIPSIS}")
 _NEWLINE: Json = {"type": "text", "text": "\n"}
 
@@ -237,6 +238,8 @@ def _element(piece: prose.Piece) -> Json:
             return {"type": "link", "url": url, "text": text}
         case prose.Person(id=user) if _USER.fullmatch(user):
             return {"type": "user", "user_id": user}
+        case prose.Person(id=group) if _GROUP.fullmatch(group):
+            return {"type": "usergroup", "usergroup_id": group}
         case prose.Person(id=user):
             return _element(prose.code(user))
         case prose.Run(text=text, style=style):

@@ -5,14 +5,24 @@ why, since when, what next. Everything else is in the thread.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from bot.adapters.slack import limits, measures, prose, wording, wording_plans
-from bot.domain import incident, notice
+from bot.adapters.slack import (
+    limits,
+    measures,
+    prose,
+    wording,
+    wording_attention,
+    wording_plans,
+)
+from bot.domain import incident, muting, notice
 
 PROPOSE = "propose_fix"
 """The action of the button that asks for a fix; its value is the incident's ticket."""
+ACKNOWLEDGE = "ack_incident"
+SILENCE = "silence_incident"
+"""Actions of buttons whose value is the incident's name."""
 
 NAMED = 12
 """Names in a card's first lines, which is what a phone shows of it."""
@@ -36,6 +46,7 @@ def card(view: notice.CardView) -> prose.Page:
         _why(value),
         _since(view),
         prose.labelled(wording.STATUS, wording.state(value)),
+        *attention(value),
     ]
     if value.state is not incident.State.RESOLVED:
         if value.unseen:
@@ -45,14 +56,52 @@ def card(view: notice.CardView) -> prose.Page:
                 prose.labelled(wording.NEXT, *prose.marked(limits.sentences(value.cure, _NEXT)))
             )
     lines.append(_told(view))
+    if view.on_call and value.state is incident.State.OPEN and value.muted is None:
+        lines.append(prose.labelled(wording_attention.ON_CALL, *prose.people(view.on_call)))
     others = _sorted_names(value.affected)[NAMED:]
     if others and value.state is not incident.State.RESOLVED:
         lines.append(prose.labelled(wording.ALSO, _flat(others, ALSO_NAMED)))
     parts: list[prose.Part] = [prose.paragraph(*lines)]
-    if view.ticket and value.state is not incident.State.RESOLVED:
-        propose = prose.Button(PROPOSE, wording_plans.PROPOSE, view.ticket, primary=True)
-        parts.append(prose.Buttons((propose,)))
+    buttons = tuple(_buttons(view))
+    if buttons:
+        parts.append(prose.Buttons(buttons))
     return prose.Page(title=title(value), parts=tuple(parts))
+
+
+def _buttons(view: notice.CardView) -> Iterator[prose.Button]:
+    """What may be pressed; at most three."""
+    value = view.incident
+    if value.state is incident.State.RESOLVED:
+        return
+    if view.ticket:
+        yield prose.Button(PROPOSE, wording_plans.PROPOSE, view.ticket, primary=True)
+    if view.acts:
+        if value.state is not incident.State.ACKNOWLEDGED:
+            yield prose.Button(ACKNOWLEDGE, wording_attention.ACKNOWLEDGE, value.name)
+        if value.muted is None or value.muted.kind is not muting.Kind.SILENCE:
+            yield prose.Button(SILENCE, wording_attention.SILENCE, value.name)
+
+
+def attention(value: incident.Incident) -> list[prose.Line]:
+    """Who has taken it on, why nobody hears of it, what it ended after."""
+    lines = []
+    if value.owner:
+        pieces: list[str | prose.Piece] = [prose.Person(value.owner)]
+        if value.acknowledged_at is not None:
+            pieces += [wording_attention.SINCE, prose.Moment(value.acknowledged_at)]
+        lines.append(prose.labelled(wording_attention.OWNER, *pieces))
+    muted = value.muted
+    if muted is not None:
+        pieces = [limits.cut(muted.text, _WHY)]
+        if muted.by:
+            pieces += [" · ", prose.Person(muted.by)]
+        if muted.until is not None and muted.kind is muting.Kind.SILENCE:
+            pieces += [wording_attention.UNTIL, prose.Moment(muted.until)]
+        lines.append(prose.labelled(wording_attention.MUTED, *pieces))
+    if value.state is incident.State.RESOLVED:
+        fixed = limits.cut(value.fixed_by, _WHY) or wording_attention.NOT_FIXED_BY_US
+        lines.append(prose.labelled(wording_attention.FIXED_BY, fixed))
+    return lines
 
 
 def digest(view: notice.DigestView) -> prose.Page:
@@ -85,9 +134,11 @@ def place(value: incident.Incident) -> str:
 
 def brief(value: incident.Incident) -> prose.Line:
     """One incident in one line."""
+    muted = value.muted
     return prose.line(
         prose.strong(f"{mark(value)} · {value.name}"),
         f"  {limits.cut(value.title, _NEXT)} · {place(value)} · {wording.state(value)}",
+        f" · {wording_attention.MUTED}: {limits.cut(muted.text, _WHY)}" if muted else "",
     )
 
 

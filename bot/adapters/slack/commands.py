@@ -3,6 +3,7 @@
 from bot.adapters.slack import (
     answering,
     answers_view,
+    attention_commands,
     client,
     grammar,
     memory_view,
@@ -59,10 +60,23 @@ class Commands:
         cluster = asked.cluster or self._desk.cluster_of(channel)
         if asked.name in network_commands.NAMES:
             return await network_commands.answer(self._desk.network(cluster), asked, work)
+        if asked.name in attention_commands.NAMES:
+            return await attention_commands.answer(
+                self._desk,
+                self._rights,
+                asked,
+                cluster=cluster,
+                channel=channel,
+                work=work,
+                clock=self._clock,
+            )
         if asked.name in remedy_commands.NAMES:
             return await remedy_commands.answer(
                 self._desk, self._rights, asked, cluster=cluster, channel=channel, work=work
             )
+        return await self._told(asked, cluster)
+
+    async def _told(self, asked: grammar.Request, cluster: str | None) -> prose.Page:
         match asked.name:
             case "memory" if asked.node:
                 return memory_view.node(await self._desk.memory(cluster).node(asked.node))

@@ -1,6 +1,6 @@
 """A reply in a thread, or a message of its own: the particulars behind a card."""
 
-from bot.adapters.slack import prose
+from bot.adapters.slack import prose, wording_attention
 from bot.domain import notice
 
 
@@ -14,4 +14,7 @@ def detail(value: notice.Detail) -> prose.Page:
         parts.append(prose.paragraph(*lines))
         if section.verbatim.strip():
             parts.append(prose.Verbatim(section.verbatim))
+    if value.people:
+        named = prose.labelled(wording_attention.ON_CALL, *prose.people(value.people))
+        parts.append(prose.paragraph(named))
     return prose.Page(title=value.title, parts=tuple(parts))

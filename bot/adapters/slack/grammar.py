@@ -3,7 +3,15 @@
 import re
 from dataclasses import dataclass, field
 
-from bot.adapters.slack import grammar_changes, helptexts, limits, typed, wording, wording_work
+from bot.adapters.slack import (
+    grammar_attention,
+    grammar_changes,
+    helptexts,
+    limits,
+    typed,
+    wording,
+    wording_work,
+)
 
 LONGEST = 3_000
 """Characters of a command."""
@@ -83,6 +91,19 @@ COMMANDS = (
     Command("audit", "audit [n]", most=1),
     Command("incidents", "[@cluster] incidents"),
     Command("incident", "incident INC-n", least=1, most=1),
+    Command("ack", "ack INC-n", least=1, most=1),
+    Command("own", "own INC-n", least=1, most=1),
+    Command(
+        "silence",
+        "[@cluster] silence <matcher>|INC-n <duration> [--in <duration>] [reason]",
+        least=2,
+        most=_WORDS,
+        flags=(grammar_attention.LATER,),
+    ),
+    Command("silences", "silences"),
+    Command("unsilence", "unsilence SIL-n", least=1, most=1),
+    Command("noise", "[@cluster] noise"),
+    Command("handover", "[@cluster] handover"),
     Command("check", "[@cluster] check"),
     Command("schedule", "schedule"),
 )
@@ -95,7 +116,7 @@ class Request:
 
     `number` is of an incident; `topic` a command that help is wanted for; `node` a node's name as
     it was typed; `everything` if all nodes are to be looked at; `iface` and `regex` are flags to
-    be simulated, in order; `change` is what was asked about changes.
+    be simulated, in order; `change` is what was asked about changes, `heed` about attention.
     """
 
     name: str
@@ -107,6 +128,7 @@ class Request:
     iface: tuple[str, ...] = ()
     regex: tuple[str, ...] = ()
     change: grammar_changes.Change = field(default_factory=grammar_changes.Change)
+    heed: grammar_attention.Heed = field(default_factory=grammar_attention.Heed)
 
 
 Problem = typed.Problem
@@ -171,12 +193,23 @@ def _request(found: Command, arguments: list[str], cluster: str | None) -> Reque
         stray = arguments[found.most]
         hint = wording.CLUSTER_FIRST if stray.startswith("@") else usage
         return Problem(wording.too_many(found.name, echo(stray)), hint)
+    return _meant(found, given, cluster)
+
+
+def _meant(found: Command, given: "_Given", cluster: str | None) -> Request | Problem:
+    """Read words of which there are neither too few nor too many."""
+    usage, arguments = wording.usage(found.usage), given.words
     if found.name in grammar_changes.NAMES:
         flags = [name for name, _ in given.flags]
         change = grammar_changes.parse(found.name, arguments, flags, usage=usage)
         if isinstance(change, Problem):
             return change
         return Request(found.name, cluster=cluster, change=change)
+    if found.name in grammar_attention.NAMES:
+        heed = grammar_attention.parse(found.name, arguments, given.flags, usage=usage)
+        if isinstance(heed, Problem):
+            return heed
+        return Request(found.name, cluster=cluster, heed=heed)
     if found.name == "incident":
         number = incident_number(arguments[0])
         if number is None:

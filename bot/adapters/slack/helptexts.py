@@ -33,6 +33,13 @@ HELP = {
     "audit": "Who asked for, decided and did what, and where the chain of it ends.",
     "incidents": "What is wrong now, and what lately was.",
     "incident": "One incident: who is affected, why, what happened.",
+    "ack": "Take an incident on.",
+    "own": "Take it over from somebody.",
+    "silence": "Tell nobody of what matches (check=oom_killed,node=~edge-.*) until it is worse.",
+    "silences": "What is silenced, and how much that hides.",
+    "unsilence": "End a silence.",
+    "noise": "What called people in a month, and what came of it.",
+    "handover": "What the next on duty has to know.",
     "check": "Judge the cluster now, one pass.",
     "schedule": "What the bot runs when, and how it went.",
 }

@@ -19,6 +19,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from bot.adapters.slack import (
     actions,
     answers_view,
+    attention_clicks,
     blocks,
     callers,
     client,
@@ -46,6 +47,8 @@ Json = dict[str, Any]
 _ANY = re.compile("")
 _Answer = Callable[[replies.Place], Awaitable[prose.Page | None]]
 """Something that answers, given the place where its progress can be shown; None if it has."""
+_Windowed = remedy_clicks.Clicks | attention_clicks.AttentionClicks
+"""What answers submitted windows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,7 @@ class Rooms:
     questions: questions.Questions
     clicks: remedy_clicks.Clicks
     looks: look_clicks.LookClicks
+    attention: attention_clicks.AttentionClicks
     errands: errands.Errands
 
 
@@ -166,6 +170,12 @@ class Inbox:
         if body.get("type") != "view_submission":
             await ack()
             return
+        if attention_clicks.ours(body):
+            told = attention_clicks.acknowledgement(body)
+            await ack(**told)
+            if told["response_action"] != "errors":
+                self._submission(body, self._rooms.attention)
+            return
         form = remedy_forms.read(body)
         if form.name not in remedy_forms.NAMES:
             page = answers_view.problem(wording.NO_FORMS)
@@ -173,16 +183,19 @@ class Inbox:
             return
         await ack(**remedy_forms.acknowledgement(body))
         if not form.problem:
-            self._rooms.errands.run(self._submitted(body), name=f"window {form.user}")
+            self._submission(body, self._rooms.clicks)
 
-    async def _submitted(self, body: Json) -> None:
+    def _submission(self, body: Json, room: _Windowed) -> None:
+        self._rooms.errands.run(self._submitted(body, room), name="window")
+
+    async def _submitted(self, body: Json, room: _Windowed) -> None:
         refusal = await self._rooms.callers.refusal(callers.of_interaction(body))
         try:
-            await self._rooms.clicks.submitted(body, refusal)
+            await room.submitted(body, refusal)
         except Exception:  # the seam of one window: whoever submitted it hears of it
             reference = uuid.uuid4().hex[:8]
             log.exception("window_failed", reference=reference)
-            await self._rooms.clicks.went_wrong(body, reference)
+            await room.went_wrong(body, reference)
 
     def _message(self, body: Json, event: object, *, in_thread: bool) -> None:
         if not isinstance(event, Mapping) or event.get("bot_id") or event.get("subtype"):
@@ -214,6 +227,8 @@ class Inbox:
         async def answer(_place: replies.Place) -> prose.Page | None:
             if actions.action(body).get("action_id") == nics_view.LOOK:
                 return await self._rooms.looks.answer(body)
+            if actions.action(body).get("action_id") in attention_clicks.NEEDED:
+                return await self._rooms.attention.answer(body)
             if actions.action(body).get("action_id") in remedy_clicks.NEEDED:
                 return await self._rooms.clicks.answer(body)
             return actions.answer(body, self._rooms.questions.running)

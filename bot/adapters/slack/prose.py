@@ -47,7 +47,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the workspace by their Slack id, shown by their name; new messages call them."""
+    """Somebody of the workspace, or a user group, by their Slack id; new messages call them."""
 
     id: str
 

@@ -22,6 +22,7 @@ class Problem:
     hint: str = ""
 
 
+_BEFORE_A_QUOTE = ("=", "=~", "!~")
 ECHO = 60
 """Characters of a word that are said back."""
 NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
@@ -72,7 +73,7 @@ def split(text: str) -> list[str] | Problem:
             if word is not None:
                 words.append(word)
             word = None
-        elif character in "\"'`" and (not word or word.endswith("=")):
+        elif character in "\"'`" and (not word or word.endswith(_BEFORE_A_QUOTE)):
             quote, word = character, word or ""
         elif character in '"`':
             return Problem(wording.unbalanced(character), wording.TRY_HELP)

@@ -273,12 +273,6 @@ def went_wrong(reference: str) -> str:
     return f"Something went wrong inside the bot; its log tells more under {reference}."
 
 
-BUTTONS = {
-    "ack_incident": "acknowledge an incident",
-    "silence_incident": "silence an incident",
-}
-
-
 def cannot_act(what: str) -> str:
     """On a button that a bot which only observes cannot obey."""
     return f"Nothing was done: this bot runs observe-only and cannot {what}."

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from bot.adapters.store import memory_remedy, memory_samples, refusals, turns
+from bot.adapters.store import memory_remedy, memory_samples, memory_silences, refusals, turns
 from bot.domain import ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.incident import State as IncidentState
@@ -32,6 +32,7 @@ class State:
     marks: dict[str, str] = dataclasses.field(default_factory=dict)
     timeline: dict[str, tuple[ports.TimelineEntry, ...]] = dataclasses.field(default_factory=dict)
     remedy: memory_remedy.Remedy = dataclasses.field(default_factory=memory_remedy.Remedy)
+    silences: memory_silences.Kept = dataclasses.field(default_factory=dict)
     last_incident: int = 0
     last_seq: int = 0
 
@@ -46,6 +47,7 @@ class State:
             marks=dict(self.marks),
             timeline=dict(self.timeline),
             remedy=self.remedy.copy(),
+            silences=dict(self.silences),
             last_incident=self.last_incident,
             last_seq=self.last_seq,
         )
@@ -163,6 +165,7 @@ class MemoryUnit:
     def __init__(self, state: State) -> None:
         self._state = state
         self.remedy = memory_remedy.MemoryRemedies(state.remedy)
+        self.silences = memory_silences.MemorySilences(state.silences)
 
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
@@ -229,6 +232,7 @@ class MemoryStore:
         self._state = State()
         self.remedy = memory_remedy.MemoryRemedyReads(lambda: self._state.remedy)
         self.samples = memory_samples.MemorySamples()
+        self.silences = memory_silences.MemorySilenceReads(lambda: self._state.silences)
         self._turns = turns.Turns(turn_timeout)
 
     @asynccontextmanager

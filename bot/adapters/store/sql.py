@@ -18,6 +18,7 @@ from bot.adapters.store import (
     revision,
     rows,
     samples,
+    silences,
     tables,
 )
 from bot.adapters.store import location as locations
@@ -90,6 +91,7 @@ class SqlUnit:
     def __init__(self, session: engine.Session) -> None:
         self._session = session
         self.remedy = remedy.SqlRemedies(session)
+        self.silences = silences.SqlSilences(session)
 
     async def incidents(self, cluster: str, *, resolved_after: datetime) -> list[Incident]:
         """Return the cluster's incidents not resolved, or resolved after that moment."""
@@ -165,6 +167,7 @@ class SqlStore:
         self._database = database
         self.remedy = remedy.SqlRemedyReads(database)
         self.samples = samples.SqlSamples(database)
+        self.silences = silences.SqlSilenceReads(database)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[ports.Unit]:

@@ -220,6 +220,16 @@ freezes = sa.Table(
     sqlite_autoincrement=True,
 )
 
+silences = sa.Table(
+    "silences",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("until", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("document", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 deeds = sa.Table(
     "deeds",
     metadata,

@@ -15,7 +15,9 @@ from aiohttp import web
 from bot.adapters import health
 from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client
+from bot.adapters.slack import people as slack_people
 from bot.adapters.slack.options import Options
+from bot.domain import access
 from bot.sim.slack import people, serve, world
 from tests.adapters.slack import samples
 
@@ -111,15 +113,25 @@ class Slack:
 
     @asynccontextmanager
     async def app(
-        self, desk: samples.Desk, *, painter: Any = None, **changes: Any
+        self,
+        desk: samples.Desk,
+        *,
+        painter: Any = None,
+        policy: access.Policy | None = None,
+        **changes: Any,
     ) -> AsyncIterator[slack_app.SlackApp]:
         """The bot's side, connected, and stopped as a shutdown stops it."""
         async with self.web(**changes) as web:
+            clock = Wall() if self.mode == "http" else samples.Clock()
+            who = None
+            if policy is not None:
+                who = slack_people.People(web, policy=policy, clock=clock)
             app = slack_app.SlackApp(
                 web,
                 options=self.options(**changes),
                 desk=desk,
-                clock=Wall() if self.mode == "http" else samples.Clock(),
+                clock=clock,
+                people=who,
                 telemetry=self.telemetry,
                 painter=painter,
             )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import errors, finding, health, incident, notice, snapshot
 from bot.domain.target import Target
-from bot.flow import answers, network_answers, ports, remedy_answers
+from bot.flow import answers, attention_answers, network_answers, ports, remedy_answers
 
 NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=10)
@@ -151,6 +151,7 @@ class Desk:
         self.wait: Callable[[], object] | None = None
 
     remedy: remedy_answers.Remediation | None = None
+    attention: attention_answers.Attention | None = None
 
     def clusters(self) -> tuple[str, ...]:
         return ("prod", "staging")

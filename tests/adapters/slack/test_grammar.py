@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.slack import grammar, grammar_changes, helptexts
+from bot.adapters.slack import grammar, grammar_attention, grammar_changes, helptexts
 from bot.adapters.slack import typed as typed_text
 
 Request, Problem = grammar.Request, grammar.Problem
@@ -146,6 +146,7 @@ def test_only_what_works_is_told_and_suggested() -> None:
     assert told == {
         "help", "status", "nics", "routes", "simulate", "logs", "verify", "incidents",
         "incident", "check", "schedule", "memory", *grammar_changes.NAMES,
+        *grammar_attention.NAMES,
     }  # fmt: skip
     assert told == set(helptexts.HELP)
     for word in ("statu", "incidens", "chek", "schedul", "hlep", "rn", "pla", "freez"):
