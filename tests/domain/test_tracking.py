@@ -379,3 +379,30 @@ def test_a_look_counts_for_the_hold_down_from_when_it_was_seen() -> None:
     assert world.only.state is not incident.State.RESOLVED
     world.cycle([], taken(9))
     assert world.only.state is incident.State.RESOLVED
+
+
+def test_what_flaps_calls_no_more_and_is_held_down_longer() -> None:
+    policy = replace(POLICY, flapping=3, flapping_resolve_after=timedelta(minutes=30))
+
+    def step(minute: float, group: list[Finding], known: list[incident.Incident]) -> notice.Notice:
+        (told,) = tracking.reconcile(
+            group, known, taken(minute), judged={"oom_killed"}, policy=policy
+        )
+        return told
+
+    value = replace(step(0, [found(1)], []).incident, id=1)
+    minute, calls = 1.0, []
+    for _ in range(4):
+        hold = policy.hold(value).total_seconds() / 60
+        value = step(minute, [], [value]).incident
+        early = tracking.reconcile(
+            [], [value], taken(minute + hold - 0.1), judged={"oom_killed"}, policy=policy
+        )
+        assert early == []
+        over = step(minute + hold, [], [value])
+        assert over.reason is notice.Reason.RESOLVED
+        back = step(minute + hold + 1, [found(1)], [over.incident])
+        calls.append((back.incident.reopened, back.calls, "flapping" in back.text))
+        value, minute = back.incident, minute + hold + 2
+    assert calls == [(1, True, False), (2, True, False), (3, True, True), (4, False, True)]
+    assert policy.hold(value) == timedelta(minutes=30)

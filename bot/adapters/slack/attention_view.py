@@ -17,8 +17,8 @@ def acknowledged(value: attention_answers.Acknowledged) -> prose.Page:
     if value.done:
         return answers_view.told(wording_attention.yours_already(value.incident))
     page = answers_view.problem(wording_attention.taken_already(value.incident))
-    who = prose.labelled(
-        wording_attention.OWNER,
+    who = prose.line(
+        f"{wording_attention.OWNER} ",
         prose.Person(value.owner),
         wording_attention.SINCE,
         prose.Moment(value.at),

@@ -45,8 +45,8 @@ def card(view: notice.CardView) -> prose.Page:
         *_members(value),
         _why(value),
         _since(view),
-        prose.labelled(wording.STATUS, wording.state(value)),
-        *attention(value),
+        _status(view),
+        _after(value),
     ]
     if value.state is not incident.State.RESOLVED:
         if value.unseen:
@@ -56,8 +56,6 @@ def card(view: notice.CardView) -> prose.Page:
                 prose.labelled(wording.NEXT, *prose.marked(limits.sentences(value.cure, _NEXT)))
             )
     lines.append(_told(view))
-    if view.on_call and value.state is incident.State.OPEN and value.muted is None:
-        lines.append(prose.labelled(wording_attention.ON_CALL, *prose.people(view.on_call)))
     others = _sorted_names(value.affected)[NAMED:]
     if others and value.state is not incident.State.RESOLVED:
         lines.append(prose.labelled(wording.ALSO, _flat(others, ALSO_NAMED)))
@@ -82,26 +80,36 @@ def _buttons(view: notice.CardView) -> Iterator[prose.Button]:
             yield prose.Button(SILENCE, wording_attention.SILENCE, value.name)
 
 
-def attention(value: incident.Incident) -> list[prose.Line]:
-    """Who has taken it on, why nobody hears of it, what it ended after."""
-    lines = []
+def _status(view: notice.CardView) -> prose.Line:
+    """Where it stands, who has it, who is called, why nobody hears of it: one line for all."""
+    value = view.incident
+    pieces: list[str | prose.Piece] = [wording.state(value)]
     if value.owner:
-        pieces: list[str | prose.Piece] = [prose.Person(value.owner)]
+        pieces += [f" · {wording_attention.OWNER} ", prose.Person(value.owner)]
         if value.acknowledged_at is not None:
             pieces += [wording_attention.SINCE, prose.Moment(value.acknowledged_at)]
-        lines.append(prose.labelled(wording_attention.OWNER, *pieces))
-    muted = value.muted
-    if muted is not None:
-        pieces = [limits.cut(muted.text, _WHY)]
-        if muted.by:
-            pieces += [" · ", prose.Person(muted.by)]
-        if muted.until is not None and muted.kind is muting.Kind.SILENCE:
-            pieces += [wording_attention.UNTIL, prose.Moment(muted.until)]
-        lines.append(prose.labelled(wording_attention.MUTED, *pieces))
-    if value.state is incident.State.RESOLVED:
-        fixed = limits.cut(value.fixed_by, _WHY) or wording_attention.NOT_FIXED_BY_US
-        lines.append(prose.labelled(wording_attention.FIXED_BY, fixed))
-    return lines
+    if value.muted is not None:
+        pieces += [" · ", *_muted(value.muted)]
+    elif view.on_call and value.state is incident.State.OPEN:
+        pieces += [f" · {wording_attention.ON_CALL} ", *prose.people(view.on_call)]
+    return prose.labelled(wording.STATUS, *pieces)
+
+
+def _muted(mute: muting.Mute) -> list[str | prose.Piece]:
+    pieces: list[str | prose.Piece] = [f"{wording_attention.MUTED}: {limits.cut(mute.text, _WHY)}"]
+    if mute.by:
+        pieces += [" · ", prose.Person(mute.by)]
+    if mute.until is not None and mute.kind is muting.Kind.SILENCE:
+        pieces += [wording_attention.UNTIL, prose.Moment(mute.until)]
+    return pieces
+
+
+def _after(value: incident.Incident) -> prose.Line:
+    """What it ended after."""
+    if value.state is not incident.State.RESOLVED:
+        return ()
+    fixed = limits.cut(value.fixed_by, _WHY) or wording_attention.NOT_FIXED_BY_US
+    return prose.labelled(wording_attention.FIXED_BY, fixed)
 
 
 def digest(view: notice.DigestView) -> prose.Page:

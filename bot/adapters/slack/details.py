@@ -15,6 +15,6 @@ def detail(value: notice.Detail) -> prose.Page:
         if section.verbatim.strip():
             parts.append(prose.Verbatim(section.verbatim))
     if value.people:
-        named = prose.labelled(wording_attention.ON_CALL, *prose.people(value.people))
+        named = prose.line(f"{wording_attention.ON_CALL} ", *prose.people(value.people))
         parts.append(prose.paragraph(named))
     return prose.Page(title=value.title, parts=tuple(parts))

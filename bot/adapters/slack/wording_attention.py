@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from bot.adapters.slack.measures import count
 
-OWNER = "Taken on by"
-MUTED = "Not told"
+OWNER = "taken on by"
+MUTED = "not told"
 FIXED_BY = "After"
-ON_CALL = "On call"
+ON_CALL = "on call:"
 UNTIL = " until "
 SINCE = " since "
 NOT_FIXED_BY_US = "no change of this bot's: by itself, or by somebody's hand"

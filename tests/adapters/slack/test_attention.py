@@ -182,14 +182,14 @@ def shown(value: notice.CardView) -> tuple[str, list[str]]:
 def test_a_card_says_who_has_it_and_has_at_most_three_buttons() -> None:
     text, pressed = shown(samples.view(acts=True, ticket="t", on_call=("S0ONCALL", "U0OPERATOR")))
     assert pressed == ["propose_fix", "ack_incident", "silence_incident"]
-    assert "On call  @S0ONCALL, @U0OPERATOR" in text
+    assert "State  open · on call: @S0ONCALL, @U0OPERATOR" in text
     taken = samples.trouble(
         state=State.ACKNOWLEDGED, owner="U0OPERATOR", acknowledged_at=samples.NOW
     )
     text, pressed = shown(samples.view(taken, acts=True, on_call=("S0ONCALL",)))
     assert pressed == ["silence_incident"]
-    assert "Taken on by  @U0OPERATOR since" in text
-    assert "On call" not in text
+    assert "State  acknowledged · taken on by @U0OPERATOR since" in text
+    assert "on call" not in text
 
 
 def test_a_muted_card_says_why_and_by_whom() -> None:
@@ -199,11 +199,11 @@ def test_a_muted_card_says_why_and_by_whom() -> None:
     )  # fmt: skip
     text, pressed = shown(samples.view(samples.trouble(muted=mute), acts=True))
     assert pressed == ["ack_incident"]
-    assert "Not told  SIL-3: &lt;\u200b!channel&gt; known · @U0OPERATOR until" in text
+    assert "not told: SIL-3: &lt;\u200b!channel&gt; known · @U0OPERATOR until" in text
     line = blocks.render(
         cards.digest(notice.DigestView((samples.trouble(muted=mute),), samples.NOW))
     )
-    assert "Not told: SIL-3" in line.text
+    assert "not told: SIL-3" in line.text
 
 
 @pytest.mark.parametrize(
