@@ -346,11 +346,6 @@ class Courier:
     async def _detail(self, row: notice.Outgoing) -> None:
         thread_ts = await places.thread(self._store, row)
         detail = row.detail
-        if detail is None and row.plan is not None:
-            detail = await self._plans.details(row.plan)
-            if detail is None:
-                await self._store.failed(row, at=self._clock.now(), error="its plan is gone")
-                return
         if detail is None:
             incident = await self._store.incident(row.incident or 0)
             if incident is None:

@@ -51,36 +51,21 @@ class Journal:
 
     async def show(self, unit: ports.Unit, plan: Plan, *, first: bool = False) -> None:
         """Have a plan's card posted, or edited to what is true now, with this transaction."""
-        priority = tell.PRIORITY_CALL if first else tell.PRIORITY_EDIT
-        await self._enqueue(unit, plan, notice.Kind.PLAN, priority)
-
-    async def particulars(self, unit: ports.Unit, plan: Plan, detail: notice.Detail | None) -> None:
-        """Have something told in the thread of a plan's card; None is all of the plan."""
-        await self._enqueue(unit, plan, notice.Kind.DETAIL, tell.PRIORITY_DETAIL, detail)
-
-    async def _enqueue(
-        self,
-        unit: ports.Unit,
-        plan: Plan,
-        kind: notice.Kind,
-        priority: int,
-        detail: notice.Detail | None = None,
-    ) -> None:
         channel = self._channel_of(plan.cluster)
         if not channel:
             return  # of a cluster that is configured no more
         await unit.enqueue(
-            notice.Outgoing(
-                id=uuid.uuid4().hex,
-                kind=kind,
-                channel=channel,
-                created_at=self._clock.now(),
-                cluster=plan.cluster,
-                plan=plan.id,
-                priority=priority,
-                detail=detail,
-            )
+            tell.plan_row(plan, channel, now=self._clock.now(), new_id=_new_id, first=first)
         )
+
+    async def particulars(self, unit: ports.Unit, plan: Plan, detail: notice.Detail) -> None:
+        """Have something told in the thread of a plan's card, whole."""
+        channel = self._channel_of(plan.cluster)
+        if not channel:
+            return
+        now = self._clock.now()
+        for row in tell.plan_details(plan, detail, channel, now=now, new_id=_new_id):
+            await unit.enqueue(row)
 
     async def start(self, plan: Plan, *, executor: str) -> Run:
         """Claim an approved plan. Raises Conflict if it is claimed, Refused if it may not start."""
@@ -160,6 +145,10 @@ class Journal:
         if found is None or found.over:
             raise errors.Conflict(f"RUN-{number} has ended")
         return found
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 def story(plan: Plan, ended: Run) -> notice.Detail:

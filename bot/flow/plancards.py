@@ -84,11 +84,6 @@ class PlanCards:
             ticket=ticket,
         )
 
-    async def details(self, number: int) -> notice.Detail | None:
-        """Return what a plan's thread says; None if there is no such plan."""
-        plan = await self._store.remedy.plan(number)
-        return None if plan is None else particulars(plan)
-
     async def of_incident(self, incident: Incident) -> str:
         """Return the value of an incident's buttons."""
         return await self._clicks.of_incident(incident)
@@ -107,6 +102,7 @@ def _sections(plan: Plan) -> Iterator[notice.Section]:
         heading="Steps",
         lines=tuple(f"{n}. {_step(step)}" for n, step in enumerate(plan.steps, start=1)),
     )
+    yield notice.Section(heading="What changes", verbatim="\n".join(plan.diff))
     for number, step in enumerate(plan.steps, start=1):
         if step.change:
             yield notice.Section(heading=f"Patch of step {number}", verbatim=_patch(step.change))

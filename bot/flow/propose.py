@@ -18,7 +18,7 @@ from bot.domain.incident import Incident
 from bot.domain.plan import Effect, Plan, Prediction
 from bot.domain.run import Run
 from bot.flannel import inspection
-from bot.flow import ports
+from bot.flow import plancards, ports
 from bot.flow.journal import Journal
 from bot.flow.remedy_answers import Offer, Proposal
 from bot.flow.site import Site
@@ -216,7 +216,7 @@ class Proposing:
                     text=f"{stored.name}: {stored.title}",
                 )  # fmt: skip
             await self._journal.show(unit, stored, first=True)
-            await self._journal.particulars(unit, stored, None)
+            await self._journal.particulars(unit, stored, plancards.particulars(stored))
         log.info("plan_proposed", plan=stored.name, runbook=stored.runbook, digest=stored.digest)
         self._journal.wake()
         return Proposal(plan=stored)

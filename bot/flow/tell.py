@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.domain import notice, routing
 from bot.domain.finding import Severity
 from bot.domain.plan import Plan
+from bot.flow import parted
 
 PRIORITY_CRITICAL = 0
 PRIORITY_CALL = 10
@@ -106,25 +107,40 @@ def everywhere(
     return made
 
 
-def plan_rows(
+def plan_row(
     plan: Plan, channel: str, *, now: datetime, new_id: Callable[[], str], first: bool = False
+) -> notice.Outgoing:
+    """Return what renews a plan's card; with `first`, which is when it is proposed, posts it."""
+    return notice.Outgoing(
+        id=new_id(),
+        kind=notice.Kind.PLAN,
+        channel=channel,
+        created_at=now,
+        cluster=plan.cluster,
+        plan=plan.id,
+        priority=PRIORITY_CALL if first else PRIORITY_EDIT,
+    )
+
+
+def plan_details(
+    plan: Plan,
+    detail: notice.Detail,
+    channel: str,
+    *,
+    now: datetime,
+    new_id: Callable[[], str],
 ) -> list[notice.Outgoing]:
-    """Return what has to be sent because a plan or its run changed, both already stored.
-
-    With `first`, which is when it is proposed, all of it goes into the thread too.
-    """
-
-    def row(kind: notice.Kind, priority: int) -> notice.Outgoing:
-        return notice.Outgoing(
+    """Return what tells something whole in the thread of a plan's card."""
+    return [
+        notice.Outgoing(
             id=new_id(),
-            kind=kind,
+            kind=notice.Kind.DETAIL,
             channel=channel,
             created_at=now,
             cluster=plan.cluster,
             plan=plan.id,
-            priority=priority,
+            priority=PRIORITY_DETAIL,
+            detail=part,
         )
-
-    if not first:
-        return [row(notice.Kind.PLAN, PRIORITY_EDIT)]
-    return [row(notice.Kind.PLAN, PRIORITY_CALL), row(notice.Kind.DETAIL, PRIORITY_DETAIL)]
+        for part in parted.parted(detail)
+    ]

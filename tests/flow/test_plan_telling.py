@@ -60,10 +60,15 @@ class Post(test_deliver.Post):
 
     async def enqueue(self, unit, plan: Plan, *, first: bool = False) -> None:
         now = self.clock.now()
-        for row in tell.plan_rows(
-            plan, CHANNEL, now=now, new_id=lambda: uuid.uuid4().hex, first=first
-        ):
-            await unit.enqueue(row)
+
+        def new_id() -> str:
+            return uuid.uuid4().hex
+
+        await unit.enqueue(tell.plan_row(plan, CHANNEL, now=now, new_id=new_id, first=first))
+        if first:
+            told = plancards.particulars(plan)
+            for row in tell.plan_details(plan, told, CHANNEL, now=now, new_id=new_id):
+                await unit.enqueue(row)
 
     async def begin(self, plan: Plan) -> run.Run:
         now = self.clock.now()

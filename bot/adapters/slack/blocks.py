@@ -57,8 +57,13 @@ def render(
         if isinstance(part, prose.Buttons)
     }
     room -= sum(limits.size(block) for block, _ in pressed.values())
-    verbatim = sum(isinstance(part, prose.Verbatim) for part in parts)
-    reserved = min(_RESERVED, room // 2) if verbatim else 0
+    exact = {
+        index: limits.clean(part.text, lines=True).strip("\n")
+        for index, part in enumerate(parts)
+        if isinstance(part, prose.Verbatim)
+    }
+    wanted = sum(limits.size(text) + _FRAME for text in exact.values())
+    reserved = min(_RESERVED, room // 2, wanted)
     made: dict[int, tuple[Json, str]] = dict(pressed)
     for index, part in enumerate(parts):
         if isinstance(part, prose.Paragraph):
@@ -68,15 +73,14 @@ def render(
                 made[index] = _rich("rich_text_section", _runs(fitted)), _plain_lines(fitted)
                 room -= limits.size(made[index][0])
     cut = left_out > 0
-    for index, part in enumerate(parts):
-        if isinstance(part, prose.Verbatim):
-            text = limits.clean(part.text, lines=True).strip("\n")
-            shown = _tail(text, room // verbatim)
-            cut = cut or shown != text
-            verbatim -= 1
-            if shown:
-                made[index] = _rich("rich_text_preformatted", [_text(shown)]), shown
-                room -= limits.size(made[index][0])
+    for position, (index, text) in enumerate(exact.items()):
+        # Where there is room for all of them none needs to be cut to its share.
+        shown = _tail(text, room if wanted <= room else room // (len(exact) - position))
+        cut = cut or shown != text
+        wanted -= limits.size(text) + _FRAME
+        if shown:
+            made[index] = _rich("rich_text_preformatted", [_text(shown)]), shown
+            room -= limits.size(made[index][0])
     said = [made[index] for index in sorted(made)]
     if left_out:
         note = wording.does_not_fit(left_out)
@@ -192,10 +196,10 @@ def _start(line: prose.Line, room: int) -> prose.Line:
 
 
 def _tail(text: str, room: int) -> str:
+    if text.strip() and limits.size(text) <= room - _FRAME:
+        return text
     if not text.strip() or room - _FRAME < _WORTH:
         return ""
-    if limits.size(text) <= room - _FRAME:
-        return text
     kept = limits.end_of(text, room - _FRAME - _NOTE)
     return f"{wording.earlier_cut(len(text) - len(kept))}\n{kept}"
 
