@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web as aiohttp_web
 
 import bot
-from bot import attended, options, remediating, remembering, settings, watched
+from bot import attended, doctoring, options, remediating, remembering, settings, watched
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.charts import painter
@@ -167,6 +167,7 @@ class Bot:
                 )
                 for each in self._watched
             },
+            surgery=self._doctor(web, store),
         )
         pictures = painter.Painter()
         stack.push_async_callback(pictures.close)
@@ -298,6 +299,15 @@ class Bot:
             )
             for each in self._watched
         }
+
+    def _doctor(self, web: slack_client.Web, store: sql.SqlStore) -> doctoring.Doctor:
+        return doctoring.Doctor(
+            self._settings,
+            web,
+            [doctoring.watched(each.api, each.mirror) for each in self._watched],
+            database=partial(doctoring.database, self._settings, store),
+            clock=self._clock,
+        )
 
     def _jobs(self) -> list[schedule.Job]:
         given = self._settings

@@ -129,6 +129,25 @@ def check(
 
 
 @cli.command()
+def doctor(
+    config_file: Config = None,
+    log_format: LogFormat = None,
+    *,
+    output: Annotated[
+        Literal["table", "json"], typer.Option("--output", "-o", help="How the result looks.")
+    ] = "table",
+) -> None:
+    """See whether all is there that the bot needs: Slack, rights, flannel, database, clocks.
+
+    Exit code 0: nothing failed. 1: something did. 2: the configuration cannot be read.
+    """
+    from bot import doctoring
+
+    code = asyncio.run(doctoring.run(config_file, log_format=log_format, output=output))
+    raise typer.Exit(code)
+
+
+@cli.command()
 def demo(
     *,
     nodes: Annotated[int, typer.Option(min=1, max=5000, help="Nodes in the cluster.")] = 120,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from bot import checks, guards, runbooks, settings, settings_text
 from bot.adapters import health, schedule
+from bot.adapters.cluster import checkup
 from bot.adapters.cluster import options as cluster_options
 from bot.adapters.metrics import prometheus as metrics
 from bot.adapters.slack import options as slack_options
@@ -301,6 +302,17 @@ def changing(given: settings.Settings) -> guards.Limits:
         drains_at_once=named.drains_at_once,
         control_plane=named.control_plane,
         snapshot_age=named.snapshot_age,
+    )
+
+
+def doing(given: settings.Settings) -> checkup.Doing:
+    """Return what is done in a cluster, for the rights that it takes."""
+    return checkup.Doing(
+        exec=given.inspection.exec,
+        exec_in_pods=given.inspection.exec_in_pods,
+        probe_pods=given.inspection.probe_pods != "off",
+        changes=given.remediation.enabled,
+        samples=given.schedule.samples != "off",
     )
 
 

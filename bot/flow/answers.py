@@ -6,7 +6,14 @@ from typing import Protocol
 
 from bot.domain import finding, health, snapshot
 from bot.domain.incident import Incident
-from bot.flow import attention_answers, memory_answers, network_answers, ports, remedy_answers
+from bot.flow import (
+    attention_answers,
+    doctor,
+    memory_answers,
+    network_answers,
+    ports,
+    remedy_answers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +147,6 @@ class Desk(Protocol):
 
     async def schedule(self) -> ScheduleView:
         """Tell what runs when."""
+
+    async def doctor(self) -> doctor.Report:
+        """Look whether all is there that the bot needs."""

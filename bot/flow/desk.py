@@ -14,6 +14,7 @@ from bot.flow import (
     answers,
     attention_answers,
     cycle,
+    doctor,
     judge,
     memory_answers,
     network,
@@ -46,6 +47,7 @@ class Desk:
         remedy: where changes are asked for and decided; None in a bot that only observes.
         memories: whom to ask about each cluster's memory.
         attention: where incidents are taken on and silenced.
+        surgery: where the bot itself is examined.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Desk:
         remedy: remedy_answers.Remediation | None = None,
         memories: Mapping[str, memory_answers.Memory] | None = None,
         attention: attention_answers.Attention | None = None,
+        surgery: doctor.Surgery | None = None,
     ) -> None:
         self.remedy = remedy
         self.attention = attention
@@ -72,6 +75,7 @@ class Desk:
         self._connected = connected
         self._networks = networks
         self._memories = memories or {}
+        self._surgery = surgery
 
     def clusters(self) -> tuple[str, ...]:
         """Return the names of the clusters."""
@@ -193,6 +197,12 @@ class Desk:
     async def schedule(self) -> answers.ScheduleView:
         """Tell what runs when."""
         return answers.ScheduleView(jobs=tuple(self._schedule.jobs()), now=self._clock.now())
+
+    async def doctor(self) -> doctor.Report:
+        """Look whether all is there that the bot needs."""
+        if self._surgery is None:
+            raise errors.Refused("nobody can examine this bot; try `flannel-bot doctor`")
+        return await self._surgery.examine()
 
 
 def health_of(findings: Sequence[finding.Finding], gaps: Sequence[snapshot.Gap]) -> health.Health:

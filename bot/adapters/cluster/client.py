@@ -96,6 +96,8 @@ class Client:
         self._reloaded: float | None = None
         self._epoch = 0
         self._closed = False
+        self.dated = ("", clock.now())
+        """The Date that the newest answer bore, and when it came."""
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -302,6 +304,7 @@ class Client:
                 response = answer.response
                 assert response is not None
                 asking.code = str(response.status)
+                self.dated = (response.headers.get("Date", ""), self._clock.now())
                 await _refuse_unless_good(response, ask)
             except BaseException:
                 if response is not None:

@@ -45,6 +45,8 @@ class Identity:
     enterprise_id: str = ""
     url: str = ""
     scopes: tuple[str, ...] = ()
+    date: str = ""
+    """When Slack said so, by its own clock, as HTTP writes it."""
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -154,18 +156,22 @@ class Web:
             errors.Misconfigured: A token is definitely wrong; the text names its setting.
             errors.Unavailable: Slack cannot be asked now.
         """
-        self.identity = await self._who()
-        if self._options.mode == "http":
-            return self.identity
+        self.identity = await self.who()
+        if self._options.mode != "http":
+            await self.may_connect()
+        return self.identity
+
+    async def may_connect(self) -> None:
+        """Ask whether the app-level token opens Socket Mode. Raises as `verify`."""
         await self._certain(
             "apps.connections.open",
             self.sdk.apps_connections_open(app_token=self._options.app_token),
             setting="slack.app_token",
             cure="it must be an app-level token (xapp-...) with the scope connections:write",
         )
-        return self.identity
 
-    async def _who(self) -> Identity:
+    async def who(self) -> Identity:
+        """Ask who we are and what the bot token may do. Raises as `verify`."""
         response = await self._certain(
             "auth.test",
             self.sdk.auth_test(),
@@ -179,11 +185,10 @@ class Web:
         }
         if not found["team_id"] or not found["user_id"]:
             raise errors.Unavailable("Slack did not say who the bot is (auth.test)")
-        listed = next(
-            (str(v) for k, v in response.headers.items() if k.lower() == "x-oauth-scopes"), ""
-        )
-        scopes = tuple(scope.strip() for scope in listed.split(",") if scope.strip())
-        return Identity(**found, scopes=scopes)
+        headers = {str(k).lower(): str(v) for k, v in response.headers.items()}
+        listed = headers.get("x-oauth-scopes", "").split(",")
+        scopes = tuple(scope.strip() for scope in listed if scope.strip())
+        return Identity(**found, scopes=scopes, date=headers.get("date", ""))
 
     async def _certain(
         self, verb: str, request: Awaitable[AsyncSlackResponse], *, setting: str, cure: str

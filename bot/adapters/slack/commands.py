@@ -5,6 +5,7 @@ from bot.adapters.slack import (
     answers_view,
     attention_commands,
     client,
+    doctor_view,
     grammar,
     memory_view,
     network_commands,
@@ -74,14 +75,15 @@ class Commands:
             return await remedy_commands.answer(
                 self._desk, self._rights, asked, cluster=cluster, channel=channel, work=work
             )
-        return await self._told(asked, cluster)
+        if asked.name == "memory":
+            memory = self._desk.memory(cluster)
+            if asked.node:
+                return memory_view.node(await memory.node(asked.node))
+            return memory_view.fleet(await memory.fleet())
+        return await self._about(asked, cluster)
 
-    async def _told(self, asked: grammar.Request, cluster: str | None) -> prose.Page:
+    async def _about(self, asked: grammar.Request, cluster: str | None) -> prose.Page:
         match asked.name:
-            case "memory" if asked.node:
-                return memory_view.node(await self._desk.memory(cluster).node(asked.node))
-            case "memory":
-                return memory_view.fleet(await self._desk.memory(cluster).fleet())
             case "status":
                 return answers_view.status(await self._desk.status(cluster), now=self._clock.now())
             case "incidents":
@@ -92,6 +94,8 @@ class Commands:
                 return answers_view.check(await self._desk.check(cluster))
             case "schedule":
                 return answers_view.schedule(await self._desk.schedule())
+            case "doctor":
+                return doctor_view.report(await self._desk.doctor())
             case _:
                 return self._help(asked.topic)
 

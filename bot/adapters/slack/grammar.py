@@ -106,6 +106,7 @@ COMMANDS = (
     Command("handover", "[@cluster] handover"),
     Command("check", "[@cluster] check"),
     Command("schedule", "schedule"),
+    Command("doctor", "doctor"),
 )
 NAMES = tuple(command.name for command in COMMANDS)
 

@@ -321,4 +321,6 @@ async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamRes
         return await http_lists.get(call)
     if call.row.plural == "selfsubjectaccessreviews":
         return await http_writes.review(call)
+    if call.row.plural == "selfsubjectrulesreviews":
+        return await http_writes.rules_review(call)
     return await http_writes.HANDLERS[call.verb](call)

@@ -6,6 +6,7 @@ authenticated caller may do everything and an anonymous one may see that the ser
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from bot.sim.cluster import errors, http_paths
 
@@ -42,6 +43,71 @@ def members_may_everything(question: Question) -> bool:
     return "system:authenticated" in question.identity.groups or (
         question.target is None and question.path in PUBLIC_PATHS
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may be done, as a Role has it.
+
+    An empty namespace means in all of them and at none; no names mean every object.
+    """
+
+    verbs: tuple[str, ...]
+    groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    namespace: str = ""
+    names: tuple[str, ...] = ()
+
+    def allows(self, verb: str, found: http_paths.Target) -> bool:
+        """Whether it allows that."""
+        kind = f"{found.row.plural}/{found.subresource}" if found.subresource else found.row.plural
+        return (
+            self.namespace in ("", found.namespace)
+            and (not self.names or found.name in self.names)
+            and bool({verb, "*"} & set(self.verbs))
+            and bool({found.row.group, "*"} & set(self.groups))
+            and bool({kind, "*"} & set(self.resources))
+        )
+
+    def told(self) -> dict[str, Any]:
+        """As a SelfSubjectRulesReview tells it."""
+        return {
+            "verbs": list(self.verbs),
+            "apiGroups": list(self.groups),
+            "resources": list(self.resources),
+            **({"resourceNames": list(self.names)} if self.names else {}),
+        }
+
+
+EVERYTHING = Rule(("*",), ("*",), ("*",))
+ONESELF = (
+    Rule(
+        ("create",),
+        ("authorization.k8s.io",),
+        ("selfsubjectaccessreviews", "selfsubjectrulesreviews"),
+    ),
+    Rule(("create",), ("authentication.k8s.io",), ("selfsubjectreviews",)),
+)
+"""What every account may by default: ask about itself."""
+
+
+class Rules:
+    """An authorizer by rules, for everybody with a token. What is not a resource may be read."""
+
+    def __init__(self, *rules: Rule) -> None:
+        self.rules = (*ONESELF, *rules)
+
+    def __call__(self, question: Question) -> bool:
+        """Whether a rule allows it."""
+        if "system:authenticated" not in question.identity.groups or question.target is None:
+            return members_may_everything(question)
+        return any(rule.allows(question.verb, question.target) for rule in self.rules)
+
+
+def rules_of(authorizer: Authorizer, namespace: str) -> list[dict[str, Any]]:
+    """The rules that hold in a namespace; of a mere function, what it is by default."""
+    rules = authorizer.rules if isinstance(authorizer, Rules) else (*ONESELF, EVERYTHING)
+    return [rule.told() for rule in rules if rule.namespace in ("", namespace)]
 
 
 class Tokens:

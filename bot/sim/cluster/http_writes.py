@@ -201,6 +201,30 @@ async def review(call: http_context.Call) -> web.Response:
     return call.answer(answer, status=201)
 
 
+async def rules_review(call: http_context.Call) -> web.Response:
+    """A SelfSubjectRulesReview: what may the caller do in a namespace?
+
+    Raises:
+        errors.StatusError: 400, 415.
+    """
+    body = await _object(call, _Options(call, "CreateOptions"))
+    namespace = str((body.get("spec") or {}).get("namespace", ""))
+    if not namespace:
+        raise errors.StatusError(400, "BadRequest", "no namespace on request")
+    answer = {
+        "kind": call.row.kind,
+        "apiVersion": call.row.api_version,
+        "metadata": {},
+        "spec": {},
+        "status": {
+            "resourceRules": http_access.rules_of(call.context.authorizer, namespace),
+            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["/version"]}],
+            "incomplete": False,
+        },
+    }
+    return call.answer(answer, status=201)
+
+
 def _question(call: http_context.Call, about: Object, path: Object) -> http_access.Question:
     if path:
         verb, where = str(path.get("verb", "")), str(path.get("path", ""))

@@ -158,6 +158,14 @@ ALL = (
         verbs=("create",),
         stored=False,
     ),
+    Resource(
+        plural="selfsubjectrulesreviews",
+        kind="SelfSubjectRulesReview",
+        group="authorization.k8s.io",
+        namespaced=False,
+        verbs=("create",),
+        stored=False,
+    ),
     Resource(plural="leases", kind="Lease", group="coordination.k8s.io"),
     Resource(
         plural="poddisruptionbudgets",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import errors, finding, health, incident, notice, snapshot
 from bot.domain.target import Target
-from bot.flow import answers, attention_answers, network_answers, ports, remedy_answers
+from bot.flow import answers, attention_answers, doctor, network_answers, ports, remedy_answers
 
 NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=10)
@@ -210,3 +210,13 @@ class Desk:
         await self._answer("schedule", None)
         job = ports.JobState("cycle", "every 30 s", NOW, BEGAN, 0.12, "ok", 0, 1, 2)
         return answers.ScheduleView(jobs=(job,), now=NOW)
+
+    async def doctor(self) -> doctor.Report:
+        await self._answer("doctor", None)
+        bad = doctor.Line(
+            "slack", "bot token", doctor.Mark.BAD, "is wrong", "set `SLACK_BOT_TOKEN`"
+        )
+        odd = doctor.Line("cluster prod", "rights in excess", doctor.Mark.WARNING, "get secrets")
+        good = doctor.Line("database", "/data/x.db", doctor.Mark.GOOD, "is of this version")
+        note = doctor.Line("versions", "python", doctor.Mark.NOTE, "3.13")
+        return doctor.Report(NOW, (good, odd, bad, note))

@@ -47,6 +47,7 @@ def desk() -> samples.Desk:
         ("@staging check", "kube-flannel OOM-killed 3 times"),
         ("@stagin check", "Did you mean @staging?"),
         ("schedule", "cycle  every 30 s"),
+        ("doctor", "Failed: slack, bot token\nis wrong\nCure  set SLACK_BOT_TOKEN"),
         ("staus", "Did you mean status?"),
         ('status "', "does not end"),
     ],

@@ -1,0 +1,35 @@
+"""What the doctor found, as a page: what failed first, each with its cure; the good in short."""
+
+from bot.adapters.slack import prose, wording_doctor
+from bot.flow import doctor
+
+_SIGNS = {
+    doctor.Mark.BAD: wording_doctor.FAILED,
+    doctor.Mark.WARNING: wording_doctor.WARNING,
+}
+
+
+def report(found: doctor.Report) -> prose.Page:
+    """Tell all of it."""
+    parts: list[prose.Part] = []
+    for mark, sign in _SIGNS.items():
+        for each in found.lines:
+            if each.mark is mark:
+                lines = [prose.line(prose.strong(f"{sign}: {each.part}, {each.name}"))]
+                lines.append(prose.marked(each.said))
+                if each.cure:
+                    lines.append(prose.labelled(wording_doctor.CURE, *prose.marked(each.cure)))
+                parts.append(prose.paragraph(*lines))
+    good = [each for each in found.lines if each.mark is doctor.Mark.GOOD]
+    if good:
+        lines = [prose.line(prose.strong(wording_doctor.GOOD))]
+        lines += [
+            prose.line(f"{each.part}, {each.name}: ", *prose.marked(each.said)) for each in good
+        ]
+        parts.append(prose.paragraph(*lines))
+    notes = [f"{each.name} {each.said}" for each in found.lines if each.mark is doctor.Mark.NOTE]
+    if notes:
+        parts.append(prose.paragraph(prose.line(", ".join(notes))))
+    bad = sum(each.mark is doctor.Mark.BAD for each in found.lines)
+    odd = sum(each.mark is doctor.Mark.WARNING for each in found.lines)
+    return prose.Page(title=wording_doctor.title(bad, odd), parts=tuple(parts))
