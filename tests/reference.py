@@ -157,7 +157,10 @@ def metrics_page() -> str:
         "# Metrics\n",
         NOTE,
         "Served at `/metrics`. No label carries a node or a pod, so series do not grow with the "
-        "cluster.\n",
+        "cluster.",
+        "[config/grafana-dashboard.json](../../config/grafana-dashboard.json) shows all of them, "
+        "and [config/prometheus-rules.yaml](../../config/prometheus-rules.yaml) has alerts for the "
+        "day on which the bot itself cannot speak.\n",
         "| name | type | labels | meaning |\n| --- | --- | --- | --- |",
     ]
     rows = [(n, "gauge", t, labels) for n, (t, labels) in telemetry.GAUGES.items()]
