@@ -41,7 +41,6 @@ HELP = {
     "noise": "What called people in a month, and what came of it.",
     "handover": "What the next on duty has to know.",
     "check": "Judge the cluster now, one pass.",
-    "doctor": "Whether all is there that the bot needs, and nothing that it does not: tokens, "
-    "scopes, channels, rights, flannel, Prometheus, database, clocks; each with its cure.",
+    "doctor": "What the bot lacks or has in excess, each with its cure.",
     "schedule": "What the bot runs when, and how it went.",
 }
