@@ -229,7 +229,7 @@ class Bot:
         apis: Sequence[cluster_client.Client],
         people: slack_people.People,
     ) -> sender.Sender:
-        messenger = notifier.Notifier(web)
+        messenger = notifier.Notifier(web, languages=options.languages(self._settings))
         pace = options.telling(self._settings)
         mirrors = [
             mirror.Mirror(

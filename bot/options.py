@@ -7,6 +7,7 @@ from bot.adapters import health, schedule
 from bot.adapters.cluster import checkup
 from bot.adapters.cluster import options as cluster_options
 from bot.adapters.metrics import prometheus as metrics
+from bot.adapters.slack import catalogue
 from bot.adapters.slack import options as slack_options
 from bot.adapters.store import options as store_options
 from bot.domain import (
@@ -78,9 +79,16 @@ def slack(given: settings.Settings) -> slack_options.Options:
         signing_secret=given.slack.signing_secret.get_secret_value(),
         api_url=given.slack.api_url,
         mode=given.slack.mode,
+        languages=languages(given),
         watchdog_after=given.slack.watchdog_after.total_seconds(),
         give_up_after=given.slack.give_up_after.total_seconds(),
     )
+
+
+def languages(given: settings.Settings) -> catalogue.Languages:
+    """Return which language is spoken to whom."""
+    named = given.language
+    return catalogue.Languages(named.default, named.channels, named.users)
 
 
 def channel(given: settings.Settings, one: settings.Cluster) -> str:

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot import settings_text
 from bot.settings_base import Duration, GroupId, Section, Trigger, UserId, Wait
-from bot.settings_noise import Noise, Quiet, Route
+from bot.settings_noise import Language, Noise, Quiet, Route
 
 PREFIX = "FLANNEL_BOT_"
 
@@ -434,6 +434,7 @@ class Settings(BaseSettings):
     incidents: Incidents = Incidents()
     telling: Telling = Telling()
     noise: Noise = Noise()
+    language: Language = Language()
     quiet: tuple[Quiet, ...] = ()
     routing: tuple[Route, ...] = ()
     schedule: Schedule = Schedule()

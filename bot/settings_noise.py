@@ -1,12 +1,12 @@
 """Settings of what is told, where, how often, and when not."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
 from bot import settings_text
-from bot.settings_base import Duration, Section
+from bot.settings_base import Duration, Section, UserId
 
 Matchers = Annotated[str, AfterValidator(settings_text.matchers)]
 """Conditions joined by commas, such as `check=oom_killed,node=~"edge-.*"`."""
@@ -16,6 +16,13 @@ OnCall = Annotated[str, AfterValidator(settings_text.on_call)]
 
 Span = Annotated[str, AfterValidator(settings_text.hours)]
 """A named span of time: daily, weekly or dated."""
+
+
+Tongue = Literal["en", "zh-CN"]
+"""English or simplified Chinese."""
+
+ChannelId = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,31}$")]
+"""Slack's id of a channel, C... or G..."""
 
 
 class Noise(Section):
@@ -30,6 +37,17 @@ class Noise(Section):
     budget: int = Field(default=20, ge=0, le=10_000)
     """Calls a day that a channel should have at most; the monthly report says where it was more.
     0 for no limit."""
+
+
+class Language(Section):
+    """Which language the bot speaks. Names of objects are never translated."""
+
+    default: Tongue = "en"
+    """To whom nothing else is said."""
+    channels: dict[ChannelId, Tongue] = Field(default_factory=dict)
+    """By channel id (C...), such as `{C0123ABCD: zh-CN}`."""
+    users: dict[UserId, Tongue] = Field(default_factory=dict)
+    """By a person's id (U...), for answers to them; counts more than the channel's."""
 
 
 class Quiet(Section):

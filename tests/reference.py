@@ -12,6 +12,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from bot import checks, configuration, settings, settings_noise, settings_text
 from bot.adapters import telemetry
@@ -34,6 +35,8 @@ def value(default: object) -> str:
         return "[" + ", ".join(str(each) for each in default) + "]"
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, dict) or default is PydanticUndefined:
+        return "{}"
     if default is None:
         return "null"
     text = str(default)

@@ -3,16 +3,15 @@
 from bot.adapters.slack import prose, wording_doctor
 from bot.flow import doctor
 
-_SIGNS = {
-    doctor.Mark.BAD: wording_doctor.FAILED,
-    doctor.Mark.WARNING: wording_doctor.WARNING,
-}
-
 
 def report(found: doctor.Report) -> prose.Page:
     """Tell all of it."""
     parts: list[prose.Part] = []
-    for mark, sign in _SIGNS.items():
+    signs = {
+        doctor.Mark.BAD: wording_doctor.FAILED,
+        doctor.Mark.WARNING: wording_doctor.WARNING,
+    }
+    for mark, sign in signs.items():
         for each in found.lines:
             if each.mark is mark:
                 lines = [prose.line(prose.strong(f"{sign}: {each.part}, {each.name}"))]

@@ -17,6 +17,7 @@ from bot.adapters.slack import (
     answers_view,
     blocks,
     callers,
+    catalogue,
     client,
     home_view,
     limits,
@@ -100,9 +101,9 @@ class Home:
     async def _show(self, user: str) -> None:
         async with self._publishing:
             page = await self._page(user)
-            looked = prose.paragraph(
-                prose.line(wording_windows.AS_OF, prose.Moment(self._clock.now()))
-            )
+            with catalogue.speaking(self._options.languages.of(user=user)):
+                as_of = wording_windows.AS_OF
+            looked = prose.paragraph(prose.line(as_of, prose.Moment(self._clock.now())))
             shown = replace(page, parts=(looked, *page.parts))
             digest = hashlib.sha256(repr(page).encode()).hexdigest()
             watcher = self._watchers.get(user)
@@ -128,6 +129,10 @@ class Home:
         return False
 
     async def _page(self, user: str) -> prose.Page:
+        with catalogue.speaking(self._options.languages.of(user=user)):
+            return await self._spoken(user)
+
+    async def _spoken(self, user: str) -> prose.Page:
         try:
             refusal = await self._who.refusal_of(user)
             if refusal:

@@ -22,6 +22,7 @@ from bot.adapters.slack import (
     attention_clicks,
     blocks,
     callers,
+    catalogue,
     client,
     commands,
     errands,
@@ -74,6 +75,7 @@ class Inbox:
         self._web = web
         self._rooms = rooms
         self._seen = errands.Seen()
+        self._languages = options.languages
         self._bolt = self._listeners(options)
 
     def _listeners(self, options: Options) -> AsyncApp:
@@ -163,10 +165,15 @@ class Inbox:
     async def _on_shortcut(self, ack: AsyncAck, body: Json) -> None:
         await ack()
         if not self._seen.before(str(body.get("trigger_id") or "")):
-            work = self._rooms.shortcuts.used(body)
-            self._rooms.errands.run(work, name="shortcut")
+            user = callers.of_interaction(body).user
+            with catalogue.speaking(self._languages.of(user=user)):
+                self._rooms.errands.run(self._rooms.shortcuts.used(body), name="shortcut")
 
     async def _on_form(self, ack: AsyncAck, body: Json) -> None:
+        with catalogue.speaking(self._languages.of(user=callers.of_interaction(body).user)):
+            await self._form(ack, body)
+
+    async def _form(self, ack: AsyncAck, body: Json) -> None:
         if body.get("type") != "view_submission":
             await ack()
             return
@@ -247,7 +254,10 @@ class Inbox:
         return answer
 
     def _serve(self, asked: replies.Asked, caller: callers.Caller, answer: _Answer) -> None:
-        self._rooms.errands.run(self._served(asked, caller, answer), name=f"answer {asked.user}")
+        with catalogue.speaking(self._languages.of(channel=asked.channel, user=asked.user)):
+            self._rooms.errands.run(
+                self._served(asked, caller, answer), name=f"answer {asked.user}"
+            )
 
     async def _served(self, asked: replies.Asked, caller: callers.Caller, answer: _Answer) -> None:
         every = self._rooms.questions.every

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.adapters.slack import blocks, cards, client, details, faults, plan_cards, prose
+from bot.adapters.slack import blocks, cards, catalogue, client, details, faults, plan_cards, prose
 from bot.domain import errors, notice
 from bot.flow import ports
 
@@ -25,14 +25,17 @@ _NEVER_READABLE = frozenset(
 class Notifier:
     """Slack as `bot.flow.ports.Messenger`. Repeats nothing by itself but a refused layout."""
 
-    def __init__(self, web: client.Web) -> None:
+    def __init__(self, web: client.Web, *, languages: catalogue.Languages | None = None) -> None:
         self._web = web
+        self._languages = languages or catalogue.Languages()
 
     async def post(
         self, channel: str, message: ports.Message, *, row: notice.Outgoing, thread_ts: str = ""
     ) -> str:
         """Post and return the message's ts."""
-        page = page_of(message)
+        language = self._languages.of(channel=channel)
+        with catalogue.speaking(language):
+            page = page_of(message)
         extra: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False}
         if thread_ts:
             broadcast = isinstance(message, notice.Detail) and message.broadcast
@@ -43,7 +46,8 @@ class Notifier:
                 channel=channel, **_content(rendered), metadata=metadata(row, message), **extra
             )
 
-        told = await self._send("chat.postMessage", page, send, posts=True)
+        with catalogue.speaking(language):
+            told = await self._send("chat.postMessage", page, send, posts=True)
         ts = told.get("ts")
         if not isinstance(ts, str) or not ts:
             raise ports.Ambiguous("Slack did not say where the message is (chat.postMessage)")
@@ -66,7 +70,8 @@ class Notifier:
                 channel=channel, ts=ts, **_content(rendered), **carried
             )
 
-        await self._send("chat.update", page_of(message), send, posts=False)
+        with catalogue.speaking(self._languages.of(channel=channel)):
+            await self._send("chat.update", page_of(message), send, posts=False)
         log.debug("slack_edited", channel=channel, ts=ts, row=row.id)
 
     async def find(

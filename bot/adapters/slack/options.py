@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from bot.adapters.slack import catalogue
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -26,6 +28,9 @@ class Options:
     mode: str = "socket"
     """How Slack reaches the bot. `socket` needs no open port; `http` needs an address that Slack
     can reach, and the signing secret."""
+
+    languages: catalogue.Languages = field(default_factory=catalogue.Languages)
+    """Which language is spoken to whom."""
 
     command: str = "/flannel"
     """The slash command of the app's manifest."""

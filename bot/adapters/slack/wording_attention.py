@@ -1,7 +1,9 @@
 """Sentences about who has taken what on, and what is not told: a part of `wording`."""
 
+import sys
 from collections.abc import Sequence
 
+from bot.adapters.slack import catalogue
 from bot.adapters.slack.measures import count
 
 OWNER = "taken on by"
@@ -115,3 +117,6 @@ def no_length(word: str) -> str:
 def silence_too_long(days: int) -> str:
     """Of a silence that would outlive everybody's memory."""
     return f"A silence lasts more than nothing and at most {days} days."
+
+
+sys.modules[__name__].__class__ = catalogue.Words

@@ -1,7 +1,9 @@
 """The sentences of answers about flannel's memory; rules as in `wording`."""
 
+import sys
 from collections.abc import Mapping
 
+from bot.adapters.slack import catalogue
 from bot.adapters.slack.measures import count, duration
 
 NOW = "Now"
@@ -230,3 +232,6 @@ def kills_on(number: int) -> str:
 def highest_in(step: float) -> str:
     """Name of the curve of peaks."""
     return f"highest in {duration(step)}"
+
+
+sys.modules[__name__].__class__ = catalogue.Words

@@ -1,7 +1,9 @@
 """The sentences of answers that simulate, read logs and verify; rules as in `wording`."""
 
+import sys
 from collections.abc import Mapping
 
+from bot.adapters.slack import catalogue
 from bot.adapters.slack.measures import count
 from bot.flannel import aspects, logs
 from bot.flannel.outlook import Verdict
@@ -132,3 +134,6 @@ def tally(right: int, wrong: int, unseen: int) -> str:
 def all_right(right: int, population: int) -> str:
     """Nodes without any wrong or unseen point."""
     return f"{right:,} of {count(population, 'node', 'nodes')} right in every point"
+
+
+sys.modules[__name__].__class__ = catalogue.Words

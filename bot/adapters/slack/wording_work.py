@@ -1,5 +1,8 @@
 """The sentences around questions: progress, cancelling, flags and names; rules as in `wording`."""
 
+import sys
+
+from bot.adapters.slack import catalogue
 from bot.adapters.slack.measures import count
 
 # Work under way
@@ -81,3 +84,5 @@ LOOK_ASKS = "Make a pod on this node, look from it, and remove it?"
 LOOK_NO = "Not now"
 LOOK_DEED = "look by a probe pod"
 LOOKING = "A probe pod looks at the node; the answer comes in some seconds."
+
+sys.modules[__name__].__class__ = catalogue.Words

@@ -1,0 +1,266 @@
+"""`wording_plans` in Chinese."""
+
+from datetime import timedelta
+
+from bot.adapters.slack.measures import duration
+from bot.domain import plan, run
+
+PLAN = {
+    plan.State.PROPOSED: "🟡 需要批准",
+    plan.State.APPROVED: "✅ 已批准",
+    plan.State.REJECTED: "⛔ 已拒绝",
+    plan.State.EXPIRED: "⌛ 已过期",
+    plan.State.WITHDRAWN: "↩️ 已撤回",
+    plan.State.SUPERSEDED: "♻️ 已被取代",
+}
+RUN = {
+    run.State.RUNNING: "⏳ 执行中",
+    run.State.SUCCEEDED: "🟢 完成",
+    run.State.FAILED: "🔴 失败，需要人来决定",
+    run.State.ABORTED: "🟠 已取消",
+    run.State.ROLLED_BACK: "🟠 已撤销",
+}
+PHASE = {
+    run.Phase.STEPS: "正在执行各步骤",
+    run.Phase.VERIFYING: "正在查看是否有效",
+    run.Phase.UNDOING: "正在撤销",
+    run.Phase.OVER: "已结束",
+}
+WHAT_IF = "🔎 假设"
+DENIED = "⛔ 被守护规则拒绝"
+NO_PLAN = "没有计划"
+
+ON = "对象"
+RISK = "风险"
+PREDICTED = "预测"
+EFFECTS = "副作用"
+OWNER = "所有者"
+HELPED_IF = "有效的标准"
+UNDO = "撤销方式"
+BRAKE = "刹车"
+TAKES = "用时"
+ASKED_BY = "请求人"
+NEEDS = "需要"
+EXPIRES = "过期"
+DIGEST = "摘要"
+AGAINST = "反对理由"
+DECIDED = "决定"
+REASON = "理由"
+RUNS = "执行"
+PROGRESS = "现在"
+STEPS = "步骤"
+BECAUSE = "因为"
+DECIDE = "请决定"
+ENDED = "结束"
+CANCELLED = "取消"
+INSTEAD = "替代方案"
+BY_HAND = "手动处理"
+SINCE = " 自 "
+AT = "，"
+FOR = " 持续 "
+BY = " 由 "
+MAY = "；可以批准的有："
+APPROVED_SO_FAR = "；已批准："
+NOBODY_MAY = "；没有人可以：`access.approvers` 没有写任何人"
+UNCHANGED = "没有更改任何东西。"
+EXPIRED = "没有人及时决定。没有更改任何东西；请重新提议。"
+SUPERSEDED = "集群已经变化，此计划作废。它没有更改任何东西。"
+WAITS = "已批准，即将开始"
+NO_OTHER = "没有提出请求，没有更改任何东西"
+
+
+def nodes_touched(nodes: int, at_once: int) -> str:
+    """How far a plan reaches."""
+    told = f"涉及 {nodes:,} 个节点"
+    return f"{told}，每次 {at_once:,} 个" if 0 < at_once < nodes else told
+
+
+MOVES_NICS = "会更换网卡：属于维护"
+
+
+def effects(number: int, effect: plan.Effect) -> str:
+    """What becomes of the NICs of so many nodes."""
+    nodes = f"{number:,} 个节点"
+    return {
+        plan.Effect.UNCHANGED: f"{nodes}网卡不变",
+        plan.Effect.CHANGES: f"{nodes}会更换网卡",
+        plan.Effect.FAILS: f"{nodes}会找不到网卡",
+        plan.Effect.UNKNOWN: f"{nodes}无法预测",
+    }[effect]
+
+
+def approvals(given: int, quorum: int) -> str:
+    """How many approvals there are and must be."""
+    return f"需要 {quorum:,} 个批准，已有 {given:,} 个"
+
+
+def about(expected: timedelta) -> str:
+    """How long it will take."""
+    return f"约 {duration(expected.total_seconds())}"
+
+
+def steps(done: int, total: int, skipped: int, failed: int) -> str:
+    """How the steps stand."""
+    told = f"{total:,} 步中完成 {done:,} 步"
+    told += f"，{skipped:,} 步不需要" if skipped else ""
+    return told + (f"，{failed:,} 步失败" if failed else "")
+
+
+def undone(number: int) -> str:
+    """How much was taken back."""
+    return f"；撤销了 {number:,} 步"
+
+
+PROPOSE = "提议修复"
+APPROVE = "批准"
+REJECT = "拒绝"
+EDIT = "修改上限"
+CANCEL = "取消执行"
+UNDO_RUN = "撤销"
+NO = "否"
+
+
+def confirm_approve(name: str, what: str, digest: str) -> str:
+    """Asked before an approval counts."""
+    return f"{name}（{digest}）：{what}。批准人数足够后立即开始。"
+
+
+CONFIRM_APPROVE = "批准的正是这项更改吗？"
+CONFIRM_CANCEL = "取消这次执行？"
+CONFIRM_CANCEL_TEXT = "已开始的会做完，不再开始新的，能撤销的会撤销。"
+CONFIRM_UNDO = "提议撤销？"
+CONFIRM_UNDO_TEXT = "这会提出一个须由他人批准的请求。"
+YES_APPROVE = "批准"
+YES_CANCEL = "取消执行"
+YES_UNDO = "提议撤销"
+
+REJECT_TITLE = "拒绝计划"
+REJECT_LABEL = "为什么不应该做？"
+REJECT_HINT = "看到此计划的人都能看到。"
+REJECT_SUBMIT = "拒绝"
+EDIT_TITLE = "内存上限"
+EDIT_LABEL = "新的上限，例如 256Mi"
+EDIT_SUBMIT = "重新拟定"
+CLOSE = "关闭"
+SENT = "进行中：答案会以只有您能看到的消息给出。"
+WINDOW_GONE = "窗口无法打开；请再按一次按钮。"
+OLD_WINDOW = "机器人已不认识这个窗口；什么也没有做。"
+
+
+def bounds(least: str, most: str, present: str, suggested: str) -> str:
+    """Between what a limit may be."""
+    return f"从 {least} 到 {most}。现在是 {present}；证据建议 {suggested}。"
+
+
+def no_quantity(word: str) -> str:
+    """Of a word that is no amount of memory."""
+    return f"{word!r} 不是内存数量：请写 256Mi 或 1Gi 这样的数量。"
+
+
+def out_of_bounds(least: str, most: str) -> str:
+    """Of a limit that is not offered."""
+    return f"上限必须在 {least} 和 {most} 之间。"
+
+
+UNKNOWN_GROUPS = "Slack 目前没有说明用户组里有谁，因此什么也没有做。请一分钟后再试。"
+REASON_NEEDED = "拒绝需要理由。"
+
+OFF = "什么也没有做：本机器人只观察。设置 `remediation.enabled: true` 后，它会修复人们批准的内容。"
+CARD_COMES = "它的卡片正在发往集群的频道。"
+PLANS_TITLE = "计划"
+NO_PLANS = "没有等待批准的，也没有正在执行的。"
+AUDIT_TITLE = "操作记录"
+NO_DEEDS = "还没有任何请求或操作。"
+FROZEN = "更改已冻结"
+
+
+def proposed(name: str) -> str:
+    """Title of the answer to who proposed."""
+    return f"{name} 已提议"
+
+
+def head(number: int, digest: str) -> str:
+    """The end of the chain, to be compared with what was told before."""
+    return f"记录链止于第 {number:,} 条，哈希为 {digest}。"
+
+
+WHO = "谁"
+EVERY_CLUSTER = "所有集群"
+TAKES_A_WHILE = "进行中；答案会以单独的消息给出。"
+SHARED_CHANNEL = "不能从与外部人员共享的频道更改任何东西；请使用集群自己的频道。"
+UNKNOWN_CHANNEL = (
+    "Slack 没有说明谁能看到这个频道，因此什么也没有做。请使用集群自己的频道，或一分钟后再试。"
+)
+DEEDS = {
+    "propose_fix": "提议修复",
+    "approve_plan": "批准计划",
+    "reject_plan": "拒绝计划",
+    "edit_plan": "修改计划",
+    "cancel_run": "取消执行",
+    "undo_run": "撤销执行",
+}
+
+
+def may_not(what: str) -> str:
+    """Of somebody who lacks the role."""
+    return f"您不能{what}。"
+
+
+def nobody(role: str) -> str:
+    """Where no one else may, either."""
+    return f"没有人可以：`access.{role}s` 没有写任何人。"
+
+
+BY_COMMAND = {
+    "fix": "提议修复",
+    "raise-memory": "提议新的内存上限",
+    "anchor-regex": "提议新的参数",
+    "raise-memory-and-anchor": "提议新的内存上限和参数",
+    "drain": "提议排空节点",
+    "evict-veth": "提议驱逐 pod",
+    "restart": "提议重启 flannel",
+    "plans": "查看计划列表",
+    "plan": "查看计划",
+    "withdraw": "撤回计划",
+    "run": "查看执行",
+    "cancel": "取消执行",
+    "undo": "撤销执行",
+    "freeze": "冻结更改",
+    "unfreeze": "解冻更改",
+    "audit": "查看操作记录",
+}
+
+
+def no_number(word: str, kind: str) -> str:
+    """Of a word that names no plan or run."""
+    return f"{word!r} 不是名称；名称形如 {kind}-7。"
+
+
+def no_node(word: str) -> str:
+    """Of a word that cannot be a node's name."""
+    return f"{word!r} 不可能是节点名。"
+
+
+def no_runbook(word: str) -> str:
+    """Of a word that is no way to fix anything."""
+    return f"{word!r} 不是 runbook。"
+
+
+def no_duration(word: str) -> str:
+    """Of a word that is no length of time."""
+    return f"{word!r} 不是时长：请写 90m、2h 或 3d 这样的时长。"
+
+
+def freeze_too_long(most: timedelta) -> str:
+    """Of a freeze that somebody would forget."""
+    return f"冻结最长 {duration(most.total_seconds())}。"
+
+
+def no_count(word: str) -> str:
+    """Of a word that is no number of entries."""
+    return f"{word!r} 不是条数。"
+
+
+def no_offer(number: int) -> str:
+    """Of an incident that nothing is known against."""
+    return f"没有适合 INC-{number} 的 runbook。"
