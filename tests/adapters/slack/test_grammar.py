@@ -145,7 +145,7 @@ def test_only_what_works_is_told_and_suggested() -> None:
     told = {command.name for command in grammar.COMMANDS}
     assert told == {
         "help", "status", "nics", "routes", "simulate", "logs", "verify", "incidents",
-        "incident", "check", "schedule", "memory", *grammar_changes.NAMES,
+        "incident", "check", "schedule", "memory", "doctor", *grammar_changes.NAMES,
         *grammar_attention.NAMES,
     }  # fmt: skip
     assert told == set(helptexts.HELP)
