@@ -56,6 +56,8 @@ FREE = {
     "<buildDate>",
     "<goVersion>",
 }
+RECORDER = "contract-recorder"
+"""What the recording script called itself, and so the manager of the fields it wrote."""
 OTHER_UID = "00000000-0000-4000-8000-000000000000"
 
 Hook = Callable[["Replay"], Awaitable[None]]
@@ -205,6 +207,15 @@ def concrete(value: Any, known: Mapping[str, str] | None = None) -> Any:
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     return PLACEHOLDER.sub(fill, value)
+
+
+def _unmanaged(value: Any) -> Any:
+    """An answer as the recordings have it: without the fields' managers."""
+    if isinstance(value, dict):
+        return {key: _unmanaged(item) for key, item in value.items() if key != "managedFields"}
+    if isinstance(value, list):
+        return [_unmanaged(item) for item in value]
+    return value
 
 
 class Bindings:
@@ -418,7 +429,11 @@ class Replay:
         content_type: str = "application/json",
     ) -> Any:
         """A request the recording does not have, for hooks; anything but success is an error."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": content_type,
+            "User-Agent": RECORDER,
+        }
         data = None if body is None else json.dumps(body)
         async with self._session.request(
             method, self._url + path, params=query, data=data, headers=headers
@@ -466,6 +481,7 @@ class Replay:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": request["headers"].get("accept", "application/json"),
+            "User-Agent": RECORDER,
         }
         if "content-type" in request["headers"]:
             headers["Content-Type"] = request["headers"]["content-type"]
@@ -489,7 +505,7 @@ class Replay:
             self._head(comparison, recorded["response"], response)
         if "body" in recorded["response"]:
             try:
-                body = json.loads(text)
+                body = _unmanaged(json.loads(text))
             except ValueError:
                 comparison.found.append(("$", recorded["response"]["body"], text))
             else:
@@ -561,7 +577,7 @@ class Replay:
                 if not line:
                     ended = "timeout"
                     break
-                events.append(json.loads(line))
+                events.append(_unmanaged(json.loads(line)))
                 if events[-1]["type"] == "ERROR":
                     ended = "error"
                     break

@@ -10,8 +10,10 @@ from bot.sim.cluster import (
     errors,
     eviction,
     http_access,
+    http_apply,
     http_context,
     http_forms,
+    http_options,
     http_paths,
     objects,
     patches,
@@ -29,7 +31,6 @@ _PATCH_TYPES: dict[str, patches.Kind] = {
 }
 _POSTED = {"binding": ("Binding", "v1"), "eviction": ("Eviction", "policy/v1")}
 """What is posted to a pod's subresources: kind and version."""
-_FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
 
 
 async def create(call: http_context.Call) -> web.Response:
@@ -38,7 +39,7 @@ async def create(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 404, 409, 415, 422, and 429 or 500 for evictions.
     """
-    options = _Options(call, "CreateOptions")
+    options = http_options.Options(call, "CreateOptions")
     body = await _object(call, options)
     registry, target = call.context.registry, call.target
     if target.subresource == "eviction":
@@ -51,7 +52,13 @@ async def create(call: http_context.Call) -> web.Response:
             raise errors.invalid("Binding", "", target.name, [cause])
         registry.bind(target.namespace, target.name, str(node))
         return http_context.reply(http_forms.encode(_success(201)), status=201)
-    created = registry.create(target.row.plural, target.namespace, body, dry_run=options.dry_run)
+    created = registry.create(
+        target.row.plural,
+        target.namespace,
+        body,
+        dry_run=options.dry_run,
+        writer=options.writer,
+    )
     return call.answer(created, status=201)
 
 
@@ -61,7 +68,7 @@ async def replace(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 404, 409, 415, 422.
     """
-    options = _Options(call, "UpdateOptions")
+    options = http_options.Options(call, "UpdateOptions")
     body = await _object(call, options)
     target = call.target
     stored = call.context.registry.replace(
@@ -71,23 +78,26 @@ async def replace(call: http_context.Call) -> web.Response:
         body,
         subresource=target.subresource,
         dry_run=options.dry_run,
+        writer=options.writer,
     )
     return call.answer(stored)
 
 
 async def patch(call: http_context.Call) -> web.Response:
-    """PATCH of an object or its status, in the three ways.
+    """PATCH of an object or its status: in the three ways, or as an apply.
 
     Raises:
         errors.StatusError: 400, 404, 409, 415, 422.
     """
+    if call.request.content_type == http_apply.MEDIA_TYPE:
+        return await http_apply.apply(call)
     kind = _PATCH_TYPES.get(call.request.content_type)
     if kind is None:
         raise unsupported_media()
-    options = _Options(call, "PatchOptions")
+    options = http_options.Options(call, "PatchOptions")
     if "force" in call.query:
         message = "Forbidden: may not be specified for non-apply patch"
-        raise _bad_option("PatchOptions", "FieldValueForbidden", message, "force")
+        raise http_options.invalid("PatchOptions", "FieldValueForbidden", message, "force")
     text = await call.request.read()
     target = call.target
     # The real server looks for the object before it reads the patch.
@@ -115,6 +125,7 @@ async def patch(call: http_context.Call) -> web.Response:
         subresource=target.subresource,
         dry_run=options.dry_run,
         decode=decode,
+        writer=options.writer,
     )
     return call.answer(stored)
 
@@ -125,7 +136,7 @@ async def delete(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 404, 409.
     """
-    options = _Options(call, "DeleteOptions")
+    options = http_options.Options(call, "DeleteOptions")
     body = await _delete_options(call)
     grace = body.get("gracePeriodSeconds")
     if call.query.get("gracePeriodSeconds"):
@@ -150,7 +161,7 @@ async def delete_collection(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400.
     """
-    options = _Options(call, "DeleteOptions")
+    options = http_options.Options(call, "DeleteOptions")
     body = await _delete_options(call)
     row, registry = call.row, call.context.registry
     selected = selectors.predicate(
@@ -180,7 +191,7 @@ async def review(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 415, 422.
     """
-    body = await _object(call, _Options(call, "CreateOptions"))
+    body = await _object(call, http_options.Options(call, "CreateOptions"))
     spec = body.get("spec") or {}
     about, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if (about is None) == (path is None):
@@ -207,7 +218,7 @@ async def rules_review(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 415.
     """
-    body = await _object(call, _Options(call, "CreateOptions"))
+    body = await _object(call, http_options.Options(call, "CreateOptions"))
     namespace = str((body.get("spec") or {}).get("namespace", ""))
     if not namespace:
         raise errors.StatusError(400, "BadRequest", "no namespace on request")
@@ -243,36 +254,11 @@ def _question(call: http_context.Call, about: Object, path: Object) -> http_acce
     return http_access.Question(call.identity, str(about.get("verb", "")), "", target)
 
 
-class _Options:
-    """The query options of a write.
-
-    Raises:
-        errors.StatusError: 422 for a value that is not supported.
-    """
-
-    def __init__(self, call: http_context.Call, kind: str) -> None:
-        dry_run = call.request.query.getall("dryRun", [])
-        if any(value != "All" for value in dry_run):
-            shown = json.dumps(dry_run, separators=(",", ":"))
-            message = f'Unsupported value: {shown}: supported values: "All"'
-            raise _bad_option(kind, "FieldValueNotSupported", message, "dryRun")
-        self.dry_run = bool(dry_run)
-        self.field_validation = call.query.get("fieldValidation", "")
-        if self.field_validation not in _FIELD_VALIDATION:
-            supported = ", ".join(f'"{value}"' for value in _FIELD_VALIDATION)
-            message = f'Unsupported value: "{self.field_validation}": supported values: {supported}'
-            raise _bad_option(kind, "FieldValueNotSupported", message, "fieldValidation")
-
-
 def unsupported_media() -> errors.StatusError:
     """The answer to a body in a form that is not spoken here."""
     return errors.StatusError(
         415, "UnsupportedMediaType", "415: Unsupported Media Type", details={}
     )
-
-
-def _bad_option(kind: str, reason: str, message: str, field: str) -> errors.StatusError:
-    return errors.invalid(kind, "meta.k8s.io", "", [(reason, message, field)])
 
 
 def _bad_patch(shown: str, why: str) -> errors.StatusError:
@@ -293,7 +279,7 @@ def _patch_body(text: bytes, kind: patches.Kind) -> tuple[objects.Json, list[str
     return body, duplicates
 
 
-async def _object(call: http_context.Call, options: _Options) -> objects.Json:
+async def _object(call: http_context.Call, options: http_options.Options) -> objects.Json:
     if call.request.content_type not in {"application/json", "application/octet-stream"}:
         raise unsupported_media()
     text = await call.request.read()

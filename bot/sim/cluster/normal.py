@@ -30,6 +30,7 @@ _METADATA_ORDER = (
     "annotations",
     "ownerReferences",
     "finalizers",
+    "managedFields",
 )
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
@@ -79,7 +80,10 @@ def updated(row: resources.Resource, old: Object, fresh: Object, *, subresource:
     given = fresh.get("metadata") or {}
     system = {field: old["metadata"][field] for field in _SYSTEM if field in old["metadata"]}
     metadata = {field: value for field, value in given.items() if field not in _SYSTEM}
+    # Whose field is whose is noted afterwards, by who knows the writer.
     metadata.pop("managedFields", None)
+    if "managedFields" in old["metadata"]:
+        metadata["managedFields"] = old["metadata"]["managedFields"]
     metadata |= system
     if "namespace" in old["metadata"]:
         metadata["namespace"] = old["metadata"]["namespace"]

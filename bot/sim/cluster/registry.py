@@ -17,8 +17,10 @@ from bot.sim.cluster import (
     errors,
     normal,
     objects,
+    ownership,
     patches,
     resources,
+    schemas,
     store,
     validation,
 )
@@ -91,11 +93,18 @@ class Registry:
         return obj
 
     def create(
-        self, resource: str, namespace: str, obj: Mapping[str, Any], *, dry_run: bool = False
+        self,
+        resource: str,
+        namespace: str,
+        obj: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        writer: ownership.Writer | None = None,
     ) -> Object:
         """Store a new object with everything the server adds to it.
 
         `metadata.generateName` is completed with five random characters when there is no name.
+        What a `writer` creates is noted as its own.
 
         Raises:
             errors.StatusError: 400, 404 (no such namespace), 409 (the name is taken), 422.
@@ -122,6 +131,9 @@ class Registry:
         fresh = normal.ordered(row, fresh)
         if self.store.get(resource, metadata.get("namespace", ""), metadata["name"]) is not None:
             raise errors.already_exists(row.plural, row.group, metadata["name"])
+        if writer is not None:
+            owned = ownership.noted(row, None, fresh, writer, now=self.now())
+            fresh["metadata"]["managedFields"] = owned
         if dry_run:
             return fresh
         return self._stored(row, fresh)
@@ -135,6 +147,7 @@ class Registry:
         *,
         subresource: str = "",
         dry_run: bool = False,
+        writer: ownership.Writer | None = None,
     ) -> Object:
         """Put another state in an object's place (HTTP PUT).
 
@@ -157,7 +170,9 @@ class Registry:
                 "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
                 f"precondition: {uid}, UID in object meta: {old['metadata']['uid']}",
             )
-        return self._updated(row, old, fresh, subresource=subresource, dry_run=dry_run)
+        return self._updated(
+            row, old, fresh, subresource=subresource, dry_run=dry_run, writer=writer
+        )
 
     def patch(
         self,
@@ -170,6 +185,7 @@ class Registry:
         subresource: str = "",
         dry_run: bool = False,
         decode: Callable[[Object], objects.Json] | None = None,
+        writer: ownership.Writer | None = None,
     ) -> Object:
         """Change an object by describing the change (HTTP PATCH).
 
@@ -183,6 +199,7 @@ class Registry:
             dry_run: answer what would be, store nothing.
             decode: what the HTTP side puts between patching and storing, to judge unknown fields
                 and wrong types; in-process callers are trusted.
+            writer: whose the changed fields are from now on; nobody's if absent.
 
         Raises:
             errors.StatusError: 400, 404, 409 (stale resourceVersion in the patch), 422.
@@ -199,7 +216,58 @@ class Registry:
         if uid != old["metadata"]["uid"]:
             cause = ("FieldValueInvalid", f'Invalid value: "{uid}": field is immutable')
             raise errors.invalid(row.kind, row.group, name, [(*cause, "metadata.uid")] * 2)
-        return self._updated(row, old, fresh, subresource=subresource, dry_run=dry_run)
+        return self._updated(
+            row, old, fresh, subresource=subresource, dry_run=dry_run, writer=writer
+        )
+
+    def apply(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        wanted: Object,
+        writer: ownership.Writer,
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> tuple[Object, bool]:
+        """Make an object have the fields that are wanted (server-side apply).
+
+        Returns:
+            The object, and whether it is new.
+
+        Raises:
+            errors.StatusError: 400, 404, 409 (fields of other managers), 422.
+        """
+        row = self.row(resource)
+        validation.check_names(row, wanted, namespace=namespace, name=name)
+        old = self.store.get(resource, namespace if row.namespaced else "", name)
+        uid = wanted["metadata"].get("uid")
+        if old is None and subresource:
+            raise errors.not_found(row.plural, row.group, name)
+        if uid and (old is None or old["metadata"]["uid"] != uid):
+            there = "no existing object was found"
+            if old is not None:
+                there = f"the existing object has uid {old['metadata']['uid']}"
+            why = f"uid mismatch: the provided object specified uid {uid}, and {there}"
+            raise errors.conflict(row.plural, row.group, name, why)
+        if row.status and not subresource:
+            wanted = {key: value for key, value in wanted.items() if key != "status"}
+        result, owned = ownership.applied(
+            row, old, wanted, writer, now=self.now(), subresource=subresource
+        )
+        checked, _ = schemas.decoded(row.kind, result, refused=errors.bad_request)
+        if old is None:
+            checked["metadata"]["name"] = name
+            fresh = self.create(resource, namespace, checked, dry_run=True)
+            fresh["metadata"]["managedFields"] = owned
+            return (fresh if dry_run else self._stored(row, fresh)), True
+        if "resourceVersion" in wanted["metadata"]:
+            checked["metadata"]["resourceVersion"] = wanted["metadata"]["resourceVersion"]
+        stored = self._updated(
+            row, old, checked, subresource=subresource, dry_run=dry_run, owned=owned
+        )
+        return stored, False
 
     def bind(self, namespace: str, name: str, node: str) -> Object:
         """Place a pod on a node, as the scheduler's binding does; generation stays.
@@ -268,6 +336,8 @@ class Registry:
         *,
         subresource: str,
         dry_run: bool,
+        writer: ownership.Writer | None = None,
+        owned: list[Object] | None = None,
     ) -> Object:
         version = fresh["metadata"].get("resourceVersion")
         if version and version != old["metadata"]["resourceVersion"]:
@@ -282,12 +352,20 @@ class Registry:
             cause = ("FieldValueInvalid", "Invalid value: 0: must be specified for an update")
             name = old["metadata"]["name"]
             raise errors.invalid("Lease", row.group, name, [(*cause, "metadata.resourceVersion")])
+        given = fresh["metadata"].get("managedFields")
         fresh = normal.updated(row, old, fresh, subresource=subresource)
         if subresource != "status":
             normal.quantities_of(row.kind, fresh)
             defaults.apply(row.kind, fresh)
             validation.check(row, fresh, old=old)
             normal.count_generation(row, old, fresh)
+        if writer is not None:
+            given = given if given != old["metadata"].get("managedFields") else None
+            owned = ownership.noted(
+                row, old, fresh, writer, now=self.now(), subresource=subresource, given=given
+            )
+        if owned is not None:
+            fresh["metadata"]["managedFields"] = owned
         fresh = normal.ordered(row, fresh)
         if fresh == old and objects.same(fresh, old):
             return old

@@ -1,0 +1,56 @@
+"""`kubectl apply --server-side`, with its own words for a conflict."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.sim.test_api_kubectl import FLANNEL, cluster
+
+pytestmark = pytest.mark.real("kubectl")
+MANIFEST = f"""\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: {FLANNEL}, namespace: kube-system}}
+spec:
+  template:
+    spec:
+      containers:
+      - name: main
+        resources: {{limits: {{memory: 80Mi}}}}
+"""
+
+
+async def test_kubectl_applies_on_the_server_s_side(tmp_path: Path) -> None:
+    manifest = tmp_path / "set.yaml"
+    manifest.write_text(MANIFEST)
+    new = tmp_path / "map.yaml"
+    new.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: a}\n")
+    apply = ("apply", "--server-side", "-f")
+    async with cluster(tmp_path / "kubeconfig") as (server, kubectl):
+        refusal, made = await asyncio.gather(
+            kubectl(*apply, str(manifest), fails=True), kubectl(*apply, str(new))
+        )
+        assert (
+            'Apply failed with 1 conflict: conflict with "before-first-apply" using apps/v1: '
+            '.spec.template.spec.containers[name="main"].resources.limits.memory'
+        ) in refusal
+        assert "they currently have other managers" in refusal
+        assert made == "configmap/m serverside-applied\n"
+        forced, dry = await asyncio.gather(
+            kubectl(*apply, str(manifest), "--force-conflicts"),
+            kubectl("delete", "cm", "m", "--dry-run=server"),
+        )
+        assert forced == f"daemonset.apps/{FLANNEL} serverside-applied\n"
+        assert dry == 'configmap "m" deleted (server dry run)\n'
+        shown, again = await asyncio.gather(
+            kubectl("get", "cm", "m", "-o", "yaml", "--show-managed-fields"),
+            kubectl(*apply, str(manifest)),
+        )
+        assert "manager: kubectl\n" in shown
+        assert "f:k: {}" in shown
+        assert "serverside-applied" in again
+        found = server.registry.get("daemonsets", "kube-system", FLANNEL)
+        [container] = found["spec"]["template"]["spec"]["containers"]
+        assert container["resources"]["limits"] == {"memory": "80Mi"}
+        assert container["image"]
