@@ -351,7 +351,10 @@ class Registry:
         if row.kind == "Lease" and not version:
             cause = ("FieldValueInvalid", "Invalid value: 0: must be specified for an update")
             name = old["metadata"]["name"]
-            raise errors.invalid("Lease", row.group, name, [(*cause, "metadata.resourceVersion")])
+            # In the words of the store below the strategies, which knows only the plural.
+            raise errors.invalid(
+                row.plural, row.group, name, [(*cause, "metadata.resourceVersion")]
+            )
         given = fresh["metadata"].get("managedFields")
         fresh = normal.updated(row, old, fresh, subresource=subresource)
         if subresource != "status":

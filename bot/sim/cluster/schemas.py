@@ -6,20 +6,17 @@ named to the caller, who decides by `fieldValidation` what that means.
 
 import functools
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources as files
 from typing import Any
 
-from bot.sim.cluster import errors, objects, patches, quantities
+from bot.sim.cluster import errors, gotimes, objects, patches, quantities
 
 Json = objects.Json
 Refusal = Callable[[str], errors.StatusError]
 
 _INTEGERS = {"int32": 31, "int64": 63}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
 _FALSE_IS_ABSENT = frozenset(
     {"hostNetwork", "hostPID", "hostIPC", "paused", "stdin", "stdinOnce", "tty", "unschedulable"}
 )
@@ -162,18 +159,19 @@ def _scalar(reading: _Reading, kind: str, value: Json, place: _Place) -> Json:
     if not isinstance(value, str):
         raise reading.refused(_mismatch(value, place, "string"))
     if kind in {"time", "micro"}:
-        _check_time(reading, kind, value)
+        return _time(reading, kind, value)
     return value
 
 
-def _check_time(reading: _Reading, kind: str, value: str) -> None:
-    pattern, layout = _TIME, "2006-01-02T15:04:05Z07:00"
-    if kind == "micro":
-        pattern, layout = _MICRO_TIME, "2006-01-02T15:04:05.000000Z07:00"
-    if not pattern.fullmatch(value):
-        raise reading.refused(
-            f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "{layout[:4]}"'
-        )
+def _time(reading: _Reading, kind: str, value: str) -> str:
+    layout = gotimes.MICRO if kind == "micro" else gotimes.SECONDS
+    complaint = gotimes.complaint(value, layout)
+    if complaint is not None:
+        raise reading.refused(complaint)
+    try:
+        return gotimes.universal(value, layout)
+    except ValueError as failure:
+        raise reading.refused(f'parsing time "{value}": day out of range') from failure
 
 
 def _mismatch(value: Json, place: _Place, kind: str, shown: str | None = None) -> str:

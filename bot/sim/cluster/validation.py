@@ -209,10 +209,14 @@ def _event(obj: Object) -> Iterator[Cause]:
 
 
 def _lease(obj: Object) -> Iterator[Cause]:
-    duration = (obj.get("spec") or {}).get("leaseDurationSeconds")
+    spec = obj.get("spec") or {}
+    duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
     if duration is not None and duration <= 0:
         message = f"Invalid value: {duration}: must be greater than 0"
         yield "FieldValueInvalid", message, "spec.leaseDurationSeconds"
+    if transitions is not None and transitions < 0:
+        message = f"Invalid value: {transitions}: must be greater than or equal to 0"
+        yield "FieldValueInvalid", message, "spec.leaseTransitions"
 
 
 def _budget(obj: Object) -> Iterator[Cause]:
