@@ -236,6 +236,10 @@ class Store(Protocol):
         """Raise Unavailable unless a write would succeed now."""
 
 
+class Superseded(errors.Unavailable):
+    """Another replica leads by now; what was to be written as the leader was not."""
+
+
 class RateLimited(errors.Unavailable):
     """Asked to wait. `retry_after` is in seconds."""
 

@@ -8,6 +8,7 @@ the start of a unit, so that a read and the write that follows from it are one t
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -97,6 +98,11 @@ def given_number(result: sa.CursorResult[*tuple[Any, ...]]) -> int:
     if key is None:
         raise TypeError("the statement inserted no single row")
     return int(key[0])
+
+
+def _limit(name: str, within: timedelta) -> sa.Function[Any]:
+    """Set one of PostgreSQL's time limits for the transaction."""
+    return sa.func.set_config(name, f"{int(within.total_seconds() * 1000)}ms", True)
 
 
 class Session:
@@ -191,9 +197,11 @@ class Database:
             await connection.start()
             await connection.begin()
             if self.location.path is None:
-                milliseconds = int(self._options.busy_timeout.total_seconds() * 1000)
                 await connection.execute(
-                    sa.select(sa.func.set_config("lock_timeout", f"{milliseconds}ms", True))
+                    sa.select(
+                        _limit("lock_timeout", self._options.busy_timeout),
+                        _limit("idle_in_transaction_session_timeout", self._options.idle_timeout),
+                    )
                 )
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
 

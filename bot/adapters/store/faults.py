@@ -49,6 +49,7 @@ POSTGRES_LASTING = {
     "42703": "lacks a column; run `flannel-bot db upgrade`",
 }
 POSTGRES_PASSING = {
+    "25P03": "gave up on a unit that stood still",
     "55P03": "is locked by another process",
     "57014": "did not answer in time",
     "53100": "cannot grow: the disk is full",

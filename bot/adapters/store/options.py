@@ -27,5 +27,8 @@ class Options:
     """How long a connection to PostgreSQL may take."""
     answer_timeout: timedelta = timedelta(seconds=10)
     """How long one statement on PostgreSQL may take; also bounds a stop during a dead network."""
+    idle_timeout: timedelta = timedelta(seconds=5)
+    """How long PostgreSQL lets a unit stand still. A process that is frozen in the middle of one
+    holds up every other writer; between its statements a living one only computes."""
     readers: int = 2
     """Connections kept for reading; each is a thread with SQLite."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.adapters.store import (
     engine,
+    offices,
     options,
     outbox,
     refusals,
@@ -161,10 +162,16 @@ class SqlUnit:
 
 
 class SqlStore:
-    """An open database at the code's revision. Implements `ports.Store`."""
+    """An open database at the code's revision. Implements `ports.Store` and `leading.Office`.
 
-    def __init__(self, database: engine.Database) -> None:
+    `epoch` says under which epoch of leadership it writes; None under none.
+    """
+
+    def __init__(
+        self, database: engine.Database, *, epoch: Callable[[], int | None] = lambda: None
+    ) -> None:
         self._database = database
+        self._epoch = epoch
         self.remedy = remedy.SqlRemedyReads(database)
         self.samples = samples.SqlSamples(database)
         self.silences = silences.SqlSilenceReads(database)
@@ -172,8 +179,29 @@ class SqlStore:
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[ports.Unit]:
         """Open a transaction; it commits at a clean exit and rolls back otherwise."""
-        async with self._database.writing() as session:
+        async with self._writing() as session:
             yield SqlUnit(session)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[engine.Session]:
+        async with self._database.writing() as session:
+            mine = self._epoch()
+            if mine is not None:
+                await offices.check(session, mine)
+            yield session
+
+    def under(self, epoch: Callable[[], int | None]) -> "SqlStore":
+        """Return this store as a leader writes it: Superseded once a newer epoch has begun."""
+        return SqlStore(self._database, epoch=epoch)
+
+    async def enter(self, holder: str) -> int:
+        """Begin a new epoch; what is written under an older one is refused from now on."""
+        async with self._database.writing() as session:
+            return await offices.begin(session, holder)
+
+    async def current(self) -> int:
+        """Return the epoch in force, 0 where there was none yet."""
+        return offices.number(await self.mark(offices.MARK))
 
     async def records(self, cluster: str) -> list[ledger.Record]:
         """Return the whole ledger of a cluster."""
@@ -210,7 +238,7 @@ class SqlStore:
 
     async def claim(self, *, now: datetime, channel: str | None = None) -> notice.Outgoing | None:
         """Take the next row that is due and mark it CLAIMED; its `attempts` count this one."""
-        async with self._database.writing() as session:
+        async with self._writing() as session:
             return await outbox.claim(session, now=now, channel=channel)
 
     async def claimed(self) -> list[notice.Outgoing]:
@@ -229,7 +257,7 @@ class SqlStore:
 
     async def collapse(self, rows: Sequence[notice.Outgoing], digest: notice.Outgoing) -> None:
         """Replace those pending CARD rows by one pending DIGEST row, in one transaction."""
-        async with self._database.writing() as session:
+        async with self._writing() as session:
             await outbox.collapse(session, rows, digest)
 
     async def delivered(
@@ -240,21 +268,21 @@ class SqlStore:
         posted: Sequence[notice.Posted | notice.PostedPlan] = (),
     ) -> None:
         """Mark rows SENT and remember where incidents and plans are shown, in one transaction."""
-        async with self._database.writing() as session:
+        async with self._writing() as session:
             await outbox.delivered(session, rows, at=at, posted=posted)
 
     async def postpone(
         self, row: notice.Outgoing, *, not_before: datetime, error: str, forget_posted: bool = False
     ) -> None:
         """Give a row back, to be tried from `not_before` on; a newer pending one replaces it."""
-        async with self._database.writing() as session:
+        async with self._writing() as session:
             await outbox.postpone(
                 session, row, not_before=not_before, error=error, forget_posted=forget_posted
             )
 
     async def failed(self, row: notice.Outgoing, *, at: datetime, error: str) -> None:
         """Mark a row FAILED for good."""
-        async with self._database.writing() as session:
+        async with self._writing() as session:
             await outbox.failed(session, row, at=at, error=error)
 
     async def posted(self, number: int) -> list[notice.Posted]:
