@@ -142,6 +142,7 @@ class Elector:
         self._turned = asyncio.Event()
         self._announced: bool | None = None
         self._trouble = ""
+        self._busy = 0
 
     @property
     def epoch(self) -> int | None:
@@ -280,6 +281,7 @@ class Elector:
                 return
             log.warning("epoch_over", epoch=self._epoch)
             self._epoch = None
+            self._announce()
         if not self._holds():
             return
         # What a leader that died had claimed and was sending must have arrived before anybody
@@ -298,7 +300,12 @@ class Elector:
         now = self._clock.monotonic()
         self._aside_until = now + 2 * self._terms.lasts
         self._store_lost_at = None
-        await self.release()
+        self._epoch = None
+        self._announce()
+        while self._busy and self._holds():
+            await self._next(self._terms.retry / 4)
+        if not self._busy:
+            await self.release()
 
     def _complain(self, why: str) -> None:
         if why and why != self._trouble:
@@ -334,8 +341,14 @@ class Elector:
     async def _during(self, allowed: Callable[[], bool], work: Work) -> None:
         while True:
             await self._until(allowed)
+            epoch = self._epoch
+            self._busy += 1
             doing = asyncio.ensure_future(work())
-            over = asyncio.create_task(self._until(lambda: not allowed()), name="leads no more")
+            # With another epoch, too: somebody may have worked in between.
+            over = asyncio.create_task(
+                self._until(lambda at=epoch: not allowed() or self._epoch != at),  # type: ignore[misc]
+                name="leads no more",
+            )
             try:
                 await asyncio.wait({doing, over}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -343,6 +356,8 @@ class Elector:
                 for each in (doing, over):
                     each.cancel()
                 await asyncio.gather(doing, over, return_exceptions=True)
+                self._busy -= 1
+                self._turn()
             if finished:
                 doing.result()
                 return
