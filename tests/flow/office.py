@@ -72,7 +72,8 @@ class Office:
     plant: Plant
     store: MemoryStore
     clock: LoopClock
-    staff: Staff = field(default_factory=Staff)
+    staff: Any = field(default_factory=Staff)
+    """A `remedy_answers.People`."""
     gate: Gate = field(default_factory=Gate)
     enabled: bool = True
     name: str = "pod-1"

@@ -13,12 +13,12 @@ from bot.domain import audit, errors, notice, plan, run
 from bot.domain.access import Role
 from bot.domain.approval import Answer, Choice
 from bot.domain.plan import Effect, Plan, Prediction
-from bot.flow import approve, propose, remediation
+from bot.flow import approve, propose, remediation, remedy_answers
 from bot.flow.remedy_answers import Wishes
 from bot.runbooks import NoPlan
 from tests.domain import plans
 from tests.flow.fakes import LoopClock
-from tests.flow.office import Office, ended
+from tests.flow.office import Office, Staff, ended
 from tests.flow.plant import NEW, OLD, Plant
 from tests.flow.test_execute import rolling
 
@@ -51,11 +51,19 @@ MINUTE = timedelta(minutes=1)
 class Bench:
     """A desk over a plant."""
 
-    def __init__(self, *, enabled: bool = True, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        store: MemoryStore | None = None,
+        staff: remedy_answers.People | None = None,
+    ) -> None:
         self.clock = LoopClock()
         self.store = store or MemoryStore()
         self.plant = Plant(self.clock)
-        self.office = Office(self.plant, self.store, self.clock, enabled=enabled)
+        self.office = Office(
+            self.plant, self.store, self.clock, staff=staff or Staff(), enabled=enabled
+        )
         office = self.office
         self.drafts = Drafts(
             {"prod": office.site}, office.journal, office.situations,
@@ -85,6 +93,11 @@ class Bench:
     async def click(self, held: Plan, user: str, choice: Choice = Choice.APPROVE) -> Answer:
         ticket = await self.desk.of_plan(held)
         return (await self.desk.vote(ticket, user, choice, reason="no")).answer
+
+
+def staff(bench: Bench) -> Staff:
+    assert isinstance(bench.office.staff, Staff)
+    return bench.office.staff
 
 
 async def test_a_request_is_approved_by_another_and_carried_out() -> None:
@@ -242,7 +255,7 @@ async def test_twenty_clicks_at_once_execute_it_once() -> None:
     bench = Bench()
     held = await bench.asked()
     for number in range(20):
-        bench.office.staff.roles[f"UA{number}"] = {Role.APPROVER}
+        staff(bench).roles[f"UA{number}"] = {Role.APPROVER}
     answers = await asyncio.gather(*(bench.click(held, f"UA{n}") for n in range(20)))
     assert answers.count(Answer.APPROVED) == 1
     assert set(answers) == {Answer.APPROVED, Answer.DECIDED}
@@ -253,7 +266,7 @@ async def test_twenty_clicks_at_once_execute_it_once() -> None:
 async def test_asked_for_twice_it_is_one_request() -> None:
     bench = Bench()
     held = await bench.asked()
-    bench.office.staff.roles["UREQ2"] = {Role.REQUESTER}
+    staff(bench).roles["UREQ2"] = {Role.REQUESTER}
     again = await bench.desk.propose(None, "anchor_regex", "UREQ2", wishes=Wishes())
     assert again.plan is not None
     assert again.plan.id == held.id

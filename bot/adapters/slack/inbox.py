@@ -4,6 +4,7 @@ Bolt dispatches; every listener acknowledges before anything else and leaves the
 errand, so that a slow answer never costs an acknowledgement and none is lost at shutdown.
 """
 
+import asyncio
 import json
 import re
 import uuid
@@ -196,6 +197,8 @@ class Inbox:
         self._rooms.errands.run(self._submitted(body, room), name="window")
 
     async def _submitted(self, body: Json, room: _Windowed) -> None:
+        # What a window shows by its acknowledgement would replace an answer that came before it.
+        await asyncio.sleep(windows.ACKNOWLEDGED)
         refusal = await self._rooms.callers.refusal(callers.of_interaction(body))
         try:
             await room.submitted(body, refusal)

@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 
+ACKNOWLEDGED = 0.3
+"""Seconds until Slack has shown what a submission is acknowledged with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
