@@ -220,6 +220,12 @@ class _Reader:
         self.by_default = self.by_default or _DEFAULT.search(text) is not None
 
 
+def without_list(text: str) -> str:
+    """Return a line without the list of all the host's NICs that it may end with."""
+    listed = _LISTED.search(text)
+    return text[: listed.start(1) - 1].rstrip() if listed else text
+
+
 def read(text: str, *, version: Version | None = None) -> Log:
     """Read a log or its tail; `version` sharpens what changed its meaning over time."""
     reader = _Reader(version=version)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.flannel import anchoring, flags, kernel, rewriting, selection
+from bot.flannel import anchoring, flags, kernel, logs, rewriting, selection
 from bot.flannel.outlook import Outlook, Verdict
 from bot.flannel.versions import Version
 
@@ -102,9 +102,9 @@ def _took(after: Outlook) -> str:
 
 
 def _stem(after: Outlook) -> str:
-    """Return flannel's words, with the name of a pod's NIC left out."""
+    """Return flannel's words without what differs from node to node: NICs listed, pods' names."""
     told = next((one.error for one in reversed(after.choice.attempts) if one.error), "")
-    words = (told or after.choice.error).split()
+    words = logs.without_list(told or after.choice.error).split()
     return " ".join("veth…" if rewriting.is_pods(word) else word for word in words)
 
 

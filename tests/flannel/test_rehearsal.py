@@ -1,5 +1,7 @@
 """Other flags are played through: who stays, who changes, who fails, and what would be safer."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.flannel import flags, kernel, outlook, rehearsal, versions
@@ -44,6 +46,20 @@ def test_what_happens_anyway_is_told_apart_from_what_the_flags_do() -> None:
     assert effect.anyway == 1
     assert "veth…" in effect.error
     assert effect.becomes == "a pod's NIC"
+
+
+def test_nodes_that_fail_alike_are_one_effect_whatever_nics_they_have() -> None:
+    one = looks.kernel(looks.ETH0, looks.tunnel("eth0", looks.PUBLIC))
+    other = looks.kernel(looks.ETH0, looks.tunnel("eth0", looks.PUBLIC))
+    other = replace(other, links=(*(other.links or ()), kernel.Link("eth7", 70)))
+    given = ("--iface-regex=^nothing$",)
+    found = rehearsal.of([case("n1", one, given=given), case("n2", other, given=given)])
+    (effect,) = found.effects
+    assert effect.nodes == ("n1", "n2")
+    assert (
+        effect.error
+        == "Could not match pattern ^nothing$ to any of the available network interfaces"
+    )
 
 
 def test_failures_come_first_then_changes_then_what_stays() -> None:
