@@ -153,7 +153,9 @@ def predicted(plan: Plan) -> Iterator[str]:
     """Say what becomes of every node, alike ones in one line, the worst first."""
     groups: dict[tuple[Effect, str, str, str], list[str]] = {}
     for one in plan.predictions:
-        groups.setdefault((one.effect, one.now, one.after, one.text), []).append(one.node)
+        # Why a NIC stays tells each node's own address, which would part those that are alike.
+        why = "" if one.effect is Effect.UNCHANGED else one.text
+        groups.setdefault((one.effect, one.now, one.after, why), []).append(one.node)
     order = (Effect.FAILS, Effect.UNKNOWN, Effect.CHANGES, Effect.UNCHANGED)
     for key in sorted(groups, key=lambda found: (order.index(found[0]), found[1:])):
         names = groups[key]
