@@ -25,6 +25,12 @@ def more_memory(
     now = f" (now {units.memory(told.memory_limit)})"
     if flannel is None:
         return f"Raise the memory limit of container {container} in {whose}{now}, or find its leak."
+    raised = flannel.memory_limit or told.memory_limit
+    if raised > told.memory_limit:
+        return (
+            f"{container}'s memory limit is {units.memory(raised)} by now and was "
+            f"{units.memory(told.memory_limit)} at the kill: see that it is not killed again."
+        )
     wish = units.memory(sized(context, flannel, told.memory_limit, told.kills).limit)
     hazard = nic_hazard(flannel)
     if hazard:

@@ -114,6 +114,15 @@ def test_wherever_it_stands_in_the_status_it_is_told(one: Container) -> None:
     assert the_one(seen, start=quiet_before(seen)).occurrences == 1
 
 
+def test_a_limit_that_was_raised_since_is_not_asked_to_be_raised_again() -> None:
+    seen = world(
+        *nodes(120), daemonset(desired=120, spec=flannel_spec(memory_limit=256 * MI)), killed()
+    )
+    cure = the_one(seen, start=quiet_before(seen)).cure
+    assert "is 256Mi by now and was 50Mi" in cure
+    assert "Raise" not in cure
+
+
 def test_a_later_end_by_another_cause_does_not_hide_the_kill() -> None:
     first = story(pod("x", container(restarts=1, last=oom(at(0)))), taken=at(0))
     stale = container(restarts=2, last=ended("OOMKilled", 143, finished=at(5)))

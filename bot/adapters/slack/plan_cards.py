@@ -176,9 +176,10 @@ def _decided(value: plan.Plan) -> Iterator[prose.Line]:
 
 
 def _run(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:
+    doing = f", {wording_plans.PHASE[value.phase]}{wording_plans.SINCE}"
     yield prose.labelled(
         wording_plans.RUNS,
-        f"{value.name}, {wording_plans.PHASE[value.phase]}{wording_plans.SINCE}",
+        f"{value.name}{wording_plans.BEGUN if value.over else doing}",
         prose.Moment(value.started_at),
     )
     states = [each.state for each in value.steps]
