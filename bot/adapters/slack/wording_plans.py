@@ -30,7 +30,7 @@ PHASE = {
     run.Phase.UNDOING: "undoing",
     run.Phase.OVER: "over",
 }
-WHAT_IF = "🔎 What if"
+WHAT_IF = "🔍 What if"
 DENIED = "⛔ Refused by guards"
 NO_PLAN = "No plan"
 

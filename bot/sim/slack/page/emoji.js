@@ -20,6 +20,7 @@ const NAMES = {
   leftwards_arrow_with_hook: "↩️", rewind: "⏪", fast_forward: "⏩", double_vertical_bar: "⏸️",
   arrows_counterclockwise: "🔄", passport_control: "🛂", blue_book: "📘", scroll: "📜",
   large_red_square: "🟥", large_green_square: "🟩", large_orange_square: "🟧",
+  heavy_minus_sign: "➖",
 };
 
 const SIGNS = new Map(Object.entries(NAMES).map(([name, sign]) => [sign.replace("\ufe0f", ""), name]));

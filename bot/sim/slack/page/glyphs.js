@@ -48,6 +48,8 @@ const GLYPHS = {
   large_red_square: tile(RED),
   large_orange_square: tile(ORANGE),
   large_green_square: tile(GREEN),
+  leftwards_arrow_with_hook: [["M7.5 3.5v3H12a5 5 0 0 1 0 10H6v-2.2h6a2.8 2.8 0 0 0 0-5.6H7.5v3L2 7.6z", TEAL]],
+  heavy_minus_sign: [["M2.5 8.6h15v2.8h-15z", GREY]],
   white_check_mark: [[SQUARE, GREEN], [CHECK, "#fff"]],
   heavy_check_mark: [[CHECK, GREEN]],
   x: [[CROSS, RED]],
