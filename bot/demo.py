@@ -26,6 +26,7 @@ import aiohttp
 from bot import settings, settings_noise
 from bot.domain import errors
 from bot.sim import gateway
+from bot.sim.scenarios import scenario
 
 _CHANNELS = {"flannel-alerts": "C0ALERTS", "ops": "C0OPS", "shared": "C0SHARED"}
 _USERS = {
@@ -343,6 +344,7 @@ class Demo:
         _tell(f"the pretend Slack:   {ready['page']}")
         _tell(f"the pretend cluster: kubectl --kubeconfig {ready['kubeconfig']} get nodes")
         _tell(f"the bot itself:      {ready['bot_http']}/readyz and /metrics")
+        _tell(f"to try: {scenario.ALL[options.scenario].to_try}")
         _tell("end with Ctrl-C")
 
     async def _must_live(self, child: _Child, directory: Path) -> None:

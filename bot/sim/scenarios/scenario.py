@@ -16,6 +16,8 @@ class Scenario:
 
     name: str
     about: str
+    to_try: str
+    """What somebody who sees it for the first time may do."""
     memory_mib: int
     """Flannel's memory limit in clusters of up to `ROOMY` nodes, in MiB."""
     flannel_args: tuple[str, ...] = UNANCHORED
@@ -53,11 +55,14 @@ ALL: Mapping[str, Scenario] = {
         Scenario(
             name="story",
             about="flannel with 50Mi and an unanchored regex; lists of nodes come now and then",
+            to_try="when a card tells of OOM kills, click Propose fix, become Adam at the lower "
+            "left, and click Approve on the plan",
             memory_mib=50,
         ),
         Scenario(
             name="healthy",
             about="flannel with 256Mi and an anchored regex: nothing happens",
+            to_try="break something, and see what the bot makes of it",
             memory_mib=256,
             flannel_args=ANCHORED,
             first_burst=None,
@@ -66,6 +71,7 @@ ALL: Mapping[str, Scenario] = {
             name="bad-plan",
             about="as the story, but flannel fills whatever limit is set: a plan that raises it "
             "does harm, and is undone",
+            to_try="/flannel raise-memory-and-anchor, then Approve as Adam",
             memory_mib=50,
             odd_bonds=True,
             leak=100.0,
@@ -73,6 +79,8 @@ ALL: Mapping[str, Scenario] = {
         Scenario(
             name="guard",
             about="as the story, with a disruption budget that allows nothing",
+            to_try="/flannel drain NODE of a node where CoreDNS runs: "
+            "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
             memory_mib=50,
             strict_budget=True,
         ),
