@@ -26,7 +26,7 @@ PHASE = {
     run.Phase.UNDOING: "正在撤销",
     run.Phase.OVER: "已结束",
 }
-WHAT_IF = "🔎 假设"
+WHAT_IF = "🔍 假设"
 DENIED = "⛔ 被守护规则拒绝"
 NO_PLAN = "没有计划"
 
