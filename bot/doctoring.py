@@ -99,6 +99,10 @@ class Doctor:
         for one in options.clusters(self._given):
             channel = options.channel(self._given, one)
             named[channel] = (*named.get(channel, ()), one.name)
+        for number, route in enumerate(self._given.routing):
+            if route.channel:
+                by = f"routing.{number}"
+                named[route.channel] = (*named.get(route.channel, ()), by)
         return named
 
     async def _cluster(self, patient: Patient) -> doctor.ClusterFacts:

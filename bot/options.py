@@ -157,6 +157,7 @@ def quieted(given: settings.Settings, one: settings.Cluster) -> quieting.Options
             for each in given.quiet
             for window in settings_text.windows(each.when, each.timezone or given.schedule.timezone)
         ),
+        budget=noise.budget,
         policy=attention.Policy(
             repeat={
                 finding.Severity.CRITICAL: noise.repeat_critical,

@@ -35,8 +35,8 @@ class Noise(Section):
     on_call: tuple[OnCall, ...] = ()
     """Who is called by name when something is critical: ids of people or user groups."""
     budget: int = Field(default=20, ge=0, le=10_000)
-    """Calls a day that a channel should have at most; the monthly report says where it was more.
-    0 for no limit."""
+    """Calls a day that a channel should have at most. Beyond it, only what is new or critical
+    calls; the rest edits its card. The monthly report says where it was more. 0 for no limit."""
 
 
 class Language(Section):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bot import configuration, options, runbooks, settings, settings_sources, settings_text
-from bot.domain import errors
+from bot.domain import errors, finding
 from bot.domain.access import Role
 from bot.guards import Limits
 
@@ -91,6 +91,20 @@ WRONG_VARIABLES = [
         "Mars/Base",
         "schedule.timezone: 'Mars/Base' is no time zone",
     ),
+    (
+        "FLANNEL_BOT_ROUTING",
+        '[{"match": "check=oom_kiled", "channel": "C02"}]',
+        "routing.0.match: 'check=oom_kiled', at character 7: there is no check 'oom_kiled'; "
+        "did you mean oom_killed",
+    ),
+    ("FLANNEL_BOT_ROUTING", '[{"match": "", "channel": "C02"}]', "routing.0.match: "),
+    ("FLANNEL_BOT_ROUTING", '[{"match": "check=~(", "channel": "C02"}]', "missing closing )"),
+    ("FLANNEL_BOT_ROUTING", '[{"match": "check=~a", "channel": "#ops"}]', "routing.0.channel: "),
+    ("FLANNEL_BOT_QUIET", '[{"when": "at night"}]', "quiet.0.when: 'at night' is no span of time"),
+    ("FLANNEL_BOT_QUIET", '[{"when": "n: daily 25:00 - 07:00"}]', "is no span of time: hour"),
+    ("FLANNEL_BOT_QUIET", '[{"when": "n: daily 22:00 - 07:00", "timezone": "x"}]', "no time zone"),
+    ("FLANNEL_BOT_NOISE__ON_CALL", '["ann"]', "noise.on_call.0: 'ann' is no id of a person"),
+    ("FLANNEL_BOT_LANGUAGE__DEFAULT", "de", "language.default: Input should be 'en' or 'zh-CN'"),
     ("FLANNEL_BOT_CLUSTERS", "[{", "clusters: the value of FLANNEL_BOT_CLUSTERS is no JSON"),
     ("FLANNEL_BOT_CLUSTERS", '[{"name":"a"},{"name":"a"}]', "two clusters are named 'a'"),
     ("FLANNEL_BOT_CLUSTERS", '[{"name":"a b"}]', "clusters.0.name"),
@@ -372,3 +386,30 @@ def test_what_needs_exec_is_refused_without_it(tmp_path: Path, text: str) -> Non
     with pytest.raises(errors.Misconfigured, match=f"{text.partition(':')[0]} needs exec"):
         load(file)
     load(written(tmp_path, f"inspection: {{{text}}}"))
+
+
+def test_what_is_quiet_routed_and_repeated_reaches_the_cycle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLANNEL_BOT_SLACK__CHANNEL", "C1")
+    monkeypatch.setenv("FLANNEL_BOT_SCHEDULE__TIMEZONE", "Asia/Shanghai")
+    monkeypatch.setenv(
+        "FLANNEL_BOT_QUIET",
+        '[{"when": "night: daily 22:00 - 07:00"},'
+        ' {"when": "party: fri 16:00 - sat 02:00", "timezone": "UTC", "match": "severity=info"}]',
+    )
+    monkeypatch.setenv(
+        "FLANNEL_BOT_ROUTING",
+        '[{"match": "check=oom_killed", "channel": "C02", "on_call": ["S01"]}]',
+    )
+    monkeypatch.setenv("FLANNEL_BOT_NOISE__ON_CALL", '["U01"]')
+    monkeypatch.setenv("FLANNEL_BOT_NOISE__REPEAT_WARNING", "0")
+    given = load()
+    made = options.judging(given, options.clusters(given)[0]).quiet
+    assert made is not None
+    assert (made.otherwise.channel, made.otherwise.on_call) == ("C1", ("U01",))
+    assert [(one.channel, one.on_call) for one in made.routes] == [("C02", ("S01",))]
+    zones = [one.window.timezone for one in made.hours]
+    assert zones == ["Asia/Shanghai"] * 7 + ["UTC"]
+    assert made.policy.repeat[finding.Severity.WARNING] == timedelta()
+    assert made.policy.repeat[finding.Severity.CRITICAL] == timedelta(hours=4)

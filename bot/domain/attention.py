@@ -121,6 +121,20 @@ def _called(told: Notice, now: datetime) -> Notice:
     return replace(told, incident=replace(told.incident, called_at=calls))
 
 
+def sparing(told: Notice) -> bool:
+    """Whether a call may be spared where a channel has had enough: it tells nothing new or bad."""
+    value = told.incident
+    first = told.first or told.reason is Reason.OPENED
+    return told.calls and not first and value.severity is not Severity.CRITICAL
+
+
+def spared(told: Notice, why: str) -> Notice:
+    """Return it as an edit of its card; the call does not count as made."""
+    calls = told.incident.called_at[:-1]
+    text = f"{told.text} ({why})"
+    return replace(told, calls=False, text=text, incident=replace(told.incident, called_at=calls))
+
+
 def _due(value: Incident, policy: Policy, now: datetime) -> bool:
     """Whether people should hear again of what nobody has taken on."""
     every = policy.repeat.get(value.severity, timedelta())

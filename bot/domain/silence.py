@@ -74,12 +74,15 @@ class Silence:
         return matcher.matches(self.matchers, value, like)
 
 
-def level(incidents: Iterable[Incident]) -> Level | None:
-    """How bad several incidents are together; None where there are none."""
+def level(incidents: Iterable[Incident], *, recovering: bool = False) -> Level | None:
+    """How bad several incidents are together; None where there are none.
+
+    With `recovering`, members that are well but not for long enough count too.
+    """
     standing = [one for one in incidents if one.state is not State.RESOLVED]
     if not standing:
         return None
-    members = [one for each in standing for one in each.affected]
+    members = [one for each in standing for one in (each.members if recovering else each.affected)]
     return Level(
         severity=max((one.severity for one in standing), key=lambda each: each.rank),
         members=len(members),
@@ -113,12 +116,15 @@ def judged(
     """
     if value.phase(now) is not Phase.ACTIVE:
         return value
-    found = level(one for one in incidents if value.covers(one, like))
+    covered = [one for one in incidents if value.covers(one, like)]
+    found = level(covered)
     if found is None:
         return value
     before = value.levels.get(cluster)
     if before is None:
-        return replace(value, levels={**value.levels, cluster: found})
+        # What has just recovered and comes back is no worse than it was.
+        at_first = level(covered, recovering=True) or found
+        return replace(value, levels={**value.levels, cluster: at_first})
     why = worse(before, found)
     return replace(value, ended_at=now, broken=why) if why else value
 

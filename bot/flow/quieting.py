@@ -4,13 +4,14 @@ The deciding is `bot.domain.attention`; here is gathered what it decides by, in 
 the cycle, so that a silence that breaks and what it hid are told together or not at all.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain import attention, inhibition, muting, routing, silence
+from bot.domain import attention, inhibition, muting, noise, routing, silence
 from bot.domain.incident import Incident, State
 from bot.domain.notice import Notice, Reason
 from bot.domain.plan import Plan
@@ -56,6 +57,8 @@ class Options:
     hours: tuple[routing.Quiet, ...] = ()
     policy: attention.Policy = field(default_factory=attention.Policy)
     grace: timedelta = inhibition.GRACE
+    budget: int = 0
+    """Calls a day after which a channel is spared what is neither new nor critical; 0 for none."""
 
     def place(self, value: Incident) -> routing.Place:
         """Return where an incident is told."""
@@ -111,7 +114,34 @@ async def settle(
         told, standing, mute=mute, policy=options.policy, now=now, broken=broken
     )
     await _count(unit, alive, told, settled)
-    return settled
+    return await _budgeted(unit, settled, cluster=cluster, options=options, now=now)
+
+
+async def _budgeted(
+    unit: ports.Unit,
+    settled: Sequence[Notice],
+    *,
+    cluster: str,
+    options: Options,
+    now: datetime,
+) -> list[Notice]:
+    """Turn calls into edits where a channel has had its day's worth, but for what is new or bad."""
+    if not options.budget or not any(attention.sparing(each) for each in settled):
+        return list(settled)
+    kept = []
+    lately = await unit.incidents(cluster, resolved_after=now - noise.DAY)
+    made = Counter(
+        options.place(each).channel
+        for each in lately
+        for moment in each.called_at
+        if moment > now - noise.DAY
+    )
+    for each in settled:
+        channel = options.place(each.incident).channel
+        over = attention.sparing(each) and made[channel] >= options.budget
+        kept.append(attention.spared(each, "over the noise budget") if over else each)
+        made[channel] += each.calls and not over
+    return kept
 
 
 async def _silences(

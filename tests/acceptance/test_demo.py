@@ -74,7 +74,20 @@ async def test_the_demo_says_where_everything_is_survives_a_kill_and_ends_cleanl
             async def kills() -> list[dict]:
                 return [card for card in await cards() if "OOM-killed" in card["text"]]
 
-            await processes.until(kills, within=40, what="the first kill told")
+            (kill, *_) = await processes.until(kills, within=40, what="the first kill told")
+            pressed = {
+                "user": "U0OPERATOR", "channel": "C0ALERTS", "ts": kill["ts"],
+                "action_id": "ack_incident",
+            }  # fmt: skip
+            async with session.post(f"{ready['control']}/_sim/click", json=pressed) as answer:
+                assert (await answer.json())["acked"]
+
+            async def taken() -> list[str]:
+                url = f"{ready['control']}/_sim/messages?channel=C0ALERTS"
+                said = [each["text"] for each in (await get(url))["ephemerals"]]
+                return [text for text in said if "You have taken on INC-" in text]
+
+            await processes.until(taken, what="the answer to the click")
             truth = await get(f"{ready['control']}/_sim/truth")
             assert truth["summary"]["oom_killed_nodes"]
             assert "relist" in (await get(f"{ready['control']}/_sim/faults"))["faults"]
@@ -86,6 +99,11 @@ async def test_the_demo_says_where_everything_is_survives_a_kill_and_ends_cleanl
                 return again["bot_pid"] != ready["bot_pid"] and alive(again["bot_pid"])
 
             await processes.until(back, what="the bot's return")
+
+            async def owned() -> list[dict]:
+                return [card for card in await kills() if "taken on by @U0OPERATOR" in card["text"]]
+
+            await processes.until(owned, within=40, what="the card that says who has it")
             told = [card["ts"] for card in await cards()]
             assert len(told) == len(set(told))
             incidents = [

@@ -76,6 +76,14 @@ def test_what_gets_better_or_is_over_does_not_break_it_nor_lower_its_level() -> 
     assert judged(judged(held, trouble("n1")), trouble("n1", "n2")) == held
 
 
+def test_what_was_recovering_when_it_was_set_may_come_back() -> None:
+    both = trouble("n1", "n2")
+    well = replace(both, members=tuple(replace(m, clear_since=START) for m in both.members))
+    held = judged(quiet(), well)
+    assert judged(held, both) == held
+    assert judged(held, trouble("n1", "n2", "n3")).broken
+
+
 def test_one_that_is_pending_or_over_is_not_judged() -> None:
     later = quiet(since=START + HOUR, until=START + 2 * HOUR)
     assert judged(later, trouble("n1")) == later

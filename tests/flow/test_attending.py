@@ -39,6 +39,7 @@ class Watch:
     """A cluster whose containers are killed at will, and who attends to it."""
 
     routes: tuple[routing.Route, ...] = ()
+    budget: int = 0
     woken: int = 0
     clock: fakes.LoopClock = field(default_factory=fakes.LoopClock)
     killed: dict[int, int] = field(default_factory=dict)
@@ -54,7 +55,9 @@ class Watch:
             telemetry=fakes.NoTelemetry(),
             options=cycle.Options(
                 channel="C1",
-                quiet=quieting.Options(routing.Place("C1", ("S1",)), routes=self.routes),
+                quiet=quieting.Options(
+                    routing.Place("C1", ("S1",)), routes=self.routes, budget=self.budget
+                ),
             ),
         )
         self.attention = attending.Attending(
@@ -306,3 +309,19 @@ async def test_the_report_counts_what_was_acted_on() -> None:
     await watch.attention.acknowledge(1, "U1")
     (kind,) = (await watch.attention.noise(None)).kinds
     assert (kind.channel, kind.calls, kind.acknowledged) == ("C1", 1, 1)
+
+
+async def test_a_channel_that_had_its_days_worth_is_called_for_what_is_new_or_critical_only() -> (
+    None
+):
+    watch = Watch(budget=1)
+    await watch.begin()
+    await watch.kill(1)
+    await watch.deliver()
+    await watch.kill(1, 2, 3, 4, 5)
+    await watch.deliver()
+    assert watch.broadcasts() == []
+    spread = [line.text for line in await watch.store.timeline("INC-1")][-1]
+    assert "over the noise budget" in spread
+    assert len((await watch.incident()).called_at) == 1
+    assert len(watch.slack.cards("C1")) == 2, "the crash loop is new"

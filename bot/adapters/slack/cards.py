@@ -146,6 +146,7 @@ def brief(value: incident.Incident) -> prose.Line:
     return prose.line(
         prose.strong(f"{mark(value)} · {value.name}"),
         f"  {limits.cut(value.title, _NEXT)} · {place(value)} · {wording.state(value)}",
+        *((f" · {wording_attention.OWNER} ", prose.Person(value.owner)) if value.owner else ()),
         f" · {wording_attention.MUTED}: {limits.cut(muted.text, _WHY)}" if muted else "",
     )
 
