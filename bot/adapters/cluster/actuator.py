@@ -238,7 +238,9 @@ class Actuator:
         """Delete a pod with its own grace period; False if it is gone already."""
         ask = _ask("delete", "pods", namespace, name)
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        ask = _writing(ask, "DELETE", body, dry_run=dry_run)
+        # Beside a body the API server does not read the query: what runs dry must say so in it.
+        dry = {"dryRun": ["All"]} if dry_run else {}
+        ask = _writing(ask, "DELETE", body | dry, dry_run=dry_run)
         try:
             await self._send(ask)
         except failures.Failure as failure:
