@@ -172,6 +172,127 @@ async def test_a_guarded_patch_loses_against_any_change_in_between() -> None:
         assert (code, refusal["details"]) == (422, {})
 
 
+async def test_every_write_runs_dry_if_told_to() -> None:
+    async with api.serving() as server:
+        _bound(server, "p")
+        server.registry.create("pods", "default", api.pod("loose"))
+        server.registry.create("configmaps", "default", {"metadata": {"name": "m"}})
+        begin = server.store.revision
+        dry = {"dryRun": ["All"]}
+        binding = {"metadata": {"name": "loose"}, "target": {"kind": "Node", "name": "n1"}}
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+        _, present = await server.ask("GET", f"{MAPS}/m")
+        for method, path, body, query, expected in (
+            ("PUT", f"{MAPS}/m", present | {"data": {"a": "b"}}, {"dryRun": "All"}, 200),
+            ("DELETE", f"{PODS}/p", None, {"dryRun": "All"}, 200),
+            ("DELETE", f"{PODS}/p", dry, {}, 200),
+            ("DELETE", MAPS, None, {"dryRun": "All"}, 200),
+            ("DELETE", MAPS, dry | {"propagationPolicy": "Foreground"}, {}, 200),
+            ("POST", f"{PODS}/p/eviction", eviction, {"dryRun": "All"}, 201),
+            ("POST", f"{PODS}/p/eviction", eviction | {"deleteOptions": dry}, {}, 201),
+            (
+                "POST",
+                f"{PODS}/loose/binding",
+                binding | {"kind": "Binding"},
+                {"dryRun": "All"},
+                201,
+            ),
+        ):
+            code, answer = await server.ask(method, path, body, **query)
+            assert (code, server.store.revision) == (expected, begin), (method, path, answer)
+
+
+async def test_a_dry_run_asked_for_beside_a_body_is_not_seen() -> None:
+    # As on the real server, whose DELETE reads the query only where there is no body.
+    async with api.serving() as server:
+        server.registry.create("configmaps", "default", {"metadata": {"name": "m"}})
+        code, _ = await server.ask("DELETE", f"{MAPS}/m", {"kind": "DeleteOptions"}, dryRun="All")
+        assert (code, server.store.get("configmaps", "default", "m")) == (200, None)
+
+
+def _family(server: api.Api) -> None:
+    """A Deployment, its ReplicaSet and the pod of that, which is on a node."""
+    objects = server.registry
+    owner: dict[str, object] | None = None
+    for plural, kind in (("deployments", "Deployment"), ("replicasets", "ReplicaSet")):
+        made = objects.create(plural, "kube-system", api.daemonset("d") | _owned(owner))
+        owner = {"apiVersion": "apps/v1", "kind": kind, "uid": made["metadata"]["uid"]}
+    _bound(server, "unrelated")
+    objects.create("pods", "kube-system", api.pod("d") | _owned(owner))
+    objects.bind("kube-system", "d", "n1")
+
+
+def _owned(owner: dict[str, object] | None) -> dict[str, object]:
+    reference = {"name": "d", "controller": True, "blockOwnerDeletion": True} | (owner or {})
+    return {"metadata": {"name": "d"} | ({"ownerReferences": [reference]} if owner else {})}
+
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces/kube-system/deployments"
+
+
+@pytest.mark.parametrize(
+    "asked", [{"propagationPolicy": "Orphan"}, {"orphanDependents": True}], ids=str
+)
+async def test_what_is_orphaned_stays_and_has_no_owner_any_more(asked: dict) -> None:
+    async with api.serving() as server:
+        _family(server)
+        begin = server.store.revision
+        code, answer = await server.ask("DELETE", f"{DEPLOYMENTS}/d", asked)
+        assert (code, answer["metadata"]["finalizers"]) == (200, ["orphan"])
+        assert answer["metadata"]["deletionTimestamp"]
+        assert server.store.get("deployments", "kube-system", "d") is None
+        left = server.registry.get("replicasets", "kube-system", "d")
+        assert "ownerReferences" not in left["metadata"]
+        assert server.registry.get("pods", "kube-system", "d")["metadata"]["ownerReferences"]
+        changes = [change.type for change in server.store.history("deployments", begin)]
+        assert changes == ["MODIFIED", "DELETED"]
+
+
+async def test_a_deletion_in_the_foreground_ends_with_the_last_that_was_owned() -> None:
+    async with api.serving() as server:
+        _family(server)
+        body = {"propagationPolicy": "Foreground"}
+        code, answer = await server.ask("DELETE", f"{DEPLOYMENTS}/d", body)
+        assert (code, answer["metadata"]["finalizers"]) == (200, ["foregroundDeletion"])
+        for plural in ("deployments", "replicasets", "pods"):
+            held = server.registry.get(plural, "kube-system", "d")
+            assert held["metadata"]["deletionTimestamp"]
+        # The kubelet's last word lets all three go.
+        server.registry.delete("pods", "kube-system", "d", grace_seconds=0)
+        for plural in ("pods", "replicasets", "deployments"):
+            assert server.store.get(plural, "kube-system", "d") is None
+        assert server.store.get("pods", "default", "unrelated")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        (
+            {"propagationPolicy": "Sideways"},
+            422,
+            'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: '
+            '"Sideways": supported values: "Background", "Foreground", "Orphan", "nil"',
+        ),
+        (
+            {"propagationPolicy": "Orphan", "orphanDependents": True},
+            422,
+            "orphanDependents and deletionPropagation cannot be both set",
+        ),
+        ({"dryRun": ["Some"]}, 422, 'supported values: "All"'),
+        ({"gracePeriodSeconds": "7"}, 400, "gracePeriodSeconds"),
+        ({"preconditions": {"resourceVersion": "1"}}, 409, "ResourceVersion in the precondition"),
+        ([], 400, "DeleteOptions"),
+    ],
+)
+async def test_delete_options_that_are_wrong_delete_nothing(body, code, words) -> None:
+    async with api.serving() as server:
+        server.registry.create("configmaps", "default", {"metadata": {"name": "m"}})
+        begin = server.store.revision
+        status, refusal = await server.ask("DELETE", f"{MAPS}/m", body)
+        assert (status, words in refusal["message"]) == (code, True), refusal
+        assert server.store.revision == begin
+
+
 async def test_unknown_fields_are_dropped_warned_of_or_refused() -> None:
     async with api.serving() as server:
         body = {"metadata": {"name": "m"}, "data": {"k": "v"}, "dta": {}}

@@ -58,7 +58,7 @@ class Deployments:
     def _sync(self, key: Hashable) -> None:
         assert isinstance(key, tuple)
         deployment = self._ctx.api.store.get("deployments", *key)
-        if deployment is None:
+        if deployment is None or podstate.terminating(deployment):
             return
         new = self._current(deployment)
         deployment = self._counted(deployment, new)

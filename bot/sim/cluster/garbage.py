@@ -16,8 +16,6 @@ Key = tuple[str, str]
 COLLECT = 0.5
 """Seconds until the collector has noticed."""
 
-_BY_KIND = {row.kind: row for row in resources.ALL}
-
 
 class Collector:
     """Looks after pods that are owned, and not controlled."""
@@ -66,7 +64,7 @@ class Collector:
                 raise
 
     def _lives(self, reference: Object, namespace: str) -> bool:
-        row = _BY_KIND.get(reference["kind"])
+        row = resources.BY_KIND.get(reference["kind"])
         if row is None:
             return True  # not a kind of this cluster: nothing is known of it
         place = namespace if row.namespaced else ""

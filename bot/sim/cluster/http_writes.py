@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -50,7 +49,7 @@ async def create(call: http_context.Call) -> web.Response:
         if not node:
             cause = ("FieldValueRequired", "Required value", "target.name")
             raise errors.invalid("Binding", "", target.name, [cause])
-        registry.bind(target.namespace, target.name, str(node))
+        registry.bind(target.namespace, target.name, str(node), dry_run=options.dry_run)
         return http_context.reply(http_forms.encode(_success(201)), status=201)
     created = registry.create(
         target.row.plural,
@@ -134,23 +133,19 @@ async def delete(call: http_context.Call) -> web.Response:
     """DELETE of one object.
 
     Raises:
-        errors.StatusError: 400, 404, 409.
+        errors.StatusError: 400, 404, 409, 422.
     """
-    options = http_options.Options(call, "DeleteOptions")
-    body = await _delete_options(call)
-    grace = body.get("gracePeriodSeconds")
-    if call.query.get("gracePeriodSeconds"):
-        grace = _integer(call.query["gracePeriodSeconds"])
-    conditions = body.get("preconditions") or {}
+    options = http_options.of_delete(call, await _delete_options(call))
     target = call.target
     gone = call.context.registry.delete(
         target.row.plural,
         target.namespace,
         target.name,
-        grace_seconds=grace,
-        uid=conditions.get("uid"),
-        resource_version=conditions.get("resourceVersion"),
-        dry_run=options.dry_run or body.get("dryRun") == ["All"],
+        grace_seconds=options.grace_seconds,
+        uid=options.uid,
+        resource_version=options.resource_version,
+        propagation=options.propagation,
+        dry_run=options.dry_run,
     )
     return call.answer(gone)
 
@@ -159,10 +154,9 @@ async def delete_collection(call: http_context.Call) -> web.Response:
     """DELETE of all objects of a collection that the selectors mean.
 
     Raises:
-        errors.StatusError: 400.
+        errors.StatusError: 400, 409, 422.
     """
-    options = http_options.Options(call, "DeleteOptions")
-    body = await _delete_options(call)
+    options = http_options.of_delete(call, await _delete_options(call))
     row, registry = call.row, call.context.registry
     selected = selectors.predicate(
         call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""), row
@@ -178,7 +172,10 @@ async def delete_collection(call: http_context.Call) -> web.Response:
             row.plural,
             namespace,
             name,
-            grace_seconds=body.get("gracePeriodSeconds"),
+            grace_seconds=options.grace_seconds,
+            uid=options.uid,
+            resource_version=options.resource_version,
+            propagation=options.propagation,
             dry_run=options.dry_run,
         )
     metadata = {"resourceVersion": str(registry.store.revision)}
@@ -328,30 +325,14 @@ def _check_kind(call: http_context.Call, body: Object) -> None:
     )
 
 
-async def _delete_options(call: http_context.Call) -> Object:
+async def _delete_options(call: http_context.Call) -> objects.Json:
     text = await call.request.read()
     if not text:
-        return {}
+        return None
     try:
-        body: Any = json.loads(text)
+        return json.loads(text)
     except ValueError as failure:
         raise errors.bad_request(schemas.go_complaint(text)) from failure
-    if not isinstance(body, dict):
-        raise errors.bad_request("json: cannot unmarshal the body into DeleteOptions")
-    grace = body.get("gracePeriodSeconds")
-    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
-        raise errors.bad_request(
-            "json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of "
-            "type int64"
-        )
-    return body
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as failure:
-        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from failure
 
 
 def _success(code: int) -> Object:

@@ -14,6 +14,7 @@ from bot.sim.cluster import (
     admission,
     defaults,
     deletion,
+    dependents,
     errors,
     normal,
     objects,
@@ -269,7 +270,7 @@ class Registry:
         )
         return stored, False
 
-    def bind(self, namespace: str, name: str, node: str) -> Object:
+    def bind(self, namespace: str, name: str, node: str, *, dry_run: bool = False) -> Object:
         """Place a pod on a node, as the scheduler's binding does; generation stays.
 
         Raises:
@@ -284,7 +285,8 @@ class Registry:
             why = f"pod {name} is being deleted, cannot be assigned to a host"
             raise errors.conflict("pods/binding", "", name, why)
         fresh = admission.on_bind(pod, self.store.get("nodes", "", node), node, now=self.now())
-        return self._stored(row, normal.ordered(row, fresh))
+        fresh = normal.ordered(row, fresh)
+        return fresh if dry_run else self._stored(row, fresh)
 
     def delete(
         self,
@@ -295,9 +297,13 @@ class Registry:
         grace_seconds: int | None = None,
         uid: str | None = None,
         resource_version: str | None = None,
+        propagation: str | None = None,
         dry_run: bool = False,
     ) -> Object:
         """Delete an object, or ask for it: a pod on a node waits for its kubelet.
+
+        With `Orphan` or `Foreground` as `propagation` it is held until what it owns is released
+        or gone; pods own nothing.
 
         Returns:
             What the API answers: the object where it is (or was) a pod or is held by a
@@ -309,11 +315,20 @@ class Registry:
         row = self.row(resource)
         old = self.get(resource, namespace, name)
         deletion.check_preconditions(row, old, uid=uid, resource_version=resource_version)
-        marked = deletion.marked(row, old, grace_seconds=grace_seconds, now=self._clock())
+        cascading = propagation in dependents.FINALIZERS and not row.graceful
+        asked = dependents.held(old, str(propagation)) if cascading else old
+        if propagation == dependents.BACKGROUND:
+            asked = dependents.let_go(old)
+        marked = deletion.marked(row, asked, grace_seconds=grace_seconds, now=self._clock())
+        marked = normal.ordered(row, marked)
         if dry_run:
             return deletion.answer(row, marked, gone=deletion.is_over(row, marked))
         if marked != old:
             old = self._stored(row, marked)
+        if cascading:
+            self._cascade(row, old, orphaning=propagation == dependents.ORPHAN)
+            # As it was held: it may be gone by now.
+            return old
         gone = deletion.is_over(row, old)
         if gone:
             if row.plural == "namespaces":
@@ -388,7 +403,40 @@ class Registry:
     def _removed(self, row: resources.Resource, obj: Object) -> Object:
         last = self._stamped(obj)
         self.store.remove(row.plural, last)
+        for reference in dependents.owners(last):
+            self._end_of_wait(reference, last["metadata"].get("namespace", ""))
         return last
+
+    def _cascade(self, row: resources.Resource, owner: Object, *, orphaning: bool) -> None:
+        """The garbage collector's work on a held object, done at once."""
+        uid = owner["metadata"]["uid"]
+        for kind, obj in list(dependents.of(self.store, row, owner)):
+            if orphaning:
+                self._stored(kind, dependents.released(obj, uid))
+            elif "deletionTimestamp" not in obj["metadata"]:
+                owns = any(dependents.of(self.store, kind, obj))
+                policy = dependents.FOREGROUND if owns else None
+                self.delete(kind.plural, *store.key_of(obj), propagation=policy)
+        self._let_go_unless_blocked(row, store.key_of(owner), uid)
+
+    def _end_of_wait(self, reference: Object, namespace: str) -> None:
+        """Let an owner go that waited in the foreground, if this was the last it waited for."""
+        row = resources.BY_KIND.get(reference["kind"])
+        if row is None:
+            return
+        place = namespace if row.namespaced else ""
+        self._let_go_unless_blocked(row, (place, reference["name"]), reference["uid"])
+
+    def _let_go_unless_blocked(self, row: resources.Resource, key: store.Key, uid: str) -> None:
+        owner = self.store.get(row.plural, *key)
+        if owner is None or owner["metadata"]["uid"] != uid or not dependents.is_held(owner):
+            return
+        left = dependents.of(self.store, row, owner)
+        if any(dependents.blocks(obj, uid) for _, obj in left):
+            return
+        free = dependents.let_go(owner)
+        settle = self._removed if deletion.is_over(row, free) else self._stored
+        settle(row, free)
 
     def _stamped(self, obj: Object) -> Object:
         metadata = obj["metadata"] | {"resourceVersion": str(self.store.next_revision())}

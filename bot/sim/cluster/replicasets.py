@@ -44,7 +44,7 @@ class ReplicaSets:
     def _sync(self, key: Hashable) -> None:
         assert isinstance(key, tuple)
         replicaset = self._ctx.api.store.get("replicasets", *key)
-        if replicaset is None:
+        if replicaset is None or podstate.terminating(replicaset):
             return
         alive = self._alive(replicaset)
         wanted = int(replicaset["spec"]["replicas"])

@@ -180,6 +180,8 @@ ALL = (
 BY_PLURAL = {resource.plural: resource for resource in ALL}
 """Plurals are unique across the groups served, so a plural alone names a resource."""
 
+BY_KIND = {resource.kind: resource for resource in ALL}
+
 BY_PATH = {(row.group, row.version, row.plural): row for row in ALL}
 GROUPS = tuple(dict.fromkeys(row.group for row in ALL))
 
