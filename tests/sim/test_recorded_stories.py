@@ -53,7 +53,7 @@ DEVIATIONS = [
         "10-events-and-discovery",
         r".*(sub)?resources\[\d+\]",
         "subresources that are not served: attach, ephemeralcontainers, finalize, "
-        "portforward, proxy, resize, scale",
+        "portforward, proxy, resize",
         exchanges=(11, 12, 15),
     ),
 ]

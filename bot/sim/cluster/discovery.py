@@ -13,7 +13,13 @@ from bot.sim.cluster import http_context, http_forms, http_metrics, objects, res
 
 Object = objects.Object
 _AGGREGATED = "APIGroupDiscoveryList"
-_GROUP_ORDER = ("apps", "authorization.k8s.io", "policy", "coordination.k8s.io")
+_GROUP_ORDER = (
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "policy",
+    "coordination.k8s.io",
+)
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _ADDRESS = "simulated"
 
@@ -136,7 +142,7 @@ def _group(group: str, version: str = "v1") -> Object:
     return {"name": group, "versions": [told], "preferredVersion": told}
 
 
-_FOREIGN = {"Eviction": "policy"}
+_FOREIGN = {"Eviction": "policy", "Scale": "autoscaling"}
 """Kinds of subresources that are of another group than their resource."""
 
 

@@ -31,6 +31,8 @@ from bot.sim.cluster import (
     http_logs,
     http_metrics,
     http_paths,
+    http_reviews,
+    http_scale,
     http_watch,
     http_writes,
     misbehaviour,
@@ -304,6 +306,8 @@ async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamRes
         return await http_exec.answer(
             call.request, pod, call.context.exec, stopping=call.context.stopping
         )
+    if call.target.subresource == "scale":
+        return await http_scale.HANDLERS[call.verb](call)
     if call.verb == "watch":
         return await http_watch.stream(call, begun=lambda: entry.update(status=200))
     if call.verb == "list":
@@ -319,8 +323,6 @@ async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamRes
                 stopping=call.context.stopping,
             )
         return await http_lists.get(call)
-    if call.row.plural == "selfsubjectaccessreviews":
-        return await http_writes.review(call)
-    if call.row.plural == "selfsubjectrulesreviews":
-        return await http_writes.rules_review(call)
+    if call.row.plural in http_reviews.HANDLERS:
+        return await http_reviews.HANDLERS[call.row.plural](call)
     return await http_writes.HANDLERS[call.verb](call)

@@ -16,6 +16,7 @@ from bot.sim.cluster import (
     http_logs,
     http_paths,
     misbehaviour,
+    protobuf,
     registry,
     requestlog,
     resources,
@@ -102,6 +103,20 @@ class Call:
         """
         accept = ",".join(self.request.headers.getall("Accept", []))
         return http_forms.negotiate(accept, include=self.query.get("includeObject", ""))
+
+    async def body(self) -> bytes:
+        """What the client sends, as JSON whatever it was sent as.
+
+        Raises:
+            errors.StatusError: 400, it says that it is protobuf and is not.
+        """
+        sent = await self.request.read()
+        if not sent or self.request.content_type != protobuf.MEDIA_TYPE:
+            return sent
+        try:
+            return protobuf.to_json(sent)
+        except (ValueError, RecursionError) as failure:
+            raise errors.bad_request(str(failure)) from failure
 
     def answer(self, obj: Mapping[str, Any], *, status: int = 200) -> web.Response:
         """An object in the wanted form; a Status always as itself."""

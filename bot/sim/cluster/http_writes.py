@@ -16,6 +16,7 @@ from bot.sim.cluster import (
     http_paths,
     objects,
     patches,
+    protobuf,
     resources,
     schemas,
     selectors,
@@ -23,13 +24,16 @@ from bot.sim.cluster import (
 )
 
 Object = objects.Object
-_PATCH_TYPES: dict[str, patches.Kind] = {
+PATCH_TYPES: dict[str, patches.Kind] = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
     "application/strategic-merge-patch+json": "strategic",
 }
+BODY_TYPES = frozenset({"application/json", "application/octet-stream", protobuf.MEDIA_TYPE})
 _POSTED = {"binding": ("Binding", "v1"), "eviction": ("Eviction", "policy/v1")}
 """What is posted to a pod's subresources: kind and version."""
+_STILL_ACCEPTED = frozenset({("Eviction", "policy/v1beta1")})
+"""What older clients post: this one stayed when the rest of its version was removed."""
 
 
 async def create(call: http_context.Call) -> web.Response:
@@ -90,7 +94,7 @@ async def patch(call: http_context.Call) -> web.Response:
     """
     if call.request.content_type == http_apply.MEDIA_TYPE:
         return await http_apply.apply(call)
-    kind = _PATCH_TYPES.get(call.request.content_type)
+    kind = PATCH_TYPES.get(call.request.content_type)
     if kind is None:
         raise unsupported_media()
     options = http_options.Options(call, "PatchOptions")
@@ -188,7 +192,7 @@ async def review(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 415, 422.
     """
-    body = await _object(call, http_options.Options(call, "CreateOptions"))
+    body = await read_object(call)
     spec = body.get("spec") or {}
     about, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if (about is None) == (path is None):
@@ -215,7 +219,7 @@ async def rules_review(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 400, 415.
     """
-    body = await _object(call, http_options.Options(call, "CreateOptions"))
+    body = await read_object(call)
     namespace = str((body.get("spec") or {}).get("namespace", ""))
     if not namespace:
         raise errors.StatusError(400, "BadRequest", "no namespace on request")
@@ -276,10 +280,19 @@ def _patch_body(text: bytes, kind: patches.Kind) -> tuple[objects.Json, list[str
     return body, duplicates
 
 
+async def read_object(call: http_context.Call) -> objects.Json:
+    """The object that is posted, checked against its kind.
+
+    Raises:
+        errors.StatusError: 400, 415, 422.
+    """
+    return await _object(call, http_options.Options(call, "CreateOptions"))
+
+
 async def _object(call: http_context.Call, options: http_options.Options) -> objects.Json:
-    if call.request.content_type not in {"application/json", "application/octet-stream"}:
+    if call.request.content_type not in BODY_TYPES:
         raise unsupported_media()
-    text = await call.request.read()
+    text = await call.body()
     row: resources.Resource = call.row
     try:
         body, duplicates = schemas.parsed(text)
@@ -313,7 +326,7 @@ def _check_kind(call: http_context.Call, body: Object) -> None:
     row = call.row
     kind, version = body.get("kind") or row.kind, body.get("apiVersion") or row.api_version
     expected = _POSTED.get(call.target.subresource, (row.kind, row.api_version))
-    if (kind, version) == expected:
+    if (kind, version) == expected or (kind == expected[0] and (kind, version) in _STILL_ACCEPTED):
         return
     group = f"{row.group}/" if row.group else "/"
     raise errors.bad_request(
@@ -326,7 +339,7 @@ def _check_kind(call: http_context.Call, body: Object) -> None:
 
 
 async def _delete_options(call: http_context.Call) -> objects.Json:
-    text = await call.request.read()
+    text = await call.body()
     if not text:
         return None
     try:

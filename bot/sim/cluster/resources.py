@@ -65,6 +65,8 @@ EVENT_FIELDS = (
     "type",
 )
 
+_SCALE = (("scale", "Scale", ("get", "patch", "update")),)
+
 ALL = (
     Resource(plural="configmaps", kind="ConfigMap", short_names=("cm",)),
     Resource(plural="endpoints", kind="Endpoints", singular="endpoints", short_names=("ep",)),
@@ -138,6 +140,7 @@ ALL = (
         short_names=("deploy",),
         categories=("all",),
         status=True,
+        subresources=_SCALE,
         generation=True,
     ),
     Resource(
@@ -147,6 +150,7 @@ ALL = (
         short_names=("rs",),
         categories=("all",),
         status=True,
+        subresources=_SCALE,
         generation=True,
         fields=("status.replicas",),
     ),
@@ -162,6 +166,14 @@ ALL = (
         plural="selfsubjectrulesreviews",
         kind="SelfSubjectRulesReview",
         group="authorization.k8s.io",
+        namespaced=False,
+        verbs=("create",),
+        stored=False,
+    ),
+    Resource(
+        plural="selfsubjectreviews",
+        kind="SelfSubjectReview",
+        group="authentication.k8s.io",
         namespaced=False,
         verbs=("create",),
         stored=False,
