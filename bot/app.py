@@ -6,7 +6,6 @@
 import asyncio
 import contextlib
 import itertools
-import signal
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -15,7 +14,19 @@ import structlog
 from aiohttp import web as aiohttp_web
 
 import bot
-from bot import attended, doctoring, options, remediating, remembering, settings, watched
+from bot import (
+    attended,
+    doctoring,
+    options,
+    readiness,
+    reloading,
+    remediating,
+    remembering,
+    settings,
+    stopping,
+    tending,
+    watched,
+)
 from bot.adapters import clock as clocks
 from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.charts import painter
@@ -45,8 +56,6 @@ _STORE_RETRY = 2.0
 _HEARTBEAT = 1.0
 _HEARTBEAT_LATE = 10.0
 _TIDY_BEATS = 30
-_PROBE_WITHIN = 0.5
-"""Seconds that a probe waits for the store; the kubelet gives up on a probe after one."""
 
 
 async def upgrade(given: settings.Settings) -> str:
@@ -60,32 +69,32 @@ async def upgrade(given: settings.Settings) -> str:
 class Bot:
     """The running bot. Everything is built by `run`, nothing before."""
 
-    def __init__(self, given: settings.Settings) -> None:
+    def __init__(
+        self, given: settings.Settings, reload: reloading.Reloading, stopping: asyncio.Event
+    ) -> None:
         self._settings = given
+        self._reload = reload
         self._clock = clocks.SystemClock()
         self._telemetry = telemetry.PrometheusTelemetry(bot.__version__)
-        self._stopping = asyncio.Event()
+        self._stopping = stopping
         self._beat = self._clock.monotonic()
         self._store: sql.SqlStore | None = None
-        self._store_reason = "not opened yet"
+        self._probe = readiness.StoreProbe(self._clock)
         self._slack: slack_app.SlackApp | None = None
         self._desk: desk.Desk | None = None
         self._sending: sender.Sender | None = None
         self._remedies: remediating.Remedies | None = None
+        self._tending: tending.Tending | None = None
         self._watched: list[watched.Watched] = []
-        self._asking: asyncio.Task[health.Part] | None = None
-        self._asked = float("-inf")
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT.
+        """Run until told to stop.
 
         Raises:
+            reloading.Renewed: a new one with other settings has to take over.
             errors.Misconfigured: something is definitely wrong; the text names the setting.
             errors.Unavailable: Slack could not be reached for so long that a new process is due.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stopping.set)
         for sentence in options.nobody(self._settings):
             log.warning("nobody_may", why=sentence)
         async with contextlib.AsyncExitStack() as stack:
@@ -144,9 +153,19 @@ class Bot:
         minded = attended.build(
             self._settings, self._watched, store, people, clock=self._clock, told=self._told
         )
-        jobs = schedule.JobScheduler(
-            [*self._jobs(), *minded.jobs(self._settings)], telemetry=self._telemetry
+        self._tending = tending.build(
+            self._settings,
+            store,
+            web,
+            {each.cycle.cluster: each.cycle.channel for each in self._watched},
+            clock=self._clock,
+            telemetry=self._telemetry,
+            told=self._told,
+            parts=self._parts,
         )
+        await self._tending.begin()
+        listed = [*self._jobs(), *minded.jobs(self._settings), *self._tending.jobs()]
+        jobs = schedule.JobScheduler(listed, telemetry=self._telemetry)
         self._desk = desk.Desk(
             {each.cycle.cluster: each.cycle for each in self._watched},
             store,
@@ -183,12 +202,13 @@ class Bot:
         for each in self._watched:
             stack.push_async_callback(each.inspector.close)
             stack.callback(each.memories.close)
-        self._telemetry.before_scrape(self._measure)
+        self._telemetry.before_scrape(partial(readiness.measure, self._watched, self._telemetry))
         jobs.start()
         stack.push_async_callback(jobs.stop)
         async with asyncio.TaskGroup() as group:
             group.create_task(_verified(web.verify, self._slack.run), name="slack")
             group.create_task(self._give_up(), name="slack watchdog")
+            group.create_task(self._renew(self._tending), name="configuration")
             group.create_task(sending.run(), name="sender")
             group.create_task(self._remedies.executor.run(), name="executor")
             on = self._settings.inspection.probe_pods != "off"
@@ -207,20 +227,15 @@ class Bot:
                 await migrate.ensure(where)
                 store = await stack.enter_async_context(sql.opened(where))
             except errors.Unavailable as error:
-                if str(error) != self._store_reason:
+                if str(error) != self._probe.reason:
                     log.warning("store_unavailable", error=str(error))
-                self._store_reason = str(error)
+                self._probe.reason = str(error)
                 await self._clock.sleep(_STORE_RETRY)
             else:
                 self._store = store
-                stack.push_async_callback(self._leave_store)
+                self._probe.opened(store)
+                stack.push_async_callback(self._probe.leave)
                 return store
-
-    async def _leave_store(self) -> None:
-        """Let nobody ask the store any more, before it is closed."""
-        self._store, self._store_reason = None, "closed"
-        if self._asking is not None:
-            await asyncio.wait({self._asking})
 
     def _sender(
         self,
@@ -307,6 +322,7 @@ class Bot:
             [doctoring.watched(each.api, each.mirror) for each in self._watched],
             database=partial(doctoring.database, self._settings, store),
             clock=self._clock,
+            notes=lambda: (self._reload.refused,) if self._reload.refused else (),
         )
 
     def _jobs(self) -> list[schedule.Job]:
@@ -373,6 +389,16 @@ class Bot:
                     "that a new process begins afresh"
                 )
 
+    async def _renew(self, own: tending.Tending) -> None:
+        every = self._settings.process.reload_every.total_seconds()
+        while True:
+            try:
+                await self._reload.watch(
+                    clock=self._clock, every=every, busy=own.changing, tell=own.tell_refused
+                )
+            except errors.Unavailable as error:
+                log.warning("configuration_not_told", error=str(error))
+
     def _told(self) -> None:
         """Wake whoever shows what a cycle has stored."""
         if self._sending is not None:
@@ -393,12 +419,14 @@ class Bot:
         return health.Part(ok=True)
 
     async def _parts(self) -> dict[str, health.Part]:
-        parts = {"slack": self._slack_part(), "store": await self._store_part()}
+        parts = {"slack": self._slack_part(), "store": await self._probe.part()}
         if not self._watched:
             for one in options.clusters(self._settings):
                 parts[f"mirror/{one.name}"] = health.Part(ok=False, reason="not started yet")
         for each in self._watched:
-            parts[f"mirror/{each.cycle.cluster}"] = _mirror_part(each.mirror)
+            parts[f"mirror/{each.cycle.cluster}"] = readiness.mirror_part(each.mirror)
+        if self._reload.refused:  # what runs is well nevertheless
+            parts["configuration"] = health.Part(ok=True, reason=self._reload.refused)
         return parts
 
     def _slack_part(self) -> health.Part:
@@ -409,41 +437,8 @@ class Bot:
         troubles = self._sending.troubles() if self._sending is not None else {}
         for channel, why in troubles.items():
             return health.Part(ok=False, reason=f"channel {channel} hears nothing: {why}")
-        return health.Part(ok=True)
-
-    async def _store_part(self) -> health.Part:
-        if self._store is None:
-            return health.Part(ok=False, reason=self._store_reason)
-        now = self._clock.monotonic()
-        # Probes must not become a load of writes, and a store that is locked must not hold them up.
-        if self._asking is None or (self._asking.done() and now - self._asked > _HEARTBEAT):
-            self._asked = now
-            self._asking = asyncio.create_task(_writable(self._store), name="store probe")
-        asking = self._asking
-        await asyncio.wait({asking}, timeout=_PROBE_WITHIN)
-        if asking.done():
-            return asking.result()
-        return health.Part(ok=False, reason=f"no answer for {now - self._asked:.0f} s")
-
-    def _measure(self) -> None:
-        for each in self._watched:
-            totals: dict[str, tuple[int, float]] = {}
-            for age in each.mirror.ages():
-                objects, oldest = totals.get(age.resource, (0, 0.0))
-                seconds = float("inf") if age.age_seconds is None else age.age_seconds
-                totals[age.resource] = (objects + age.objects, max(oldest, seconds))
-            for resource, (objects, oldest) in totals.items():
-                labels = {"cluster": each.cycle.cluster, "resource": resource}
-                self._telemetry.gauge("mirror_objects", objects, **labels)
-                self._telemetry.gauge("mirror_age_seconds", oldest, **labels)
-
-
-def _mirror_part(mirrored: mirror.Mirror) -> health.Part:
-    """Fresh while no whole resource is unseen; single odd objects are told otherwise."""
-    blind = [gap for gap in mirrored.snapshot().gaps if not gap.name]
-    if not blind:
-        return health.Part(ok=True)
-    return health.Part(ok=False, reason=f"{blind[0].what}: {blind[0].reason}")
+        trouble = self._tending.trouble if self._tending is not None else ""
+        return health.Part(ok=not trouble, reason=trouble)
 
 
 async def _once(judged: cycle.Cycle) -> None:
@@ -466,14 +461,20 @@ async def _verified(
     await work()
 
 
-async def _writable(store: sql.SqlStore) -> health.Part:
-    try:
-        await store.check_writable()
-    except errors.BotError as error:
-        return health.Part(ok=False, reason=str(error))
-    return health.Part(ok=True)
-
-
-async def run(given: settings.Settings) -> None:
-    """Run the bot until it is told to stop."""
-    await Bot(given).run()
+async def run(given: settings.Settings, reload: reloading.Reloading) -> None:
+    """Run the bot until SIGTERM or SIGINT, and anew whenever its settings have changed."""
+    before: settings.Settings | None = None
+    with stopping.by_signal(given.process.stop_within.total_seconds()) as told:
+        while True:
+            try:
+                await Bot(given, reload, told).run()
+            except reloading.Renewed as renewed:
+                before, given = given, renewed.given
+            except errors.Misconfigured as error:
+                if before is None:
+                    raise
+                # Settings that can be read and do not work: those before did.
+                reload.refuse(str(error), before)
+                given, before = before, None
+            else:
+                return

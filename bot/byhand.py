@@ -3,6 +3,7 @@
 Whoever can reach the bot's database may stop changes; nobody can begin one this way.
 """
 
+import json
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -31,9 +32,17 @@ async def _opened(config_file: Path | None) -> AsyncIterator[ports.Store]:
 
 
 async def verify(config_file: Path | None) -> int:
-    """Check the chain of deeds and print its head; 1 if it is broken."""
+    """Check the chain of deeds and print its head; 1 if it is broken.
+
+    Where its old end was cut off by age, it begins with the last hash of what is gone, and has to
+    tell of that cut itself.
+    """
     async with _opened(config_file) as store:
-        head, count, after = audit.BEGINNING, 0, 0
+        anchor = await store.mark(audit.ANCHOR)
+        after, head = json.loads(anchor) if anchor else (0, audit.BEGINNING)
+        unproved = audit.anchored((), after, head) if anchor else ""
+        cut, count = after, 0
+        start = head
         while entries := await store.remedy.deeds(after=after, limit=_PORTION):
             found = audit.verify(entries, start=head)
             count += found.entries
@@ -42,7 +51,11 @@ async def verify(config_file: Path | None) -> int:
                     f"error: entry {found.broken} of the audit chain: {found.reason}\n"
                 )
                 return 1
+            unproved = unproved and audit.anchored(entries, cut, start)
             head, after = found.head, entries[-1].number
+    if unproved:
+        sys.stderr.write(f"error: the audit chain: {unproved}\n")
+        return 1
     sys.stdout.write(f"{count} entries, whole; the newest hash is {head}\n")
     return 0
 

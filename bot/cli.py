@@ -81,9 +81,9 @@ def run(config_file: Config = None, log_format: LogFormat = None) -> None:
 
     given = configuration.load(config_file, log_format)
     configuration.refuse_incomplete(given)
-    from bot import app  # the whole bot, a second's work: what is lacking is said before it
+    from bot import app, reloading  # the whole bot, a second's work: what lacks is said before it
 
-    asyncio.run(app.run(given))
+    asyncio.run(app.run(given, reloading.Reloading(config_file, log_format, given)))
 
 
 @cli.command()

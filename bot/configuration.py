@@ -1,10 +1,13 @@
 """Settings read, shown, and obeyed by the log."""
 
+import urllib.parse
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, SecretStr
 
 from bot import settings, settings_sources, settings_text
 from bot.adapters import telemetry
@@ -14,13 +17,37 @@ from bot.domain import errors
 def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> settings.Settings:
     """Read the settings and begin to log as they say. Raises Misconfigured."""
     given = settings_sources.load(file)
-    secrets = (given.slack.bot_token, given.slack.app_token, given.slack.signing_secret)
+    begin_logging(given, log_format, quiet=quiet)
+    return given
+
+
+def begin_logging(given: settings.Settings, log_format: str | None, *, quiet: bool = False) -> None:
+    """Log as the settings say, their secrets hidden."""
     telemetry.configure_logging(
         level="error" if quiet else given.log.level,
         style=log_format or given.log.format,
-        secrets=tuple(secret.get_secret_value() for secret in secrets),
+        secrets=secrets(given),
     )
-    return given
+
+
+def secrets(given: settings.Settings) -> tuple[str, ...]:
+    """Return every secret in force, the longest first: one may be a part of another."""
+    found = list(_secrets(given))
+    password = urllib.parse.urlsplit(given.database.url).password
+    if password:
+        found += [password, urllib.parse.unquote(password)]
+    return tuple(sorted({one for one in found if one}, key=len, reverse=True))
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _secrets(each)
 
 
 def refuse_incomplete(given: settings.Settings) -> None:
@@ -55,9 +82,6 @@ def written(values: Any) -> str:  # noqa: ANN401  # whatever YAML can hold
 def shown(given: settings.Settings) -> str:
     """Return the settings in force as YAML, secrets hidden."""
     values = _plain(given.model_dump())
-    for key in ("bot_token", "app_token", "signing_secret"):
-        secret = getattr(given.slack, key).get_secret_value()
-        values["slack"][key] = "(set)" if secret else "(not set)"
     values["database"]["url"] = _without_password(given)
     return written(values)
 
@@ -68,6 +92,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever settings hold
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
+    if isinstance(value, SecretStr):
+        return "(set)" if value.get_secret_value() else "(not set)"
     if isinstance(value, timedelta):
         return settings_text.shown(value)
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from bot import checks, guards, runbooks, settings, settings_text
+from bot.adapters import deadman as deadmen
 from bot.adapters import health, schedule
 from bot.adapters.cluster import checkup
 from bot.adapters.cluster import options as cluster_options
@@ -355,6 +356,13 @@ def nobody(given: settings.Settings) -> tuple[str, ...]:
 def http(given: settings.Settings) -> health.Options:
     """Return where probes and scrapes are answered."""
     return health.Options(host=given.http.host, port=given.http.port)
+
+
+def deadman(given: settings.Settings) -> deadmen.Options:
+    """Return where signs of life go."""
+    return deadmen.Options(
+        url=given.heartbeat.url.get_secret_value(), timeout=given.heartbeat.timeout.total_seconds()
+    )
 
 
 def job(

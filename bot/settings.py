@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot import settings_text
 from bot.settings_base import Duration, GroupId, Section, Trigger, UserId, Wait
 from bot.settings_noise import Language, Noise, Quiet, Route
+from bot.settings_self import Heartbeat, Process, Retention, SelfTest
 
 PREFIX = "FLANNEL_BOT_"
 
@@ -442,6 +443,10 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics()
     http: Http = Http()
     log: Log = Log()
+    process: Process = Process()
+    heartbeat: Heartbeat = Heartbeat()
+    selftest: SelfTest = SelfTest()
+    retention: Retention = Retention()
     access: Access = Access()
     remediation: Remediation = Remediation()
 

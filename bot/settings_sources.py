@@ -1,5 +1,6 @@
 """Where settings come from, and the one clear sentence when one is wrong."""
 
+import contextlib
 import difflib
 import os
 from collections.abc import Mapping
@@ -39,8 +40,7 @@ def load(file: Path | None, environ: Mapping[str, str] | None = None) -> setting
     """
     environ = os.environ if environ is None else environ
     _refuse_unknown_variables(environ)
-    explicit = file or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    path = explicit or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    path = _chosen(file, environ)
     from_file = _file(path) if path else {}
     from_secrets = _secrets(environ.get(SECRETS_VARIABLE, ""))
     plain: dict[str, Any] = {}
@@ -73,6 +73,22 @@ def load(file: Path | None, environ: Mapping[str, str] | None = None) -> setting
     return settings.Settings.model_construct(
         **{name: getattr(loaded, name) for name in settings.Settings.model_fields}
     )
+
+
+def _chosen(file: Path | None, environ: Mapping[str, str]) -> Path | None:
+    explicit = file or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    return explicit or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+
+def files(file: Path | None) -> list[Path]:
+    """Return every file that settings are read from now; one that is named may be missing."""
+    path = _chosen(file, os.environ)
+    found = [path] if path is not None else []
+    if directory := os.environ.get(SECRETS_VARIABLE, ""):
+        with contextlib.suppress(OSError):
+            inside = (each for each in Path(directory).iterdir() if not each.name.startswith("."))
+            found += sorted(inside)
+    return found
 
 
 def _unparsable(error: Exception) -> str:

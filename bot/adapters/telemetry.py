@@ -33,6 +33,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
         (),
     ),
     "plans": ("Remediation plans by state", ("state",)),
+    "selftest_ok": ("1 if the newest message of the self-test came back", ()),
     "runs": ("Remediation runs by state", ("state",)),
 }
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -41,11 +42,17 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "slack_requests_total": ("Slack Web API requests", ("verb", "result")),
     "slack_http_requests_total": ("Requests at /slack/events in HTTP mode", ("result",)),
     "outbox_failed_total": ("Messages that Slack refused for good", ("kind",)),
+    "heartbeats_total": (
+        "Signs of life: sent, failed, or held_back: not all is well",
+        ("result",),
+    ),
+    "pruned_total": ("Rows removed by age", ("table",)),
     "job_runs_total": ("Scheduled jobs by result", ("job", "result")),
     "bad_objects_total": ("Objects that could not be decoded", ("cluster", "resource")),
 }
 HISTOGRAMS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
     "cycle_seconds": ("One cycle: look, judge, store", ("cluster",), _SHORT),
+    "selftest_seconds": ("A message to Slack, seen there, and deleted", (), _LATENCY),
     "detection_latency_seconds": (
         "From what happened in the cluster to its card in Slack",
         ("cluster", "check"),

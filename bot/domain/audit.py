@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 BEGINNING = "0" * 64
 """What the first row carries."""
+ANCHOR = "audit.anchor"
+"""The mark that holds number and hash of the last row that was removed by age, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,28 @@ def verify(entries: Iterable[Entry], *, start: str = BEGINNING) -> Verified:
             return Verified(count, head, entry.number, "what it says was changed")
         head, last = entry.hash, entry.number
     return Verified(count, head)
+
+
+CUT = "chain_cut"
+"""The kind of the entry that tells of a cut."""
+
+
+def cut_text(last: Entry) -> str:
+    """Say in an entry of the chain where its old end was cut off, by the last entry that went."""
+    return _cut_text(last.number, last.hash)
+
+
+def _cut_text(number: int, hash_: str) -> str:
+    return f"entries up to {number} were removed by age; the last had hash {hash_}"
+
+
+def anchored(entries: Iterable[Entry], number: int, hash_: str) -> str:
+    """Return why a chain that begins after entry `number` is not trusted; empty if it is.
+
+    A cut is believed only where the chain itself tells of it: else whoever can write to the
+    database could take the beginning away.
+    """
+    wanted = _cut_text(number, hash_)
+    if any(one.kind == CUT and one.text == wanted for one in entries):
+        return ""
+    return f"its beginning is missing: no entry tells that those up to {number} were removed"

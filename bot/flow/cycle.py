@@ -16,8 +16,8 @@ import structlog
 from bot import checks
 from bot.domain import errors, ledger, notice, routing, snapshot, tracking
 from bot.domain.incident import Incident, State
+from bot.flow import absence, judge, ports, quieting, tell
 from bot.flow import insight as insights
-from bot.flow import judge, ports, quieting, tell
 
 log = structlog.get_logger(__name__)
 
@@ -198,7 +198,7 @@ class Cycle:
 
     @property
     def _mark_key(self) -> str:
-        return f"seen_until/{self.cluster}"
+        return absence.watched_key(self.cluster)
 
     async def _store_all(
         self, taken: snapshot.Snapshot, update: ledger.Update, judgement: judge.Judgement

@@ -24,6 +24,7 @@ MODULES = (
     "wording_memory",
     "wording_network",
     "wording_plans",
+    "wording_self",
     "wording_verdicts",
     "wording_windows",
     "wording_work",

@@ -21,6 +21,7 @@ from bot.adapters.store import (
     samples,
     silences,
     tables,
+    upkeep,
 )
 from bot.adapters.store import location as locations
 from bot.domain import errors, ledger, notice
@@ -174,6 +175,7 @@ class SqlStore:
         self._epoch = epoch
         self.remedy = remedy.SqlRemedyReads(database)
         self.samples = samples.SqlSamples(database)
+        self.upkeep = upkeep.SqlUpkeep(database)
         self.silences = silences.SqlSilenceReads(database)
 
     @asynccontextmanager

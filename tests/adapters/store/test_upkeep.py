@@ -1,0 +1,116 @@
+"""Pruning takes what is old and over, and nothing else; the chain of deeds stays provable."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.store import sql, upkeep
+from bot.domain import audit
+from bot.domain.incident import State
+from tests.adapters.store.conftest import NOW, Opener, Samples
+
+DAY = timedelta(days=1)
+OLD = NOW - 100 * DAY
+LIMITS = upkeep.Limits(incidents=NOW - 50 * DAY, outbox=NOW - 10 * DAY, deeds=NOW - 50 * DAY)
+
+
+@pytest.fixture
+async def db(url: str, opened: Opener) -> AsyncIterator[sql.SqlStore]:
+    async with opened(url) as store:
+        yield store
+
+
+async def resolved(store: sql.SqlStore, samples: Samples, at: object, **changes: object) -> int:
+    value = samples.incident(state=State.RESOLVED, resolved_at=at, opened_at=OLD, **changes)
+    async with store.unit() as unit:
+        saved = await unit.save_incident(value)
+        await unit.add_timeline(at=OLD, subject=saved.name, kind="opened", text="it began")
+    return saved.id
+
+
+async def test_old_incidents_go_with_all_that_is_theirs_and_the_others_stay(
+    db: sql.SqlStore, samples: Samples
+) -> None:
+    old, young = await resolved(db, samples, OLD), await resolved(db, samples, NOW)
+    waiting = await resolved(db, samples, OLD)
+    (open_,) = await samples.saved(db, opened_at=OLD, changed_at=OLD)
+    await samples.enqueued(db, samples.card(old, created_at=OLD))
+    row = await db.claim(now=NOW)
+    assert row is not None
+    await db.delivered([row], at=OLD, posted=[samples.place(old)])
+    await samples.enqueued(db, samples.card(waiting, created_at=OLD))
+    removed = await db.upkeep.prune(LIMITS, now=NOW)
+    assert removed == {"outbox": 1, "incidents": 1}
+    assert await db.incident(old) is None
+    assert await db.timeline(f"INC-{old}") == []
+    assert await db.posted(old) == []
+    for number in (young, waiting, open_):
+        assert await db.incident(number) is not None
+    assert len(await db.timeline(f"INC-{waiting}")) == 1
+    assert (await db.outbox()).pending == 1, "what waits to be told is told, however late"
+    assert await db.upkeep.prune(LIMITS, now=NOW) == {}
+
+
+async def test_many_go_in_portions(
+    db: sql.SqlStore, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_PORTION", 2)
+    for _ in range(5):
+        await resolved(db, samples, OLD)
+    assert await db.upkeep.prune(LIMITS, now=NOW) == {"incidents": 5}
+
+
+async def test_plans_that_wait_stay_and_those_that_are_over_go(
+    db: sql.SqlStore, samples: Samples
+) -> None:
+    await samples.planned(db, 2)
+    plans, runs = await db.upkeep.counts()
+    assert (plans, runs) == ({"proposed": 2}, {})
+    far = upkeep.Limits(incidents=NOW + DAY, outbox=NOW + DAY, deeds=OLD)
+    assert await db.upkeep.prune(far, now=NOW) == {}
+
+
+async def deeds(store: sql.SqlStore, *ages: int) -> None:
+    for age in ages:
+        async with store.unit() as unit:
+            await unit.remedy.record(
+                at=NOW - age * DAY, actor="U1", subject="PLAN-1", kind="voted", text=f"{age} ago"
+            )
+
+
+async def proved(store: sql.SqlStore) -> str:
+    """What `audit verify` says, in short."""
+    number, head = json.loads(await store.mark(audit.ANCHOR) or f'[0, "{audit.BEGINNING}"]')
+    entries = await store.remedy.deeds(after=number)
+    found = audit.verify(entries, start=head)
+    return found.reason or (audit.anchored(entries, number, head) if number else "")
+
+
+async def test_the_chain_is_cut_at_its_old_end_and_still_proves_the_rest(db: sql.SqlStore) -> None:
+    await deeds(db, 90, 80, 70, 5, 4)
+    assert await db.upkeep.prune(LIMITS, now=NOW) == {"deeds": 3}
+    left = await db.remedy.deeds()
+    assert [entry.text for entry in left[:2]] == ["5 ago", "4 ago"]
+    assert left[2].kind == audit.CUT
+    assert await proved(db) == ""
+    await deeds(db, 1)
+    assert await proved(db) == ""
+    assert await db.upkeep.prune(LIMITS, now=NOW) == {}
+
+
+async def test_a_beginning_that_somebody_took_away_is_seen(db: sql.SqlStore) -> None:
+    await deeds(db, 90, 80, 70, 5)
+    entries = await db.remedy.deeds()
+    async with db.unit() as unit:  # as if by hand: the mark alone, no entry in the chain
+        await unit.set_mark(audit.ANCHOR, json.dumps([entries[1].number, entries[1].hash]))
+    assert "its beginning is missing" in await proved(db)
+
+
+async def test_the_newest_deed_stays_for_the_next_to_follow(db: sql.SqlStore) -> None:
+    await deeds(db, 90, 80)
+    assert await db.upkeep.prune(LIMITS, now=NOW) == {"deeds": 1}
+    assert await proved(db) == ""
+    await deeds(db, 0)
+    assert await proved(db) == ""
