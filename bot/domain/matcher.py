@@ -67,11 +67,13 @@ class Dialect:
     """What reading needs to know from outside.
 
     `fault` returns what is wrong with a regular expression, or an empty text. `known` are the
-    values that a field can have at all, where that is known.
+    values that a field can have at all, where that is known; of the fields in `more` there may be
+    others, so there only what looks like a slip of the pen is refused.
     """
 
     fault: Callable[[str], str] = lambda _: ""
     known: Mapping[str, Collection[str]] = field(default_factory=dict)
+    more: Collection[str] = ("check",)
 
 
 _ONE = re.compile(r"\s*([A-Za-z_]*)\s*(=~|!~|!=|==|=|!)?\s*", re.DOTALL)
@@ -146,6 +148,8 @@ def _one(part: str, start: int, dialect: Dialect) -> Matcher | Problem:
     known = SEVERITIES if name == "severity" else dialect.known.get(name, ())
     if known and value not in known:
         close = _near(value, known)
+        if not close and name in dialect.more:
+            return Matcher(name, operator, value)
         hint = f"did you mean {' or '.join(close)}" if close else f"known are {_few(known)}"
         return Problem(where, f"there is no {name} {_short(value)!r}; {hint}")
     return Matcher(name, operator, value)

@@ -12,7 +12,7 @@ from tests.domain.troubles import trouble
 
 KNOWN = matcher.Dialect(
     fault=lambda text: "missing closing )" if "(" in text and ")" not in text else "",
-    known={"check": ("oom_killed", "pod_not_ready")},
+    known={"check": ("oom_killed", "pod_not_ready"), "cluster": ("prod",)},
 )
 
 
@@ -36,6 +36,7 @@ def read(text: str) -> tuple[matcher.Matcher, ...]:
         ('workload="a b"', 'workload="a b"'),
         ("severity!~warn.*", "severity!~warn.*"),
         ("node=a,node=a", "node=a"),
+        ("check=KubeDaemonSetMisScheduled", "check=KubeDaemonSetMisScheduled"),
     ],
 )
 def test_an_expression_is_read_and_written_again_alike(text: str, again: str) -> None:
@@ -57,6 +58,7 @@ def test_an_expression_is_read_and_written_again_alike(text: str, again: str) ->
         ("node=", 6, "a value is missing"),
         ("node=n1,", 9, "a name is missing"),
         ("check=oom_kiled", 7, "did you mean oom_killed"),
+        ("cluster=bad", 9, "known are prod"),
         ("severity=bad", 10, "known are critical"),
         ("node=~a(", 7, "missing closing )"),
         ('node="a', 6, "not closed"),
@@ -81,7 +83,7 @@ def test_what_is_wrong_is_said_with_its_place(text: str, position: int, words: s
         ("node!=n3", True),
         ("node!=n1", False),
         ("node=~1", False),  # a whole value
-        ("severity=warning,workload=flannel,namespace=kube-system,cluster=c", True),
+        ("severity=warning,workload=flannel,namespace=kube-system,cluster=~c", True),
         ("severity=critical,workload=flannel", False),
     ],
 )

@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from bot.adapters.slack import (
     attention_clicks,
     attention_view,
     blocks,
     cards,
+    catalogue,
     grammar,
     grammar_attention,
 )
@@ -19,8 +22,9 @@ from bot.domain.access import Role
 from bot.domain.incident import State
 from bot.flow.attention_answers import Acknowledged, Silenced, SilenceList
 from bot.flow.remedy_answers import Said
-from tests.adapters.slack import samples
+from tests.adapters.slack import judge, samples
 from tests.adapters.slack.conftest import Slack, until
+from tests.adapters.slack.test_blocks import hostile
 
 OPERATOR, BYSTANDER, GUEST = "U0OPERATOR", "U0BYSTANDER", "U0GUEST"
 HOUR = timedelta(hours=1)
@@ -279,3 +283,37 @@ def test_every_command_about_attention_that_changes_something_names_who_may() ->
 
     telling = {"silences", "noise", "handover"}
     assert set(attention_commands.NEEDED) == grammar_attention.NAMES - telling
+
+
+@given(hostile, hostile, st.sampled_from(["en", "zh-CN"]))
+@example("<!channel> `code` *b*", "<@U0OPERATOR>", "zh-CN")
+@settings(max_examples=60, deadline=None)
+def test_hostile_reasons_values_and_names_stay_text(said: str, other: str, language: str) -> None:
+    made = replace(
+        SILENCE,
+        reason=said,
+        broken=other,
+        matchers=(matcher.Matcher("node", matcher.Operator.LIKE, said or "x"),),
+    )
+    mute = muting.Mute(kind=muting.Kind.SILENCE, text=said, by=other, until=samples.NOW, silence=3)
+    value = samples.trouble(3, muted=mute, owner=other, acknowledged_at=samples.NOW)
+    kind = noise.Kind(said, other, said, other, 3, 4, 0, 0, 0, 0, suggestion=said)
+    report = noise.Report(
+        samples.BEGAN, samples.NOW, (kind,) * 15, (noise.Budget(said, 3, 30.0, 2, 1),)
+    )
+    hides = silence.Hidden((said,) * 9, 3, 1)
+    with catalogue.speaking(language):
+        pages = [
+            cards.card(samples.view(value, acts=True, on_call=(said, other))),
+            cards.digest(notice.DigestView((value,) * 30, samples.NOW)),
+            attention_view.silences(
+                SilenceList(samples.NOW, (Silenced(made, hides),) * 20, (made,) * 10)
+            ),
+            attention_view.silenced(Silenced(made, hides), now=samples.NOW),
+            attention_view.acknowledged(Acknowledged(said, other, said, samples.NOW)),
+            attention_view.report(said, report),
+            attention_view.handover(notice.Detail(said, (notice.Section(other, (said,) * 40),))),
+        ]
+        for page in pages:
+            judge.judge(blocks.render(page))
+            assert blocks.plain(page).text
