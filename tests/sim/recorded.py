@@ -63,14 +63,31 @@ OTHER_UID = "00000000-0000-4000-8000-000000000000"
 Hook = Callable[["Replay"], Awaitable[None]]
 
 
+def _everybody(tools: context.Context, *, scheduler: bool) -> tuple[Any, ...]:
+    return (
+        nodelifecycle.NodeLifecycle(
+            tools, kubelets={}, burden=load.Load(nodes=0), pod_network="10.240.0.0/12"
+        ),
+        daemonsets.DaemonSets(tools),
+        replicasets.ReplicaSets(tools),
+        deployments.Deployments(tools),
+        disruption.Disruptions(tools),
+        *([scheduling.Scheduler(tools)] if scheduler else []),
+    )
+
+
 @contextlib.contextmanager
 def controllers(
-    objects: registry.Registry, *, speed: float = 4.0, scheduler: bool = True
+    objects: registry.Registry,
+    *,
+    speed: float = 4.0,
+    scheduler: bool = True,
+    only: Callable[[context.Context], daemonsets.DaemonSets] | None = None,
 ) -> Iterator[None]:
-    """The controllers and the scheduler of the simulation, without any kubelet."""
+    """The controllers and the scheduler of the simulation, or one alone; without any kubelet."""
     clock = timing.Timing(speed=speed)
     found = index.Index(objects.store)
-    recorder = events.Recorder(api=objects, clock=clock, rng=context.names.stream(1, "events"))
+    recorder = events.Recorder(api=objects, clock=clock)
     tools = context.Context(
         api=objects,
         clock=clock,
@@ -80,17 +97,7 @@ def controllers(
         network=network.Network(1, running=lambda _: False),
         seed=1,
     )
-    lifecycle = nodelifecycle.NodeLifecycle(
-        tools, kubelets={}, burden=load.Load(nodes=0), pod_network="10.240.0.0/12"
-    )
-    observers = (
-        lifecycle,
-        daemonsets.DaemonSets(tools),
-        replicasets.ReplicaSets(tools),
-        deployments.Deployments(tools),
-        disruption.Disruptions(tools),
-        *([scheduling.Scheduler(tools)] if scheduler else []),
-    )
+    observers = (only(tools),) if only else _everybody(tools, scheduler=scheduler)
 
     def changed(change: store.Change) -> None:
         if change.resource != "events":
@@ -155,13 +162,14 @@ class Difference:
 
 @dataclasses.dataclass
 class Deviation:
-    """A difference that is known and meant, with the reason."""
+    """Differences that are known and meant, with the reason and how many there may be."""
 
     story: str
     path: str
     reason: str
+    most: int
     exchanges: tuple[int, ...] = ()
-    used: bool = False
+    used: int = 0
 
     def covers(self, difference: Difference) -> bool:
         return (
@@ -172,12 +180,12 @@ class Deviation:
 
 
 def unlisted(differences: list[Difference], deviations: list[Deviation]) -> list[Difference]:
-    """The differences no deviation covers; those that do are marked as used."""
+    """The differences no deviation covers; those that do are counted."""
     left = []
     for difference in differences:
         covering = [item for item in deviations if item.covers(difference)]
         for item in covering:
-            item.used = True
+            item.used += 1
         if not covering:
             left.append(difference)
     return left

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from typing import Any, Literal
 
@@ -19,10 +18,10 @@ _SWEEP = 300.0
 class Recorder:
     """Writes Events through the registry and lets old ones go."""
 
-    def __init__(self, *, api: registry.Registry, clock: timing.Timing, rng: random.Random) -> None:
+    def __init__(self, *, api: registry.Registry, clock: timing.Timing) -> None:
         self._api = api
         self._clock = clock
-        self._rng = rng
+        self._named = 0
         self._known: dict[tuple[str, ...], tuple[str, str]] = {}
         self._ages: deque[tuple[float, tuple[str, ...]]] = deque()
         self._last: dict[tuple[str, ...], float] = {}
@@ -65,7 +64,7 @@ class Recorder:
             "fieldPath": field_path,
         }
         event = {
-            "metadata": {"name": f"{metadata['name']}.{self._rng.getrandbits(64):016x}"},
+            "metadata": {"name": self._name(metadata["name"])},
             "involvedObject": {name: value for name, value in involved.items() if value},
             "reason": reason,
             "message": message,
@@ -89,7 +88,7 @@ class Recorder:
         if key in self._known:
             return
         event = {
-            "metadata": {"name": f"{metadata['name']}.{self._rng.getrandbits(64):016x}"},
+            "metadata": {"name": self._name(metadata["name"])},
             "involvedObject": {
                 "kind": "Pod",
                 "namespace": metadata["namespace"],
@@ -110,6 +109,12 @@ class Recorder:
         written = self._api.create("events", metadata["namespace"], event)
         self._known[key] = (metadata["namespace"], written["metadata"]["name"])
         self._ages.append((self._clock.elapsed(), key))
+
+    def _name(self, about: str) -> str:
+        # Of the time in nanoseconds, so that a list sorted by name is sorted by time, too.
+        now = int(self._clock.now().timestamp() * 1e9)
+        self._named = max(self._named + 1, now)
+        return f"{about}.{self._named:x}"
 
     def _sweep(self) -> None:
         horizon = self._clock.elapsed() - LIFETIME

@@ -80,7 +80,7 @@ class World:
             network=self.network,
             api=api,
             clock=clock,
-            events=events.Recorder(api=api, clock=clock, rng=names.stream(seed, "events")),
+            events=events.Recorder(api=api, clock=clock),
             index=self._index,
             seed=seed,
         )

@@ -1,0 +1,63 @@
+"""Where the simulated API server differs from the recorded one, each with its reason.
+
+One list for all stories, and it may only shrink: `MOST` is how many entries there are, and each
+entry says how many differences it covers at most. No entry may reach what clients decide by:
+status codes, reasons, the types and the order of watch events.
+"""
+
+from tests.sim.recorded import Deviation
+
+MOST = 9
+DEVIATIONS = [
+    Deviation(
+        "02-daemonset",
+        r"\$\.metadata\.resourceVersion",
+        "a race between two controllers: here the status is written before the pods are bound",
+        exchanges=(2,),
+        most=1,
+    ),
+    Deviation(
+        "05-eviction-and-deletion",
+        r"\$\.status\.currentHealthy",
+        "a race: there the budget's controller had looked between the eviction and the deletion",
+        exchanges=(18,),
+        most=1,
+    ),
+    Deviation(
+        "10-events-and-discovery",
+        r"\$\.groups\[\d+\]",
+        "groups without a resource that anybody here needs are not served",
+        exchanges=(10,),
+        most=15,
+    ),
+    Deviation(
+        "10-events-and-discovery",
+        r"\$\.groups\[\d+\]\.versions",
+        "the recording is trimmed to names and preferred versions",
+        exchanges=(10,),
+        most=5,
+    ),
+    Deviation(
+        "10-events-and-discovery",
+        r".*(sub)?resources\[\d+\]",
+        "subresources that are not served: attach, ephemeralcontainers, finalize, "
+        "portforward, proxy, resize",
+        exchanges=(11, 12, 15),
+        most=14,
+    ),
+    *(
+        Deviation(
+            name,
+            r".*columnDefinitions\[\d+\]\.description",
+            "the columns' descriptions are texts of the real server's API reference; ours are "
+            "short",
+            most=most,
+        )
+        for name, most in (
+            ("01-nodes", 10),
+            ("02-daemonset", 20),
+            ("07-watches", 10),
+            ("10-events-and-discovery", 10),
+        )
+    ),
+]
