@@ -27,8 +27,8 @@ from bot import (
     tending,
     watched,
 )
+from bot.adapters import alertmanager, garbage, health, schedule, telemetry
 from bot.adapters import clock as clocks
-from bot.adapters import garbage, health, schedule, telemetry
 from bot.adapters.charts import painter
 from bot.adapters.cluster import client as cluster_client
 from bot.adapters.cluster import mirror, reader
@@ -39,6 +39,7 @@ from bot.adapters.slack import people as slack_people
 from bot.adapters.store import migrate, sql
 from bot.domain import errors, incident
 from bot.flow import (
+    alerting,
     cycle,
     deliver,
     desk,
@@ -79,6 +80,9 @@ class Bot:
         self._stopping = stopping
         self._beat = self._clock.monotonic()
         self._store: sql.SqlStore | None = None
+        self._alertmanager = alertmanager.Alertmanager(
+            options.alertmanager(given), clock=self._clock, telemetry=self._telemetry
+        )
         self._probe = readiness.StoreProbe(self._clock)
         self._slack: slack_app.SlackApp | None = None
         self._desk: desk.Desk | None = None
@@ -103,7 +107,7 @@ class Bot:
                 alive=self._alive,
                 parts=self._parts,
                 metrics=self._telemetry.text,
-                posts={slack_app.PATH: self._posted} if self._settings.slack.mode == "http" else {},
+                posts=self._posts(),
             )
             stack.push_async_callback(server.stop)
             port = await server.start()
@@ -144,7 +148,10 @@ class Bot:
             for one in options.clusters(self._settings)
         ]
         people = slack_people.People(web, policy=options.roles(self._settings), clock=self._clock)
-        sending = self._sender(store, web, apis, people)
+        alerts = await tending.alerts(
+            self._settings, store, clock=self._clock, telemetry=self._telemetry
+        )
+        sending = self._sender(store, web, apis, people, alerts)
         self._remedies = remediating.build(
             self._settings, self._watched, store, people, clock=self._clock, told=self._told
         )
@@ -186,7 +193,14 @@ class Bot:
                 )
                 for each in self._watched
             },
-            surgery=self._doctor(web, store),
+            surgery=doctoring.of(
+                self._settings,
+                web,
+                [(each.api, each.mirror) for each in self._watched],
+                store,
+                clock=self._clock,
+                refused=lambda: self._reload.refused,
+            ),
         )
         pictures = painter.Painter()
         stack.push_async_callback(pictures.close)
@@ -243,6 +257,7 @@ class Bot:
         web: slack_client.Web,
         apis: Sequence[cluster_client.Client],
         people: slack_people.People,
+        alerts: alerting.Alerts,
     ) -> sender.Sender:
         messenger = notifier.Notifier(web, languages=options.languages(self._settings))
         pace = options.telling(self._settings)
@@ -290,8 +305,10 @@ class Bot:
                     clock=self._clock,
                     telemetry=self._telemetry,
                     told=self._told,
+                    alerts=alerts.firing,
                 )
             )
+        self._alertmanager.take = partial(tending.alerted, alerts, self._watched)
         self._sending = sending
         return sending
 
@@ -314,16 +331,6 @@ class Bot:
             )
             for each in self._watched
         }
-
-    def _doctor(self, web: slack_client.Web, store: sql.SqlStore) -> doctoring.Doctor:
-        return doctoring.Doctor(
-            self._settings,
-            web,
-            [doctoring.watched(each.api, each.mirror) for each in self._watched],
-            database=partial(doctoring.database, self._settings, store),
-            clock=self._clock,
-            notes=lambda: (self._reload.refused,) if self._reload.refused else (),
-        )
 
     def _jobs(self) -> list[schedule.Job]:
         given = self._settings
@@ -405,6 +412,12 @@ class Bot:
             self._sending.wake()
         if self._slack is not None:
             self._slack.changed()
+
+    def _posts(self) -> dict[str, health.Handler]:
+        taken: dict[str, health.Handler] = {alertmanager.PATH: self._alertmanager.answer}
+        if self._settings.slack.mode == "http":
+            taken[slack_app.PATH] = self._posted
+        return taken
 
     async def _posted(self, request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
         """Hand a request of Slack's on, once there is somebody to take it."""

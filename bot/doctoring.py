@@ -261,13 +261,34 @@ async def run(config_file: Path | None, *, log_format: str | None, output: str) 
     return 0 if report.ok else 1
 
 
-def watched(api: client.Client, mirrored: ports.Mirror) -> Patient:
-    """Return a cluster that is watched by this process already."""
+def of(
+    given: settings.Settings,
+    web: slack_client.Web,
+    clusters: Sequence[tuple[client.Client, ports.Mirror]],
+    store: sql.SqlStore,
+    *,
+    clock: ports.Clock,
+    refused: Callable[[], str],
+) -> Doctor:
+    """Return the doctor of the bot that runs in this process.
 
-    async def look() -> snapshot.Snapshot:
-        return mirrored.snapshot()
+    `refused` returns why a changed configuration is not in force; empty where it is.
+    """
 
-    return Patient(api, look)
+    def seen(mirrored: ports.Mirror) -> Look:
+        async def look() -> snapshot.Snapshot:
+            return mirrored.snapshot()
+
+        return look
+
+    return Doctor(
+        given,
+        web,
+        [Patient(api, seen(mirrored)) for api, mirrored in clusters],
+        database=lambda: database(given, store),
+        clock=clock,
+        notes=lambda: tuple(why for why in (refused(),) if why),
+    )
 
 
 def _reading(api: client.Client, clock: ports.Clock) -> Look:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from bot import checks, guards, runbooks, settings, settings_text
+from bot.adapters import alertmanager as alertmanagers
 from bot.adapters import deadman as deadmen
 from bot.adapters import health, schedule
 from bot.adapters.cluster import checkup
@@ -25,6 +26,7 @@ from bot.domain import (
 )
 from bot.flannel import discovery, forecast
 from bot.flow import (
+    alerting,
     audit,
     carry,
     cycle,
@@ -356,6 +358,17 @@ def nobody(given: settings.Settings) -> tuple[str, ...]:
 def http(given: settings.Settings) -> health.Options:
     """Return where probes and scrapes are answered."""
     return health.Options(host=given.http.host, port=given.http.port)
+
+
+def alerts(given: settings.Settings) -> alerting.Options:
+    """Return how long alerts count, and how they tell their cluster."""
+    named = given.alertmanager
+    return alerting.Options(expire_after=named.expire_after, cluster_label=named.cluster_label)
+
+
+def alertmanager(given: settings.Settings) -> alertmanagers.Options:
+    """Return who may post alerts."""
+    return alertmanagers.Options(token=given.alertmanager.token.get_secret_value())
 
 
 def deadman(given: settings.Settings) -> deadmen.Options:

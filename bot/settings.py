@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot import settings_text
 from bot.settings_base import Duration, GroupId, Section, Trigger, UserId, Wait
 from bot.settings_noise import Language, Noise, Quiet, Route
-from bot.settings_self import Heartbeat, Process, Retention, SelfTest
+from bot.settings_self import Alertmanager, Heartbeat, Process, Retention, SelfTest
 
 PREFIX = "FLANNEL_BOT_"
 
@@ -447,6 +447,7 @@ class Settings(BaseSettings):
     heartbeat: Heartbeat = Heartbeat()
     selftest: SelfTest = SelfTest()
     retention: Retention = Retention()
+    alertmanager: Alertmanager = Alertmanager()
     access: Access = Access()
     remediation: Remediation = Remediation()
 

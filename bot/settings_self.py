@@ -69,3 +69,20 @@ class Retention(Section):
         if value < timedelta(days=1):
             raise ValueError(f"{settings_text.shown(value)} is too short; at least 1d")
         return value
+
+
+class Alertmanager(Section):
+    """Alerts that an Alertmanager posts to `/alertmanager` at `http.port`.
+
+    Those about system workloads and nodes join the incidents of the checks that judge the same.
+    """
+
+    token: SecretStr = SecretStr("")
+    """The bearer token that it must send (`http_config.authorization.credentials`). Empty: nothing
+    is taken."""
+    expire_after: Wait = timedelta(hours=6)
+    """An alert that is neither told again nor resolved for so long counts no more; set it above
+    Alertmanager's `repeat_interval`."""
+    cluster_label: str = Field(default="cluster", pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")
+    """The label that names an alert's cluster, as in `clusters[].name`; with one cluster none is
+    needed."""

@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 from urllib.parse import urlsplit
 
 from bot import checks
-from bot.domain import calendar, matcher, units
+from bot.domain import alert, calendar, matcher, units
 from bot.flannel import regex
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -229,7 +229,7 @@ def conditions(value: str) -> tuple[matcher.Matcher, ...]:
         found = regex.read(pattern)
         return found.error if isinstance(found, regex.Malformed) else ""
 
-    dialect = matcher.Dialect(fault=fault, known={"check": tuple(checks.ALL_CHECKS)})
+    dialect = matcher.Dialect(fault=fault, known={"check": (*checks.ALL_CHECKS, alert.CHECK)})
     found = matcher.parse(value, dialect)
     if not isinstance(found, matcher.Problem):
         return found

@@ -2,18 +2,18 @@
 
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from bot import options, settings
+from bot import options, settings, watched
 from bot.adapters import deadman, health, schedule, telemetry
 from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import selftest as slack_selftest
 from bot.adapters.store import sql, upkeep
-from bot.domain import notice, plan, run
-from bot.flow import absence, heartbeat, ports, selftest, tell
+from bot.domain import alert, notice, plan, run
+from bot.flow import absence, alerting, heartbeat, ports, selftest, tell
 
 log = structlog.get_logger(__name__)
 
@@ -147,3 +147,32 @@ def build(
         way = slack_selftest.RoundTrip(web, given.selftest.channel)
         test = selftest.SelfTest(way, clock=clock, telemetry=telemetry)
     return Tending(given, store, channels, clock, telemetry, told, parts, test)
+
+
+async def alerts(
+    given: settings.Settings,
+    store: ports.Store,
+    *,
+    clock: ports.Clock,
+    telemetry: ports.Telemetry,
+) -> alerting.Alerts:
+    """Return who keeps alerts, what was told before remembered. Raises Unavailable."""
+    made = alerting.Alerts(
+        [one.name for one in options.clusters(given)],
+        store,
+        clock=clock,
+        telemetry=telemetry,
+        options=options.alerts(given),
+    )
+    await made.begin()
+    return made
+
+
+async def alerted(
+    kept: alerting.Alerts, watching: Sequence[watched.Watched], told: Sequence[alert.Alert]
+) -> None:
+    """Take alerts, and judge at once those clusters that they concern. Raises Unavailable."""
+    for name in await kept.take(told):
+        for each in watching:
+            if each.cycle.cluster == name:
+                await each.cycle.once()

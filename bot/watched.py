@@ -1,10 +1,12 @@
 """One cluster's parts, built from the settings and tied together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bot import options, remembering, settings
 from bot.adapters.cluster import client, looking, mirror, probing, reader
+from bot.domain import alert
 from bot.flannel import discovery
 from bot.flow import audit, cycle, insight, inspect, permits, ports, probes, remedy_answers, sight
 
@@ -39,6 +41,7 @@ def make(
     clock: ports.Clock,
     telemetry: ports.Telemetry,
     told: Callable[[], None],
+    alerts: Callable[[str], Sequence[alert.Alert]],
 ) -> Watched:
     """Build what watches one cluster. `told` is called after something was stored to be told."""
     looker, looks = looking.Looker(api), options.looking(given)
@@ -67,6 +70,7 @@ def make(
         unseen=inspector.unseen,
         private_cidrs=one.private_cidrs,
         patience=options.patience(given),
+        alerts=partial(alerts, one.name),
     )
     judged = cycle.Cycle(
         mirrored,

@@ -46,6 +46,10 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Signs of life: sent, failed, or held_back: not all is well",
         ("result",),
     ),
+    "alerts_received_total": (
+        "Alerts of an Alertmanager: firing, resolved, refused, too_many, unknown_cluster",
+        ("result",),
+    ),
     "pruned_total": ("Rows removed by age", ("table",)),
     "job_runs_total": ("Scheduled jobs by result", ("job", "result")),
     "bad_objects_total": ("Objects that could not be decoded", ("cluster", "resource")),

@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from bot import checks
-from bot.domain import errors, matcher, noise, notice, silence, units
+from bot.domain import alert, errors, matcher, noise, notice, silence, units
 from bot.domain.access import Role
 from bot.domain.incident import Incident, State, acknowledged
 from bot.domain.silence import Silence
@@ -287,7 +287,10 @@ def _hides(made: Silence, known: list[Incident]) -> silence.Hidden:
 
 def read(expression: str, clusters: tuple[str, ...] = ()) -> tuple[matcher.Matcher, ...]:
     """Read matchers. Raises Refused, telling where and what is wrong."""
-    known = {"check": tuple(checks.ALL_CHECKS), **({"cluster": clusters} if clusters else {})}
+    known = {
+        "check": (*checks.ALL_CHECKS, alert.CHECK),
+        **({"cluster": clusters} if clusters else {}),
+    }
     found = matcher.parse(expression, matcher.Dialect(fault=fault, known=known))
     if isinstance(found, matcher.Problem):
         raise errors.Refused(f"at character {found.position}: {found.text}")

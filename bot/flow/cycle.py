@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot import checks
-from bot.domain import errors, ledger, notice, routing, snapshot, tracking
+from bot.domain import alert, errors, ledger, notice, routing, snapshot, tracking
 from bot.domain.incident import Incident, State
 from bot.flow import absence, judge, ports, quieting, tell
 from bot.flow import insight as insights
@@ -186,7 +186,11 @@ class Cycle:
             found=known.flannels,
             unseen=known.unseen,
         )
-        return update, judge.judge(context)
+        judged = judge.judge(context)
+        findings = alert.merged(judged.findings, known.alerts, taken, judged=judged.judged)
+        return update, replace(
+            judged, findings=findings, judged=frozenset((*judged.judged, alert.CHECK))
+        )
 
     async def _remembered(self) -> ledger.Ledger:
         if self._ledger is None:
@@ -285,7 +289,7 @@ class Cycle:
         self._telemetry.observe("cycle_seconds", outcome.seconds, cluster=self.cluster)
         counts: dict[tuple[str, str], int] = {
             (name, severity): 0
-            for name in checks.ALL_CHECKS
+            for name in (*checks.ALL_CHECKS, alert.CHECK)
             for severity in ("critical", "warning", "info")
         }
         for found in outcome.judgement.findings:

@@ -50,6 +50,14 @@ class Options:
     """How often the outbox is looked at without having been woken."""
 
 
+class _EditLater(errors.Unavailable):
+    """Slack asks to wait with edits; `wait` says for how long."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"asked to wait {wait.total_seconds():g} s with edits")
+        self.wait = wait
+
+
 class Courier:
     """Delivers the rows of one channel, one at a time."""
 
@@ -77,6 +85,7 @@ class Courier:
         self._plans = plancards.PlanCards(store, clicks)
         self._unsettled: list[notice.Outgoing] = []
         self._not_before = 0.0
+        self._no_edit_before = 0.0
         self._failures = 0
         self._trouble = ""
 
@@ -202,6 +211,9 @@ class Courier:
             self._back_off(error)
         except ports.MessageGone as error:
             await self._message_gone(row, error)
+        except _EditLater as error:
+            later = self._clock.now() + error.wait
+            await self._store.postpone(row, not_before=later, error=str(error))
         except errors.Unavailable as error:
             wait = self._back_off(error)
             await self._store.postpone(row, not_before=self._clock.now() + wait, error=str(error))
@@ -292,15 +304,26 @@ class Courier:
         elif not await self._too_early(row, shown, now):
             # It keeps the outbox id that it was posted with, by which it is found.
             first = replace(row, id=shown.outbox_id)
-            await self._messenger.update(self._channel, shown.ts, view, row=first)
+            await self._update(shown.ts, view, row=first)
             self._failures = 0
             await self._noted(row, [replace(shown, edited_at=self._clock.now())])
+
+    async def _update(self, ts: str, view: ports.Message, *, row: notice.Outgoing) -> None:
+        """Edit. Being asked to wait with that concerns edits alone: Slack counts them apart."""
+        try:
+            await self._messenger.update(self._channel, ts, view, row=row)
+        except ports.RateLimited as error:
+            self._no_edit_before = self._clock.monotonic() + error.retry_after
+            raise _EditLater(timedelta(seconds=error.retry_after)) from error
 
     async def _too_early(self, row: notice.Outgoing, shown: places.Shown, now: datetime) -> bool:
         """Give an edit back that comes too soon after the one before."""
         due = shown.edited_at + self._options.edit_interval
+        held = self._no_edit_before - self._clock.monotonic()
+        if held > 0:
+            due = now + timedelta(seconds=held)
         # An edit in the future was made before the clock was set back, and is no reason to wait.
-        if not shown.edited_at <= now < due:
+        elif not shown.edited_at <= now < due:
             return False
         await self._store.postpone(row, not_before=due, error="")
         return True
@@ -332,7 +355,7 @@ class Courier:
             view = await self._digest_view(together)
         else:
             view = await self._view(incident, now=now, posted_at=shown.posted_at)
-        await self._messenger.update(self._channel, shown.ts, view, row=row)
+        await self._update(shown.ts, view, row=row)
         self._failures = 0
         posted = [
             notice.Posted(

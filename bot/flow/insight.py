@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from bot.domain import snapshot
+from bot.domain import alert, snapshot
 from bot.flannel import discovery, fleet, inspection, netconf, outlook, study
 from bot.flow import fleets
 
@@ -25,6 +25,7 @@ class Known:
     peaks: Mapping[str, int] = field(default_factory=dict)
     private_cidrs: tuple[str, ...] = ()
     unseen: Mapping[str, inspection.Unseen] = field(default_factory=dict)
+    alerts: tuple[alert.Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Insight:
         unseen: the nodes that are looked at in vain.
         private_cidrs: prefixes that announced addresses must be in.
         patience: when a difference is no fault yet.
+        alerts: what an Alertmanager told and still counts.
     """
 
     def __init__(
@@ -52,11 +54,14 @@ class Insight:
         unseen: Callable[[], Mapping[str, inspection.Unseen]] = dict,
         private_cidrs: tuple[str, ...] = (),
         patience: Patience | None = None,
+        alerts: Callable[[], Sequence[alert.Alert]] = tuple,
     ) -> None:
         self._latest = latest
         self._looks: Mapping[str, inspection.Inspection] = {}
         self._in_vain = unseen
         self._unseen: Mapping[str, inspection.Unseen] = {}
+        self._firing = alerts
+        self._alerts: tuple[alert.Alert, ...] = ()
         self._private = private_cidrs
         self._patience = patience or Patience()
         self._fleets = fleets.Fleets()
@@ -69,6 +74,7 @@ class Insight:
     def refresh(self) -> None:
         """Take up the newest looks. On the loop, unlike the rest: who looks is at work there."""
         self._looks, self._unseen = self._latest(), self._in_vain()
+        self._alerts = tuple(self._firing())
 
     def known(self, taken: snapshot.Snapshot) -> Known:
         """Return what is known; cheap where nothing has changed."""
@@ -82,6 +88,7 @@ class Insight:
             peaks=self.peaks,
             private_cidrs=self._private,
             unseen=self._unseen,
+            alerts=self._alerts,
         )
         return self._known
 

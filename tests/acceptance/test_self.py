@@ -55,6 +55,7 @@ async def test_one_life(tmp_path: Path) -> None:
             "FLANNEL_BOT_SELFTEST__CHANNEL": CHANNEL,
             "FLANNEL_BOT_SELFTEST__EVERY": "1s",
             "FLANNEL_BOT_PROCESS__STOP_WITHIN": "1s",
+            "FLANNEL_BOT_ALERTMANAGER__TOKEN": "canary-alerts",
             "FLANNEL_BOT_HTTP__PORT": str(test_utils.unused_port()),
         }
         await absent(environment["FLANNEL_BOT_DATABASE__URL"])
@@ -79,6 +80,20 @@ async def test_one_life(tmp_path: Path) -> None:
             await processes.until(lambda: asyncio.sleep(0, switch.beats), what="a sign of life")
             assert await outside.messages(CHANNEL) == [], "the self-test leaves nothing behind"
 
+            node = min((await outside.truth())["nodes"])
+            fires = {"status": "firing", "labels": {"alertname": "NodeFilesystemFull", "node": node},
+                     "annotations": {"summary": "the disk is nearly full"},
+                     "startsAt": "2026-03-01T11:40:00Z"}  # fmt: skip
+            bearer = {"Authorization": "Bearer canary-alerts"}
+            for headers, status in (({}, 401), (bearer, 200)):
+                async with outside.session.post(
+                    f"{base}/alertmanager",
+                    json={"version": "4", "alerts": [fires]},
+                    headers=headers,
+                ) as answer:
+                    assert answer.status == status
+            await processes.until(lambda: said("the disk is nearly full"), what="the alert's card")
+
             file.write_text("log: {level: loud}")
             await processes.until(lambda: said("The changed configuration is refused"))
             refused = (await parts())["configuration"]
@@ -100,7 +115,8 @@ async def test_one_life(tmp_path: Path) -> None:
             await processes.until(mended, what="all well under the new settings")
             assert bot.process.returncode is None, "it is the same process"
             assert not any("secret-beat" in line for line in bot.errors)
-            assert "xoxb-demo" not in "\n".join(bot.errors)
+            for secret in ("xoxb-demo", "xapp-demo", "canary-alerts"):
+                assert secret not in "\n".join(bot.errors)
 
             await outside.fault("slow", of="slack", params={"seconds": 60})
             await outside.command("/flannel status")

@@ -190,6 +190,32 @@ async def test_a_request_to_wait_is_obeyed() -> None:
     assert len(post.slack.cards(CHANNEL)) == 1
 
 
+async def test_being_asked_to_wait_with_an_edit_holds_up_no_first_card() -> None:
+    post = Post()
+    async with post.running() as sender:
+        told = await post.tell(trouble("shown"))
+        other = await post.tell(trouble("shown too"))
+        await post.pass_time(8)
+        post.slack.faults = [fakes.limited(60)]
+        for each in (told, other):
+            await post.tell(replace(each, summary="newer"), notice.Reason.CHANGED, calls=False)
+        await post.pass_time(3)
+        updates = post.slack.calls.count("update")
+        await post.tell(trouble("new"))
+        await post.pass_time(2)
+        assert len(post.slack.cards(CHANNEL)) == 3, "the first card of the new one is there"
+        await post.pass_time(50)
+        assert post.slack.calls.count("update") == updates == 1, "no edit is tried before its time"
+        assert not sender.troubles()
+        await post.pass_time(20)
+    summaries = [
+        card.message.incident.summary
+        for card in post.slack.cards(CHANNEL)[:2]
+        if isinstance(card.message, notice.CardView)
+    ]
+    assert summaries == ["newer", "newer"], "and both edits are made after it"
+
+
 async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated() -> None:
     post = Post()
     post.slack.faults = [fakes.answer_lost]
