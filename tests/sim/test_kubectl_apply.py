@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sim import kubectls
 from tests.sim.test_api_kubectl import FLANNEL, cluster
 
 pytestmark = pytest.mark.real("kubectl")
@@ -43,8 +44,10 @@ async def test_kubectl_applies_on_the_server_s_side(tmp_path: Path) -> None:
         )
         assert forced == f"daemonset.apps/{FLANNEL} serverside-applied\n"
         assert dry == 'configmap "m" deleted (server dry run)\n'
+        # Clients before this flag show them always.
+        flags = ["--show-managed-fields"] if kubectls.minor(kubectl.command) > 20 else []
         shown, again = await asyncio.gather(
-            kubectl("get", "cm", "m", "-o", "yaml", "--show-managed-fields"),
+            kubectl("get", "cm", "m", "-o", "yaml", *flags),
             kubectl(*apply, str(manifest)),
         )
         assert "manager: kubectl\n" in shown
