@@ -306,7 +306,15 @@ def difference(held: Plan, fresh: Plan) -> str:
         return f"what a restart would do changed on {units.listing(named, most=3)}"
     if _essence(held) != _essence(fresh):
         return "its steps would be others now"
+    owner = fresh.ownership
+    if owner.owner and (owner.owner, owner.reverts) != _owned(held):
+        # Labels and annotations leave the generation as it is, and a revert is no small matter.
+        return f"{owner.owner} has taken it over since ({owner.evidence}): {owner.reverts}"
     return ""
+
+
+def _owned(one: Plan) -> tuple[str, str]:
+    return one.ownership.owner, one.ownership.reverts
 
 
 def _turned(was: Prediction | None, now: Prediction | None, fresh: Plan) -> bool:

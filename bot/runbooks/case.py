@@ -102,8 +102,6 @@ class Case:
     """flannel's configuration by namespace, where it could be read."""
     peaks: Mapping[str, int] = field(default_factory=dict)
     """Highest memory use known of flannel on each node lately, in bytes."""
-    services: int | None = None
-    """Services of the cluster, where they were counted."""
     pods: Mapping[str, tuple[NodePod, ...]] = field(default_factory=dict)
     """All pods of a node, of every namespace, where they were listed."""
     incident: Incident | None = None

@@ -55,7 +55,6 @@ def bounds(case: Case, works: Sequence[Workload]) -> Bounds | NoPlan:
         nodes=len(case.snapshot.nodes),
         peak=peak or None,
         kills=_kills(case),
-        services=case.services,
         cap=case.limits.memory_cap,
     )
     least = max(present + MI, -(-int(peak / SHARE) // MI) * MI)

@@ -1,12 +1,17 @@
 """When what was proposed is still what would be drafted now."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bot.domain.plan import Effect, Prediction
-from bot.flow import propose
+from bot.domain.drain import NodePod
+from bot.domain.plan import Effect, Ownership, Prediction, Step, StepKind
+from bot.domain.target import Target
+from bot.flow import propose, situations
 from tests.domain import plans
+
+MINUTE = timedelta(minutes=1)
 
 FINE = Prediction("n1", Effect.UNCHANGED, "eth1", "eth1")
 MOVED = Prediction("n1", Effect.CHANGES, "eth0", "eth1", "to eth1")
@@ -47,3 +52,38 @@ def test_a_node_that_came_or_went_is_told() -> None:
     held = plans.plan(predictions=(FINE,))
     assert "n1" in propose.difference(held, plans.plan(predictions=()))
     assert "n1" in propose.difference(plans.plan(predictions=()), held)
+
+
+FLUX = Ownership("Flux", "Flux reverts this", "label kustomize.toolkit.fluxcd.io/name=x")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "same"),
+    [
+        (Ownership(), Ownership(), True),
+        (FLUX, FLUX, True),
+        (FLUX, replace(FLUX, evidence="field manager kustomize-controller"), True),
+        (FLUX, Ownership(), True),
+        (Ownership(), FLUX, False),
+        (Ownership("a file", "the next apply reverts this"), FLUX, False),
+        (replace(FLUX, reverts="Flux is told to leave it alone"), FLUX, False),
+    ],
+)
+def test_an_owner_that_appeared_since_makes_a_plan_void(
+    was: Ownership, now: Ownership, same: bool
+) -> None:
+    """Its marks leave the object's generation as it was, so nothing else would tell."""
+    told = propose.difference(plans.plan(ownership=was), plans.plan(ownership=now))
+    assert (told == "") == same
+    assert same or ("Flux has taken it over" in told and "reverts this" in told)
+
+
+def test_of_a_node_that_is_not_drained_only_the_pod_that_goes_has_to_be_movable() -> None:
+    goes = NodePod("shop", "web", "u1", "n1", owner="ReplicaSet/w")
+    stays = NodePod("shop", "bare", "u2", "n1")
+    evict = Step(StepKind.EVICT_POD, Target("prod", "Pod", "shop", "web", "n1"), MINUTE, uid="u1")
+    alone = situations.decisions([evict], {"n1": [goes, stays]})["n1"]
+    assert ([one.pod for one in alone.evict], alone.forbids) == ([goes], ())
+    cordon = Step(StepKind.CORDON, Target("prod", "Node", "", "n1", "n1"), MINUTE)
+    whole = situations.decisions([cordon, evict], {"n1": [goes, stays]})["n1"]
+    assert [one.pod for one in whole.forbids] == [stays]

@@ -69,7 +69,6 @@ def test_it_is_one_guarded_patch_and_its_rollout() -> None:
             ),
             "640Mi",
         ),
-        ("many Services", cases.case(services=9_000), "512Mi"),
     ],
 )  # fmt: skip
 def test_the_limit_comes_from_evidence(why: str, case: Case, expected: str) -> None:
