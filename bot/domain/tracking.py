@@ -16,6 +16,9 @@ from bot.domain.incident import Incident, Member, State
 from bot.domain.snapshot import API_SERVER, Snapshot
 from bot.domain.target import Target
 
+_SET_BACK = timedelta(minutes=1)
+"""A clock that is behind by more was set back: what began after "now" looks as if it had not."""
+
 _RECOVERED_KEPT = 200
 """Former members remembered by an incident; enough for a thread, small enough for a row."""
 
@@ -193,9 +196,12 @@ def _visible(member: Member, sight: _Sight) -> bool:
     """Whether this cycle could have shown that the member is well.
 
     A pod on a node whose kubelet is silent keeps its last status for ever: nobody reports it.
-    And what only a deep look shows is not seen without one, be the snapshot ever so new.
+    And what only a deep look shows is not seen without one, be the snapshot ever so new. While the
+    clock is behind the moment at which the trouble was seen, no time says that it is over.
     """
     target, snapshot = member.target, sight.snapshot
+    if snapshot.taken_at < member.last_seen_at - _SET_BACK:
+        return False
     if sight.looked is not None and target.node in snapshot.nodes:
         return target.node in sight.looked and snapshot.sees("Node", "", target.node)
     if target.kind == "Cluster":
