@@ -16,9 +16,11 @@ from pydantic_core import PydanticUndefined
 
 from bot import checks, configuration, settings, settings_noise, settings_text
 from bot.adapters import telemetry
+from bot.adapters.cluster import script
 from bot.adapters.slack import grammar, manifest, wording_work, works
 from bot.flow import network
 from tests import guided
+from tests.packaging import schema
 from tests.runbooks import pages
 
 ROOT = Path(__file__).parent.parent
@@ -252,6 +254,8 @@ PAGES = {
     "docs/reference/checks.md": checks_page,
     "docs/reference/commands.md": commands_page,
     "config/flannel-bot.yaml": example,
+    "helm/flannel-bot/values.schema.json": schema.text,
+    "helm/flannel-bot/files/look.sh": lambda: script.SCRIPT,
     **pages.PAGES,
 }
 

@@ -1,0 +1,94 @@
+{{- define "flannel-bot.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "flannel-bot.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else if contains (include "flannel-bot.name" .) .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "flannel-bot.name" .) | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "flannel-bot.selector" -}}
+app.kubernetes.io/name: {{ include "flannel-bot.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "flannel-bot.labels" -}}
+{{ include "flannel-bot.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "flannel-bot.account" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "flannel-bot.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- required "serviceAccount.name: say which account, where serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "flannel-bot.username" -}}
+{{- printf "system:serviceaccount:%s:%s" .Release.Namespace (include "flannel-bot.account" .) }}
+{{- end }}
+
+{{/* What is watched, as a JSON list: each namespace once. */}}
+{{- define "flannel-bot.namespaces" -}}
+{{- concat (list .Values.flannel.namespace) .Values.namespaces | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{/* "true" or nothing: whether something of the settings is switched on. */}}
+{{- define "flannel-bot.exec" -}}
+{{- if dig "inspection" "exec" true .Values.config }}true{{ end }}
+{{- end }}
+
+{{- define "flannel-bot.probes" -}}
+{{- /* YAML makes false of a bare off. */ -}}
+{{- if not (has (dig "inspection" "probe_pods" "off" .Values.config | toString) (list "off" "false")) }}true{{ end }}
+{{- end }}
+
+{{- define "flannel-bot.samples" -}}
+{{- if not (has (dig "schedule" "samples" "1m" .Values.config | toString) (list "off" "false")) }}true{{ end }}
+{{- end }}
+
+{{/* Runbooks that may be carried out, as a JSON list; empty for a bot that only observes. */}}
+{{- define "flannel-bot.runbooks" -}}
+{{- $all := list "raise-memory" "anchor-regex" "raise-memory-and-anchor" "drain" "evict-veth" "restart" }}
+{{- if dig "remediation" "enabled" false .Values.config }}
+{{- dig "remediation" "runbooks" $all .Values.config | toJson }}
+{{- else }}[]{{ end }}
+{{- end }}
+
+{{/* What the bot reads as its configuration file. */}}
+{{- define "flannel-bot.config" -}}
+{{- $own := dict "name" .Values.clusterName "namespaces" (include "flannel-bot.namespaces" . | fromJsonArray) }}
+{{- $config := deepCopy .Values.config }}
+{{- if not $config.clusters }}
+{{- $_ := set $config "clusters" (list $own) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- define "flannel-bot.secretName" -}}
+{{- default (include "flannel-bot.fullname" .) .Values.slack.existingSecret }}
+{{- end }}
+
+{{- define "flannel-bot.port" -}}
+{{- dig "http" "port" 8080 .Values.config }}
+{{- end }}
+
+{{/* Numbers of docs/concepts/performance.md, with room. Memory is both, so that it is never reclaimed. */}}
+{{- define "flannel-bot.resources" -}}
+{{- if .Values.resources }}
+{{- toYaml .Values.resources }}
+{{- else }}
+{{- $memory := get (dict "small" "256Mi" "medium" "384Mi" "large" "768Mi") .Values.size }}
+{{- $cpu := get (dict "small" "50m" "medium" "100m" "large" "250m") .Values.size }}
+requests: {cpu: {{ $cpu }}, memory: {{ $memory }}}
+limits: {memory: {{ $memory }}}
+{{- end }}
+{{- end }}

@@ -1,0 +1,171 @@
+"""The chart, rendered by Helm's own library, and its admission policies, evaluated."""
+
+import copy
+import json
+from collections.abc import Mapping
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import cel
+import pytest
+import yaml
+
+helm = pytest.importorskip("helm_python", reason="Helm's library has no wheel for this machine")
+
+ROOT = Path(__file__).parent.parent.parent
+CHART = ROOT / "helm" / "flannel-bot"
+Values = Mapping[str, Any]
+Object = dict[str, Any]
+
+LEAST: Values = {
+    "slack": {"existingSecret": "tokens"},
+    "config": {"slack": {"channel": "C0ALERTS"}},
+}
+"""What every install has to say."""
+NAMESPACE = "monitoring"
+ACCOUNT = f"system:serviceaccount:{NAMESPACE}:flannel-bot"
+
+# What may be combined; the first of each is the default.
+AXES: Mapping[str, list[Values]] = {
+    "copies": [
+        {},
+        {"replicas": 3, "database": {"postgresql": {"existingSecret": "db"}}},
+        {"database": {"postgresql": {"existingSecret": "db", "key": "dsn"}}},
+        {"persistence": {"enabled": False}},
+        {"persistence": {"existingClaim": "mine", "storageClass": "local", "size": "5Gi"}},
+    ],
+    "network": [{}, {"hostNetwork": False}, {"hostNetwork": False, "networkPolicy": {"enabled": True, "from": [{"podSelector": {}}]}}, {"dnsPolicy": "ClusterFirstWithHostNet"}],
+    "secret": [
+        {},
+        {"slack": {"existingSecret": "", "botToken": "xoxb-1", "appToken": "xapp-1"}},
+        {"slack": {"existingSecret": "", "botToken": "xoxb-1", "signingSecret": "s"}, "config": {"slack": {"mode": "http"}}},
+    ],
+    "inspection": [
+        {},
+        {"config": {"inspection": {"exec": False}}},
+        {"config": {"inspection": {"probe_pods": "approve"}}},
+        {"config": {"inspection": {"probe_pods": "on", "exec_in_pods": True}}},
+        {"config": {"inspection": {"probe_pods": False}, "schedule": {"samples": False}}},
+    ],
+    "remediation": [
+        {},
+        {"config": {"remediation": {"enabled": True}}},
+        *({"config": {"remediation": {"enabled": True, "runbooks": [name]}}}
+          for name in ("raise-memory", "anchor-regex", "raise-memory-and-anchor", "drain", "evict-veth", "restart")),
+    ],
+    "monitoring": [{}, {"serviceMonitor": {"enabled": True, "labels": {"a": "b"}}, "prometheusRule": {"enabled": True, "labels": {"a": "b"}}}, {"service": {"enabled": False}}, {"prometheusTokenSecret": "prom"}],
+    "flannel": [{}, {"flannel": {"namespace": "kube-system", "daemonsets": ["kube-flannel-ds-amd64", "kube-flannel-ds-arm64"]}}, {"namespaces": ["kube-system", "ingress"], "clusterName": "prod"}],
+    "size": [{}, {"size": "medium"}, {"size": "large", "priorityClassName": "system-cluster-critical"}, {"resources": {"requests": {"cpu": "1"}}}],
+    "rest": [
+        {},
+        {"privateCA": {"configMap": "roots"}, "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://p:3128"}], "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["r"]}},
+        {"serviceAccount": {"create": False, "name": "given"}, "podAnnotations": {"a": "b"}, "podLabels": {"c": "d"}, "nodeSelector": {"e": "f"}, "affinity": {"nodeAffinity": {}}},
+        {"admissionPolicy": {"enabled": False}, "rbac": {"create": False}, "podDisruptionBudget": {"enabled": False}},
+    ],
+}  # fmt: skip
+
+
+def merged(*values: Values) -> Object:
+    whole: Object = {}
+    for each in values:
+        for key, value in each.items():
+            inner = isinstance(value, dict) and isinstance(whole.get(key), dict)
+            whole[key] = merged(whole[key], value) if inner else copy.deepcopy(value)
+    return whole
+
+
+def pairwise() -> list[Object]:
+    """Few combinations in which every pair of choices on two axes occurs."""
+    wanted = {
+        ((a, i), (b, j))
+        for a, b in combinations(AXES, 2)
+        for i in range(len(AXES[a]))
+        for j in range(len(AXES[b]))
+    }
+    found = []
+    while wanted:
+        row: dict[str, int] = dict(min(wanted))
+        for axis, choices in AXES.items():
+            if axis not in row:
+                row[axis] = max(
+                    range(len(choices)), key=lambda n: len(_met({**row, axis: n}) & wanted)
+                )
+        wanted -= _met(row)
+        found.append(merged(LEAST, *(AXES[axis][n] for axis, n in row.items())))
+    return found
+
+
+def _met(row: Mapping[str, int]) -> set[tuple[tuple[str, int], tuple[str, int]]]:
+    order = [axis for axis in AXES if axis in row]
+    return {((a, row[a]), (b, row[b])) for a, b in combinations(order, 2)}
+
+
+def render(values: Values = LEAST, *, name: str = "flannel-bot") -> list[Object]:
+    """Every object, as kubectl would be given them. Raises helm's errors."""
+    return copy.deepcopy(_rendered(json.dumps(values), name))
+
+
+@cache
+def _rendered(values: str, name: str) -> list[Object]:
+    files = _loaded().render(json.loads(values), name=name, namespace=NAMESPACE)
+    return [
+        each
+        for path, text in sorted(files.items())
+        if not path.endswith(".txt")
+        for each in yaml.load_all(text, Loader=yaml.CSafeLoader)
+        if each
+    ]
+
+
+@cache
+def _loaded() -> Any:
+    return helm.Chart.load(str(CHART))
+
+
+def notes(values: Values = LEAST) -> str:
+    files = _loaded().render(dict(values), name="flannel-bot", namespace=NAMESPACE)
+    return str(files["flannel-bot/templates/NOTES.txt"])
+
+
+def of_kind(objects: list[Object], kind: str) -> list[Object]:
+    return [each for each in objects if each["kind"] == kind]
+
+
+def refusal(
+    policy: Object,
+    *,
+    operation: str = "UPDATE",
+    new: Any = None,
+    old: Any = None,
+    user: str = ACCOUNT,
+    **request: Any,
+) -> str:
+    """What the policy says to a request; empty where it lets it pass or does not concern it."""
+    spec = policy["spec"]
+    known: dict[str, Any] = {
+        "request": {"operation": operation, "userInfo": {"username": user}, **request},
+        "object": new,
+        "oldObject": old,
+        "variables": {},
+    }
+
+    def told(expression: str) -> Any:
+        context = cel.Context(variables=known)
+        # The API server's own, by which it takes declared types away; there are none here.
+        context.add_function("dyn", lambda value: value)
+        return cel.evaluate(expression, context)
+
+    if not all(told(each["expression"]) for each in spec.get("matchConditions", ())):
+        return ""
+    for each in spec.get("variables", ()):
+        # The API server evaluates one when it is asked for: one that fails unasked harms nobody.
+        try:
+            known["variables"] = {**known["variables"], each["name"]: told(each["expression"])}
+        except (RuntimeError, ValueError, TypeError, KeyError):
+            continue
+    for each in spec["validations"]:
+        if told(each["expression"]) is not True:
+            return str(each["message"])
+    return ""
