@@ -24,6 +24,7 @@ from bot.domain import (
     tracking,
     units,
 )
+from bot.domain.plan import StepKind
 from bot.flannel import discovery, forecast
 from bot.flow import (
     alerting,
@@ -319,11 +320,14 @@ def changing(given: settings.Settings) -> guards.Limits:
 
 def doing(given: settings.Settings) -> checkup.Doing:
     """Return what is done in a cluster, for the rights that it takes."""
+    able = given.remediation.runbooks if given.remediation.enabled else ()
+    steps = frozenset(kind for name in able for kind in runbooks.WRITES[name])
     return checkup.Doing(
         exec=given.inspection.exec,
         exec_in_pods=given.inspection.exec_in_pods,
         probe_pods=given.inspection.probe_pods != "off",
-        changes=given.remediation.enabled,
+        steps=steps,
+        on_nodes=any(StepKind.PATCH_DAEMONSET not in runbooks.WRITES[name] for name in able),
         samples=given.schedule.samples != "off",
     )
 

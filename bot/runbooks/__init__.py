@@ -13,6 +13,7 @@ the whole list, by the name that settings and people use.
 
 from collections.abc import Mapping
 
+from bot.domain.plan import StepKind
 from bot.runbooks import (
     anchor_regex,
     drain,
@@ -37,4 +38,18 @@ ALL_RUNBOOKS: Mapping[str, Runbook] = {module.NAME: module.draft for module in _
 SUMMARIES: Mapping[str, str] = {module.NAME: module.SUMMARY for module in _MODULES}
 """What each would do, in a phrase that follows "it would"."""
 
-__all__ = ["ALL_RUNBOOKS", "SUMMARIES", "Case", "Limits", "NoPlan", "Runbook", "Wishes"]
+_ROLLOUT = frozenset({StepKind.PATCH_DAEMONSET, StepKind.DELETE_POD})
+
+WRITES: Mapping[str, frozenset[StepKind]] = {
+    raise_memory_and_anchor.NAME: _ROLLOUT,
+    raise_memory.NAME: _ROLLOUT,
+    anchor_regex.NAME: _ROLLOUT,
+    drain.NAME: frozenset(
+        {StepKind.CORDON, StepKind.EVICT_POD, StepKind.DELETE_POD, StepKind.UNCORDON}
+    ),
+    evict_veth.NAME: frozenset({StepKind.EVICT_POD, StepKind.DELETE_POD}),
+    restart.NAME: frozenset({StepKind.DELETE_POD}),
+}
+"""The kinds of writing steps that the plans of each may have: the rights follow from them."""
+
+__all__ = ["ALL_RUNBOOKS", "SUMMARIES", "WRITES", "Case", "Limits", "NoPlan", "Runbook", "Wishes"]

@@ -4,6 +4,8 @@ A write names the uid of what it means, and goes out once: only a server that sa
 requests" is asked again, since it has done nothing. `outcomes` tells what became of the others.
 """
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, TypeVar
@@ -15,6 +17,7 @@ import structlog
 from bot.adapters.cluster import client, failures, listing, nodepods, outcomes
 from bot.domain import errors, patch
 from bot.domain.drain import NodePod
+from bot.domain.plan import StepKind
 from bot.domain.target import Target
 from bot.flow import actuation, ports
 
@@ -43,18 +46,27 @@ class Right:
     resource: str
 
 
-RIGHTS = (
+READS = (
     Right("get", "apps", "daemonsets"),
-    Right("patch", "apps", "daemonsets"),
-    Right("get", "", "nodes"),
-    Right("patch", "", "nodes"),
     Right("get", "", "pods"),
     Right("list", "", "pods"),
-    Right("delete", "", "pods"),
-    Right("create", "", "pods/eviction"),
-    Right("create", "", "events"),
 )
-"""All that this module asks for. Pods and DaemonSets are read in every namespace by a drain."""
+"""What is read right before any write. A drain reads pods and DaemonSets in every namespace."""
+
+TELLS = (Right("create", "", "events"),)
+"""For the Event that tells of a run."""
+
+FOR_STEP: Mapping[StepKind, tuple[Right, ...]] = {
+    StepKind.PATCH_DAEMONSET: (Right("patch", "apps", "daemonsets"),),
+    StepKind.CORDON: (Right("get", "", "nodes"), Right("patch", "", "nodes")),
+    StepKind.UNCORDON: (Right("get", "", "nodes"), Right("patch", "", "nodes")),
+    StepKind.EVICT_POD: (Right("create", "", "pods/eviction"),),
+    StepKind.DELETE_POD: (Right("delete", "", "pods"),),
+}
+"""What each kind of step writes, with the read that is its own."""
+
+RIGHTS = tuple(dict.fromkeys([*READS, *itertools.chain(*FOR_STEP.values()), *TELLS]))
+"""All that this module asks for."""
 
 
 class _NodeMeta(msgspec.Struct, gc=False, rename="camel"):

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from bot.adapters.cluster import actuator, client, failures, kinds
+from bot.adapters.cluster import actuator, client, failures, kinds, looking
 from bot.domain import errors
+from bot.domain.plan import StepKind
 from bot.flow import doctor
 
 T = TypeVar("T")
@@ -33,7 +34,10 @@ class Doing:
     exec: bool = True
     exec_in_pods: bool = False
     probe_pods: bool = False
-    changes: bool = False
+    steps: frozenset[StepKind] = frozenset()
+    """Kinds of steps that plans may have; none where nothing may be changed."""
+    on_nodes: bool = False
+    """Whether some of those plans are about a node, and are told of there."""
     samples: bool = True
 
 
@@ -83,7 +87,7 @@ def needs(
     found = [
         *_needs("nodes are not seen", "", "nodes", verbs=_READS, vital=True),
         *_needs("flannel is not found outside the namespaces named", "apps", "daemonsets"),
-        *(need for one in places for need in _reading(one, doing)),
+        *(need for one in places for need in _reading(one)),
         *(need for one in sorted({at for at, _ in flannels}) for need in _looking(one, doing)),
     ]
     if doing.exec:
@@ -91,23 +95,31 @@ def needs(
     if doing.exec_in_pods:
         why = "pods are not asked for their NIC (`inspection.exec_in_pods`)"
         found += _needs(why, "", "pods/exec", verbs=_EXEC)
-    if doing.changes:
-        found += _changing(flannels)
+    if doing.steps:
+        found += _changing(flannels, doing)
     return list({need.right: need for need in reversed(found)}.values())[::-1]
 
 
-def _changing(flannels: Sequence[tuple[str, str]]) -> Iterator[doctor.Need]:
+def _changing(flannels: Sequence[tuple[str, str]], doing: Doing) -> Iterator[doctor.Need]:
     """What changes take: of flannel's own objects in its namespaces, of others wherever they are.
 
     A role may name the DaemonSets that may be patched.
     """
     why = "a change would fail (`remediation.enabled`)"
-    for right in actuator.RIGHTS:
+    homes = [(namespace, "") for namespace in sorted({at for at, _ in flannels})]
+    patched = StepKind.PATCH_DAEMONSET in doing.steps
+    # Events of nodes are kept in "default".
+    told = [*(homes if patched else ()), *([("default", "")] if doing.on_nodes else ())]
+    steps = sorted(doing.steps & actuator.FOR_STEP.keys())
+    rights = [*actuator.READS, *(right for kind in steps for right in actuator.FOR_STEP[kind])]
+    for right in [*rights, *actuator.TELLS]:
         match right.verb, right.resource:
             case "patch", "daemonsets":
-                places = [(namespace, name) for namespace, name in flannels]
+                places = list(flannels)
             case "delete", "pods":
-                places = [(namespace, "") for namespace in sorted({at for at, _ in flannels})]
+                places = homes
+            case "create", "events":
+                places = told
             case _:
                 places = [("", "")]
         for place in places:
@@ -128,7 +140,7 @@ def _needs(
     return [doctor.Need(right, why, vital=vital) for right in rights]
 
 
-def _reading(namespace: str, doing: Doing) -> Iterator[doctor.Need]:
+def _reading(namespace: str) -> Iterator[doctor.Need]:
     """What watching a namespace takes."""
     for kind in kinds.IN_NAMESPACES:
         yield from _needs(
@@ -141,14 +153,14 @@ def _reading(namespace: str, doing: Doing) -> Iterator[doctor.Need]:
         )
     why = "why a container failed is not told"
     yield from _needs(why, "", "pods/log", namespace, verbs=("get",))
-    if doing.samples:
-        yield from _needs("flannel's memory is not known", _MEMORY, "pods", namespace)
 
 
 def _looking(namespace: str, doing: Doing) -> Iterator[doctor.Need]:
     """What looking at nodes takes where flannel is."""
-    why = "flannel's configuration is not known"
-    yield from _needs(why, "", "configmaps", namespace, verbs=("get",))
+    config = doctor.Right("get", "", "configmaps", namespace, looking.CONFIG_MAP)
+    yield doctor.Need(config, "flannel's configuration is not known")
+    if doing.samples:
+        yield from _needs("flannel's memory is not known", _MEMORY, "pods", namespace)
     if doing.exec:
         why = "nodes are not looked at: routes and NICs are unknown (`inspection.exec`)"
         yield from _needs(why, "", "pods/exec", namespace, verbs=_EXEC)

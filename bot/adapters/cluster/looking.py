@@ -17,6 +17,9 @@ second."""
 
 _DIGITS = 12
 
+CONFIG_MAP = "kube-flannel-cfg"
+"""Where upstream manifests of all versions keep flannel's configuration."""
+
 IFLINK = ("cat", "/sys/class/net/eth0/iflink")
 """All that is ever run in a pod that is not flannel's. For a veth it is the number of the other
 end, in the host's own counting (Linux, Documentation/ABI/testing/sysfs-class-net)."""
@@ -149,11 +152,9 @@ class Looker:
         ask = client.Ask(
             verb="get",
             resource="configmaps",
-            what=f"ConfigMap kube-flannel-cfg in {namespace}",
+            what=f"ConfigMap {CONFIG_MAP} in {namespace}",
             grant="configmaps",
-            path=(
-                f"/api/v1/namespaces/{parse.quote(namespace, safe='')}/configmaps/kube-flannel-cfg"
-            ),
+            path=f"/api/v1/namespaces/{parse.quote(namespace, safe='')}/configmaps/{CONFIG_MAP}",
         )
         try:
             body = await self._api.send(ask)
