@@ -21,7 +21,7 @@ from tests.adapters.slack import judge, samples
 from tests.adapters.slack.conftest import Slack
 
 OPERATOR = "U0OPERATOR"
-TEXTS, PAYLOADS = 9_600, 400
+TEXTS, PAYLOADS = 9_800, 200
 
 WORDS = [
     *grammar.NAMES, "INC-42", "inc-1", "SIL-1", "#3", "PLAN-7", "RUN-1", "2h", "90m", "0s", "99999w",
@@ -128,6 +128,8 @@ async def _type(app: slack_app.SlackApp, luck: random.Random, number: int) -> No
         text = typed(luck)
         work = works.Work(user=OPERATOR, question=text)
         page = await commands.answer(text, channel="C0ALERTS", work=work)
+        if page.title == wording.HELP_TITLE:
+            continue  # always the same, and the longest of all
         made = blocks.render(page)
         assert made.text, text
         assert "<" not in made.text, text
