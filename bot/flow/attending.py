@@ -267,11 +267,15 @@ class Attending:
         }
 
     async def _judged(self) -> None:
-        """Have what was decided take effect; if it cannot now, the next cycle does it."""
+        """Have what was decided take effect; if it cannot here and now, the next cycle does it.
+
+        It is stored, so whatever keeps this process from judging is no reason to say it was not
+        done: the store may be away, or another replica leads.
+        """
         for cluster, judge in self._judge.items():
             try:
                 await judge()
-            except errors.Unavailable as error:
+            except errors.BotError as error:
                 log.warning("cycle_not_stored", cluster=cluster, error=str(error))
         self._told()
 

@@ -325,3 +325,21 @@ async def test_a_channel_that_had_its_days_worth_is_called_for_what_is_new_or_cr
     assert "over the noise budget" in spread
     assert len((await watch.incident()).called_at) == 1
     assert len(watch.slack.cards("C1")) == 2, "the crash loop is new"
+
+
+@pytest.mark.parametrize("fault", [errors.Unavailable("away"), errors.Conflict("another leads")])
+async def test_what_is_stored_is_done_though_it_cannot_be_judged_here_and_now(
+    fault: errors.BotError,
+) -> None:
+    watch = Watch()
+    await watch.begin()
+
+    async def judge() -> None:
+        raise fault
+
+    watch.attention._judge = {"c": judge}
+    made = await silenced(watch)
+    assert made.silence.name == "SIL-1"
+    assert watch.woken == 1
+    await watch.kill(1)
+    assert (await watch.incident()).muted is not None
