@@ -5,6 +5,7 @@ guessed: only what can mean one name alone is taken for it.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -59,11 +60,23 @@ def resolve(
 
 
 def _near(wanted: str, folded: list[tuple[str, str]]) -> tuple[str, ...]:
-    """Names that hold the word, the shortest first, else those that read most like it."""
+    """Names that hold the word, the shortest first, else those that read most like it.
+
+    Before both come those that differ by leading zeros alone: `web-5` is likely `web-005`.
+    """
     wanted = wanted[:_LONGEST]
-    holding = sorted((name for one, name in folded if wanted in one), key=lambda n: (len(n), n))
+    unpadded = _unpadded(wanted)
+    counted = sorted(name for one, name in folded if _unpadded(one) == unpadded)
+    holding = counted + sorted(
+        (name for one, name in folded if wanted in one and name not in counted),
+        key=lambda n: (len(n), n),
+    )
     if len(holding) >= _MOST:
         return tuple(holding[:_MOST])
     others = {one: name for one, name in folded if name not in holding}
     alike = difflib.get_close_matches(wanted, others, n=_MOST - len(holding), cutoff=_ALIKE)
     return (*holding, *(others[one] for one in alike))
+
+
+def _unpadded(word: str) -> str:
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", word)

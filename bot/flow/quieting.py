@@ -109,7 +109,7 @@ async def settle(
             value, options.hours, now=now, like=regex.covers
         )
 
-    told = [_fixed(each, ran) for each in notices]
+    told = [fixed(each, ran) for each in notices]
     settled = attention.settle(
         told, standing, mute=mute, policy=options.policy, now=now, broken=broken
     )
@@ -183,15 +183,27 @@ async def _count(
             await unit.silences.save(replace(each, withheld=each.withheld + kept[each.id]))
 
 
-def _fixed(told: Notice, ran: Ran) -> Notice:
-    """Name the change of ours that came before a trouble was over."""
+def fixed(told: Notice, ran: Ran) -> Notice:
+    """Name the change of ours that came before a trouble was over.
+
+    One change often ends several troubles of a workload; the one that was asked for this very
+    trouble goes first.
+    """
     value = told.incident
     if told.reason is not Reason.RESOLVED or value.state is not State.RESOLVED:
         return told
-    for each, planned in ran:
+    for each, planned in sorted(ran, key=lambda one: one[1].incident != value.id):
         helped = each.state in (RunState.RUNNING, RunState.SUCCEEDED)
-        if planned.incident == value.id and helped:
+        meant = planned.incident == value.id
+        if helped and (meant or _touched(value, each, planned)):
             by = f"{each.name}: {planned.title}"
             text = f"{told.text}; after {by}"
             return replace(told, incident=replace(value, fixed_by=by), text=text)
     return told
+
+
+def _touched(value: Incident, ran: Run, planned: Plan) -> bool:
+    """Whether a change began on the trouble's own workload while the trouble stood."""
+    if planned.cluster != value.cluster or not ran.started_at >= value.opened_at:
+        return False
+    return planned.workload == value.workload

@@ -79,7 +79,7 @@ def draft(case: Case, wishes: Wishes) -> Plan | NoPlan:
                 "A cancel stops it before the next step and lifts the cordon; what was evicted "
                 "stays where it went."
             ),
-            undo="The cordon of this run is lifted; what was evicted stays where it went.",
+            undo="lifting the cordon of this run; what was evicted stays where it went.",
             expected=_MOVES + case.limits.pace,
         ),
     )

@@ -310,11 +310,11 @@ def _brake(work: Workload) -> str:
 def _undo(work: Workload) -> str:
     if work.on_delete:
         return (
-            "By the inverse patch, refused if somebody changed the same texts since; pods of the "
+            "the inverse patch, refused if somebody changed the same texts since; pods of the "
             "new template are deleted by `undo RUN-n`."
         )
     return (
-        "By the inverse patch, refused if somebody changed the same texts since; it restarts every "
+        "the inverse patch, refused if somebody changed the same texts since; it restarts every "
         "flannel of the DaemonSet again."
     )
 

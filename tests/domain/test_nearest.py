@@ -55,6 +55,13 @@ def test_a_word_that_means_nothing_is_answered_with_the_nearest(word: str, near:
     assert f"there is no node '{word}'; the nearest are" in found.sentence("node")
 
 
+def test_a_number_without_its_leading_zeros_comes_first() -> None:
+    names = [f"phys-{number:03}" for number in range(1, 60)]
+    found = nearest.resolve("phys-5", names)
+    assert isinstance(found, nearest.Missing)
+    assert found.near[0] == "phys-005"
+
+
 def test_where_nothing_is_near_nothing_is_offered() -> None:
     found = nearest.resolve("zzz", ["a", "b"])
     assert isinstance(found, nearest.Missing)

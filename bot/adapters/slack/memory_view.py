@@ -152,6 +152,8 @@ def _near(near: Sequence[memory_answers.Near], most: int) -> list[prose.Piece]:
 
 
 def _growing(value: memory_answers.FleetMemory, most: int) -> list[prose.Piece]:
+    if value.too_short and value.too_short >= value.known:
+        return [prose.Run(words.NO_FORECAST)]
     pieces: list[prose.Piece] = [prose.Run(words.NOBODY_GROWS)]
     if value.growing:
         told = [

@@ -18,10 +18,13 @@ def card(view: notice.PlanView) -> prose.Page:
     """Say what is asked or how it goes, with what may be pressed now."""
     value, running = view.plan, view.run
     parts: list[prose.Part] = [prose.paragraph(*_what(value))]
+    if running is not None:
+        # How it goes is what a phone shows first; what was approved is known by then.
+        parts.append(prose.paragraph(*_run(running, value)))
     if value.diff:
         parts.append(prose.Verbatim("\n".join(value.diff)))
     if running is not None:
-        parts.append(prose.paragraph(*_decided(value), *_run(running, value)))
+        parts.append(prose.paragraph(*_decided(value)))
     elif value.state is plan.State.PROPOSED:
         parts.append(prose.paragraph(*_judging(value), *_deciding(view)))
     else:
@@ -215,13 +218,15 @@ def _now(value: run.Run, of: plan.Plan | None = None) -> str:
 
 
 def _journal(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:
-    """The last steps that ended with something to say."""
+    """The last step that ended with something to say, and those that failed; all in the thread."""
     ended = [
         (number, each)
         for number, each in enumerate(value.steps)
         if each.settled_at is not None and each.text
     ]
-    for number, each in ended[-3:]:
+    for number, each in ended:
+        if each.state is not run.StepState.FAILED and number != ended[-1][0]:
+            continue
         what = of.steps[number].text or of.steps[number].kind.value.replace("_", " ")
         yield prose.line(
             f"{number + 1}. {limits.cut(what, 80)}: {each.state.value}, ",

@@ -1,5 +1,6 @@
 """How an answer reaches the person who asked."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +45,7 @@ class Replies:
 
     async def send(self, asked: Asked, page: prose.Page, *, replace: bool = False) -> None:
         """Answer by the first way that works; that none did is logged, not raised."""
+        page = self._pointing(asked, page)
         if not (asked.response_url and await self.by_url(asked, page, replace=replace)):
             ways = [self.in_thread, self.whisper] if asked.open else [self.whisper]
             trouble: errors.BotError | None = None
@@ -60,6 +62,13 @@ class Replies:
                 )
                 return
         await self.attach(asked, page)
+
+    def _pointing(self, asked: Asked, page: prose.Page) -> prose.Page:
+        """Say where the picture is, where it cannot stand below what only one person sees."""
+        if asked.open or page.picture is None or self._painter is None:
+            return page
+        said = prose.paragraph(prose.line(wording_work.PICTURE_ELSEWHERE))
+        return dataclasses.replace(page, parts=(*page.parts, said))
 
     async def attach(self, asked: Asked, page: prose.Page) -> None:
         """Send what belongs to an answer as files: into the thread, or to the person alone.

@@ -103,7 +103,7 @@ def latency(*, seen: float | None, told: float | None) -> str:
         return f"seen {duration(seen)} after it happened, told {duration(told)} later"
     if seen is not None:
         return f"seen {duration(seen)} after it happened"
-    return f"told {duration(told or 0.0)} after it was seen"
+    return f"{duration(told or 0.0)} after it was seen"
 
 
 def delayed(seconds: float) -> str:

@@ -21,6 +21,7 @@ NO_LIMIT = "none: only the node's own memory bounds it"
 NOTHING_KNOWN = "Nothing is known of what it uses."
 TOO_SHORT = "none yet: too little is known of the present run"
 NOBODY_NEAR = "no node has used more than 80 % of its limit"
+NO_FORECAST = "none yet: too little is known of any node"
 NOBODY_GROWS = "no node grows towards its limit"
 SHORTER_THAN_SAMPLES = (
     "It was killed though no sample came near the limit: what kills lasts shorter than the time "

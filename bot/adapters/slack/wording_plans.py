@@ -73,7 +73,7 @@ UNCHANGED = "Nothing was changed."
 EXPIRED = "Nobody decided in time. Nothing was changed; ask for a fresh plan."
 SUPERSEDED = "The cluster changed, so this plan is void. Nothing was changed by it."
 WAITS = "approved, about to start"
-NO_OTHER = "no request was opened, nothing was changed"
+NO_OTHER = "No request was opened, nothing was changed."
 
 
 def nodes_touched(nodes: int, at_once: int) -> str:
@@ -206,7 +206,7 @@ def head(number: int, digest: str) -> str:
     return f"The chain ends at entry {number:,} with {digest}."
 
 
-WHO = "Who"
+WHO = "Who may"
 EVERY_CLUSTER = "every cluster"
 TAKES_A_WHILE = "Under way; the answer follows as a message of its own."
 SHARED_CHANNEL = (

@@ -13,6 +13,7 @@ NOT_YOURS = "Only the person who asked can cancel that."
 STOPPING = "It is being stopped."
 WHOLE_ANSWER = "The whole answer is the file below."
 FILES = "What belongs to the answer is below, as files."
+PICTURE_ELSEWHERE = "The picture comes in your messages with the bot."
 
 
 def working(question: str) -> str:

@@ -101,7 +101,7 @@ def test_an_acknowledged_incident_that_came_back_says_both() -> None:
         ({"delayed_seconds": 42.0}, "told 0.3 s later; delayed 42 s because Slack could not be"),
         ({"detected_at": None}, ""),
         ({"detected_at": samples.BEGAN - timedelta(seconds=0.4)}, "seen 0.0 s after it happened"),
-        ({"detected_at": samples.BEGAN - timedelta(seconds=30)}, "Told  told 30 s after it was seen"),
+        ({"detected_at": samples.BEGAN - timedelta(seconds=30)}, "Told  30 s after it was seen"),
         ({"posted_at": None, "now": samples.BEGAN + timedelta(seconds=1)}, "told 0.8 s later"),
     ],
 )  # fmt: skip

@@ -209,7 +209,9 @@ async def test_by_slash_command_the_picture_follows_privately(slack: Slack, desk
     assert "28 MiB of 50 MiB" in asked["alt_txt"]
     (done,) = slack.calls("files.completeUploadExternal")
     assert done["channel_id"].startswith("D")
-    assert "28 MiB of 50 MiB" in slack.whispers(OPERATOR)[0].text
+    answer = slack.whispers(OPERATOR)[0].text
+    assert "28 MiB of 50 MiB" in answer
+    assert "The picture comes in your messages with the bot." in answer
 
 
 async def test_in_a_thread_the_picture_follows_there(slack: Slack, desk: Desk) -> None:
@@ -218,6 +220,7 @@ async def test_in_a_thread_the_picture_follows_there(slack: Slack, desk: Desk) -
         await until(lambda: slack.calls("files.completeUploadExternal"))
     (done,) = slack.calls("files.completeUploadExternal")
     assert (done["channel_id"], done["thread_ts"]) == ("C0ALERTS", told["ts"])
+    assert not any("in your messages" in one.text for one in slack.said())
 
 
 async def test_without_the_picture_the_text_is_there_and_says_why(slack: Slack, desk: Desk) -> None:

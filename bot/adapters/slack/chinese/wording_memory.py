@@ -19,6 +19,7 @@ NO_LIMIT = "无：只受节点自身内存限制"
 NOTHING_KNOWN = "不知道它用了多少内存。"
 TOO_SHORT = "还没有：对本次运行了解得太少"
 NOBODY_NEAR = "没有节点用过上限的 80 % 以上"
+NO_FORECAST = "还没有：对每个节点都了解得太少"
 NOBODY_GROWS = "没有节点在向上限增长"
 SHORTER_THAN_SAMPLES = (
     "虽然没有样本接近上限，它还是被杀了：致命的占用短于两次采样的间隔，例如守护进程的突发或旁边的 "

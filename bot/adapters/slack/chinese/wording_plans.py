@@ -185,7 +185,7 @@ def head(number: int, digest: str) -> str:
     return f"记录链止于第 {number:,} 条，哈希为 {digest}。"
 
 
-WHO = "谁"
+WHO = "谁可以"
 EVERY_CLUSTER = "所有集群"
 TAKES_A_WHILE = "进行中；答案会以单独的消息给出。"
 SHARED_CHANNEL = "不能从与外部人员共享的频道更改任何东西；请使用集群自己的频道。"

@@ -6,6 +6,7 @@ NOT_YOURS = "只有提问的人可以取消。"
 STOPPING = "正在停止。"
 WHOLE_ANSWER = "完整答案在下面的文件中。"
 FILES = "答案的附件在下面的文件中。"
+PICTURE_ELSEWHERE = "图片会出现在你与机器人的私信中。"
 
 
 def working(question: str) -> str:

@@ -68,6 +68,7 @@ function drawModal() {
   if (open?.id === view.id) {
     morph(dialog.querySelector(".dialog-body"), body);
     dialog.querySelector("#modal-title").replaceChildren(...plain(view.title.text));
+    dialog.querySelector(".dialog-foot").replaceWith(foot(view)); // a window may get its button later
   } else {
     const form = h("form", { novalidate: true, on: { submit } }, head(view), body, foot(view));
     fill(dialog, form);
