@@ -12,22 +12,30 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.browser import page as pages
 
 WIDE = {"width": 1280, "height": 720}
 PHONE = {"width": 390, "height": 844}
-LARGEST = 300_000
+LARGEST = 150_000
 """Bytes; a README with larger ones is slow to open."""
+COLOURS = 160
+"""Enough for text and flat grounds."""
+SLOW = 300_000
+"""Milliseconds for what a rollout and its verification take."""
+DRIFT = {"route_missing": ["phys-001", "vm-010", "vm-011"], "fdb_missing": ["phys-020"]}
+"""Faults of the pretend cluster that bend what nodes know of each other."""
 
 
 class Studio:
     """Takes pictures of one demo into one directory."""
 
-    def __init__(self, browser: Browser, url: str, directory: Path) -> None:
+    def __init__(self, browser: Browser, ready: dict[str, Any], directory: Path) -> None:
         self._browser = browser
-        self._url = url
+        self._url = ready["page"]
+        self._control = ready["control"]
         self._directory = directory
 
     @contextlib.asynccontextmanager
@@ -42,10 +50,89 @@ class Studio:
         await page.mouse.move(130, 350)  # over nothing that shows it
         path = self._directory / f"{name}.png"
         await page.screenshot(path=path)
+        with Image.open(path) as shot:
+            flat = shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        flat.save(path, optimize=True)
         size = path.stat().st_size
         if size > LARGEST:
             raise SystemExit(f"{path} has {size} bytes, more than {LARGEST}")
         sys.stdout.write(f"{path}: {size // 1000} KB\n")
+
+    async def asked(self, page: Page, text: str, *seen: str) -> Locator:
+        """Ask by command; return the answer once it says all of that."""
+        composer = page.get_by_test_id("composer")
+        await composer.fill(f"/flannel {text}")
+        await composer.press("Enter")
+        answer = page.get_by_test_id("ephemeral").filter(has_text=f"answers /flannel {text}").last
+        for words in seen:
+            await expect(answer).to_contain_text(words)
+        return answer
+
+    async def pictured(self, name: str, question: str, *seen: str) -> None:
+        """Ask in the channel, where the picture stands in the thread below the answer."""
+        async with self.page() as page:
+            composer = page.get_by_test_id("composer")
+            await composer.fill(f"<@U0BOT> {question}")
+            await composer.press("Enter")
+            log = page.get_by_role("log").first
+            asking = log.locator(".message", has_text=f"@flannel-bot {question}").last
+            await asking.locator(".replies").click()
+            pane = page.get_by_test_id("thread-pane")
+            for words in seen:
+                await expect(pane).to_contain_text(words)
+            image = pane.locator("img.b-picture").last
+            await image.evaluate("image => image.decode()")
+            await image.scroll_into_view_if_needed()
+            await self.take(page, name)
+
+    async def nics(self) -> None:
+        """Of a node where flannel would take a pod's NIC."""
+        async with self.page() as page:
+            log = page.get_by_role("log").first
+            card = log.locator(".message", has_text="would not survive a restart on").first
+            node = await card.locator("code", has_text="phys-").first.inner_text()
+            answer = await self.asked(page, f"nics {node}", "a restart now would", "pod ")
+            await at_the_top(answer)
+            await self.take(page, "nics")
+
+    async def simulate(self) -> None:
+        async with self.page() as page:
+            answer = await self.asked(page, "simulate --iface eth1", "Fails", "Nothing was changed")
+            await at_the_top(answer)
+            await self.take(page, "simulate")
+
+    async def healed(self) -> None:
+        """Propose as the operator, approve as another, and see it go green."""
+        async with self.page() as page:
+            log = page.get_by_role("log").first
+            killed = log.locator(".message", has_text=re.compile(r"INC-\d+ · kube-flannel OOM-k"))
+            await killed.first.get_by_test_id("action-propose_fix").click()
+            plan = log.locator(".message:not(.whisper)", has_text="PLAN-1").last
+            await expect(plan).to_contain_text("Approval needed · PLAN-1")
+            await expect(plan).to_contain_text("keep their NIC")
+            await at_the_top(plan)
+            await self.take(page, "plan")
+            await page.get_by_test_id("person-U0APPROVER").click()
+            await plan.get_by_test_id("action-approve_plan").click()
+            await page.get_by_test_id("confirm-yes").click()
+            await expect(plan).to_contain_text(re.compile(r"[1-9]\d/120 nodes"))
+            await at_the_top(plan)
+            await self.take(page, "running")
+            await expect(plan).to_contain_text("Done · PLAN-1", timeout=SLOW)
+            resolved = log.locator(".message", has_text=re.compile("Resolved.*OOM-killed"))
+            await expect(resolved).to_contain_text("After RUN-1", timeout=SLOW)
+            await at_the_top(resolved)
+            await self.take(page, "healed")
+
+    async def routes(self) -> None:
+        """With drift on some nodes, which the pretend cluster makes."""
+        async with self.page() as page:
+            for fault, nodes in DRIFT.items():
+                url = f"{self._control}/_sim/faults/{fault}"
+                done = await page.request.put(url, data={"nodes": nodes, "params": {}})
+                if not done.ok:
+                    raise SystemExit(f"{url}: {await done.text()}")
+        await self.pictured("routes", "routes --all", "Cause", "nodes")
 
     async def incident(self, scheme: str) -> None:
         async with self.page(color_scheme=scheme) as page:
@@ -122,13 +209,18 @@ async def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         async with pages.demo(Path(data)) as ready, pages.browser() as browser:
-            studio = Studio(browser, ready["page"], directory)
+            studio = Studio(browser, ready, directory)
             await studio.incident("light")
             await studio.incident("dark")
             await studio.status()
             await studio.home()
             await studio.traffic()
             await studio.phone()
+            await studio.nics()
+            await studio.simulate()
+            await studio.healed()
+            await studio.pictured("memory", "memory", "OOM kills", "Limit")
+            await studio.routes()
             await studio.faults()
 
 
