@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sim.cluster import certificates, http_access
+from bot.sim.cluster import certificates, http_access, requestlog
 from tests.sim import api
 
 ROOT = Path(__file__).parents[2]
@@ -114,11 +114,32 @@ async def test_every_request_is_noted_with_what_it_was() -> None:
             "resource": "nodes",
             "namespace": "",
             "name": "absent",
+            "body": "",
         }
         assert (second["status"], second["query"], second["identity"]) == (401, "limit=5", "")
         assert (third["verb"], third["status"]) == ("watch", 200)
         assert log.since(first["seq"])[0]["seq"] == second["seq"]
         assert log.last == third["seq"]
+
+
+async def test_what_was_sent_is_noted_in_bounds_and_without_secrets() -> None:
+    async with api.serving() as server:
+        log, here = server.server.requests, "/api/v1/namespaces/default"
+        long = {"metadata": {"name": "m"}, "data": {"k": "x" * 5000}}
+        await server.ask("POST", f"{here}/configmaps", long)
+        await server.patch(f"{here}/configmaps/m", {"data": {"k": "short"}})
+        for secret in ({"stringData": {"k": "s3cret"}}, {"data": "no base64 s3cret"}):
+            await server.ask("POST", f"{here}/secrets", {"metadata": {"name": "s"}, **secret})
+        await server.ask("POST", f"{here}/configmaps", "no JSON", token=None)
+        await server.ask("POST", f"{here}/configmaps", "no JSON")
+        first, second, *secrets, anonymous, nonsense = (entry["body"] for entry in log.since())
+        assert first.startswith('{"metadata": {"name": "m"}')
+        assert first.endswith("characters in all)")
+        assert len(first) < requestlog.BODY_LIMIT + 50
+        assert second == '{"data": {"k": "short"}}'
+        assert all("hidden" in body and "s3cret" not in body for body in secrets)
+        # Of who may not write, nothing is read.
+        assert (anonymous, nonsense) == ("", "no JSON")
 
 
 async def test_the_kubeconfig_names_the_server_its_authority_and_the_token() -> None:

@@ -294,9 +294,22 @@ class ApiServer:
         call = http_context.Call(
             context=context, request=request, target=target, verb=verb, identity=identity
         )
+        await _note_body(call, entry)
         response = await _work(call, entry)
         http_faults.lose(context, request, resource=plural, verb=verb)
         return response
+
+
+async def _note_body(call: http_context.Call, entry: dict[str, Any]) -> None:
+    """Keep what was sent, also of a request that is refused for it."""
+    sub = call.target.subresource
+    if call.verb not in requestlog.WRITES or sub == "exec":
+        return
+    try:
+        sent = await call.body()
+    except errors.StatusError:
+        sent = await call.request.read()
+    entry["body"] = requestlog.shown_body(call.row.plural, sent)
 
 
 async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamResponse:

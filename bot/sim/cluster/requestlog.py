@@ -4,6 +4,26 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
+BODY_LIMIT = 1000
+"""How many characters of a body are kept."""
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+"""The verbs whose bodies are kept."""
+
+
+def shown_body(resource: str, sent: bytes) -> str:
+    """As much of a body as may be seen: its beginning, and nothing of a Secret.
+
+    Args:
+        resource: the plural of what it is about.
+        sent: the body.
+    """
+    if sent and resource == "secrets":
+        return f"({len(sent)} bytes, hidden: a Secret)"
+    text = sent.decode(errors="replace")
+    if len(text) <= BODY_LIMIT:
+        return text
+    return f"{text[:BODY_LIMIT]}… ({len(text)} characters in all)"
+
 
 class RequestLog:
     """A ring of finished and running requests, each with a rising `seq`.
@@ -35,6 +55,7 @@ class RequestLog:
             "resource": "",
             "namespace": "",
             "name": "",
+            "body": "",
         }
         self._entries.append(entry)
         return entry
