@@ -65,12 +65,15 @@ async def test_a_lost_answer_is_that_of_a_request_that_was_done() -> None:
     [
         ("error", {"code": 403}, 403, "application/json"),
         ("error", {"code": 409}, 409, "application/json"),
+        ("error", {"code": 410}, 410, "application/json"),
         ("error", {"code": 422}, 422, "application/json"),
+        ("error", {"code": 504}, 504, "application/json"),
         ("error", {}, 500, "application/json"),
         ("error", {"code": 503}, 503, "text/plain"),
         ("html", {}, 502, "text/html"),
         ("html", {"code": 503}, 503, "text/html"),
-        ("throttle", {"retry_after": 7}, 429, "application/json"),
+        ("html", {"code": 200}, 200, "text/html"),
+        ("throttle", {"retry_after": 7}, 429, "text/plain"),
         ("unauthorized", {}, 401, "application/json"),
     ],
 )

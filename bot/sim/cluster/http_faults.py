@@ -15,6 +15,11 @@ _HTML = """<html>
 </html>
 """
 _REFUSALS = {
+    410: ("Expired", "The resourceVersion for the provided list is too old."),
+    504: (
+        "Timeout",
+        "Timeout: request did not complete within requested timeout - context deadline exceeded",
+    ),
     403: ("Forbidden", "forbidden: an admission plugin says so"),
     409: ("Conflict", "the object has been modified; please apply your changes to the latest"),
     422: ("Invalid", "the server rejected our request due to an error in our request"),
@@ -56,7 +61,7 @@ async def spoil(
         return _error(int(broken.number("code", 500)))
     throttle = strikes("throttle")
     if throttle is not None:
-        raise _too_many(int(throttle.number("retry_after", 1)))
+        return _too_many(int(throttle.number("retry_after", 1)))
     if strikes("unauthorized"):
         raise http_access.unauthorized()
     return None
@@ -122,11 +127,11 @@ def _error(code: int) -> web.Response:
     return http_context.reply(http_forms.encode(status.status()), status=code)
 
 
-def _too_many(seconds: int) -> errors.StatusError:
-    return errors.StatusError(
-        429,
-        "TooManyRequests",
-        "Too many requests, please try again later.",
-        details={"retryAfterSeconds": seconds},
-        headers={"Retry-After": str(seconds)},
+def _too_many(seconds: int) -> web.Response:
+    # Priority and fairness refuse before anything knows what a Status is.
+    return http_context.reply(
+        b"Too many requests, please try again later.\n",
+        status=429,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": str(seconds), "X-Content-Type-Options": "nosniff"},
     )

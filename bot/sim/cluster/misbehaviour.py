@@ -14,9 +14,9 @@ FAULTS: Mapping[str, str] = {
     "abort": "a request is read, then its connection is dropped without an answer",
     "lose": "a request is done, then its connection is dropped without an answer",
     "error": "a Status with `code` (default 500; 503 is a plain text of an overloaded proxy; "
-    "403, 409 and 422 are refusals)",
+    "403, 409, 410, 422 and 504 are refusals in the server's own words)",
     "html": "a proxy's HTML error page with `code` (default 502)",
-    "throttle": "429 with Retry-After `retry_after` (default 1)",
+    "throttle": "429 with Retry-After `retry_after` (default 1), as text: priority and fairness",
     "unauthorized": "401 for every token",
     "slow": "every answer is `seconds` late (default 1)",
     "hang": "requests are accepted and never answered",
