@@ -122,6 +122,9 @@ class Bot:
         for each in (task, stop):
             each.cancel()
         result, _ = await asyncio.gather(task, stop, return_exceptions=True)
+        if isinstance(result, BaseExceptionGroup):
+            renewed = result.subgroup(reloading.Renewed)
+            result = renewed or result  # what else broke off was stopped by it
         while isinstance(result, BaseExceptionGroup):
             result = result.exceptions[0]
         if isinstance(result, Exception):

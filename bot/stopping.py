@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,31 +20,29 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def by_signal(seconds: float) -> Iterator[asyncio.Event]:
     """Give an event that SIGTERM and SIGINT set; so many seconds later the process is gone.
 
-    The end is forced by a thread, for a loop that is blocked forces nothing. Nothing is lost by
-    it: what is decided is stored in transactions, and what was begun is found out at the next
-    start, as after a crash.
+    The end is forced by a thread, and the signal is not left to the loop: one that is blocked
+    would hear of it too late. Nothing is lost by it: what is decided is stored in transactions,
+    and what was begun is found out at the next start, as after a crash.
     """
     told = asyncio.Event()
-    forcing: list[threading.Timer] = []
-
-    def stop() -> None:
-        if not told.is_set():
-            timer = threading.Timer(seconds, _force, (seconds,))
-            timer.daemon = True
-            timer.start()
-            forcing.append(timer)
-        told.set()
-
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop)
+    forcing = threading.Timer(seconds, _force, (seconds,))
+    forcing.daemon = True
+    asked = threading.Event()
+
+    def stop(_number: int, _frame: types.FrameType | None) -> None:
+        if not asked.is_set():
+            asked.set()
+            forcing.start()
+        loop.call_soon_threadsafe(told.set)
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         yield told
     finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-        for timer in forcing:
-            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        forcing.cancel()
 
 
 def _force(seconds: float) -> None:

@@ -94,6 +94,14 @@ async def test_one_life(tmp_path: Path) -> None:
                     assert answer.status == status
             await processes.until(lambda: said("the disk is nearly full"), what="the alert's card")
 
+            await outside.command("/flannel doctor")
+
+            async def examined() -> bool:
+                found = [one for one in await outside.whispers() if "Doctor" in one["text"]]
+                return bool(found) and "channel C0ALERTS" in found[0]["text"]
+
+            await processes.until(examined, what="the doctor's answer")
+
             file.write_text("log: {level: loud}")
             await processes.until(lambda: said("The changed configuration is refused"))
             refused = (await parts())["configuration"]
