@@ -15,6 +15,7 @@ from tests.acceptance import processes
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("acceptance-b")]
 CHANNEL = "C0OPS"
+SECRETS = ("xoxb-demo", "xapp-demo", "canary-alerts", "secret-beat")
 
 
 class Switch:
@@ -102,6 +103,13 @@ async def test_one_life(tmp_path: Path) -> None:
 
             await processes.until(examined, what="the doctor's answer")
 
+            said_anywhere = json.dumps([await outside.messages(), await outside.whispers()])
+            for path in ("metrics", "readyz", "healthz"):
+                async with outside.session.get(f"{base}/{path}") as answer:
+                    said_anywhere += await answer.text()
+            for secret in SECRETS:
+                assert secret not in said_anywhere
+
             file.write_text("log: {level: loud}")
             await processes.until(lambda: said("The changed configuration is refused"))
             refused = (await parts())["configuration"]
@@ -122,8 +130,7 @@ async def test_one_life(tmp_path: Path) -> None:
 
             await processes.until(mended, what="all well under the new settings")
             assert bot.process.returncode is None, "it is the same process"
-            assert not any("secret-beat" in line for line in bot.errors)
-            for secret in ("xoxb-demo", "xapp-demo", "canary-alerts"):
+            for secret in SECRETS:
                 assert secret not in "\n".join(bot.errors)
 
             await outside.fault("slow", of="slack", params={"seconds": 60})
