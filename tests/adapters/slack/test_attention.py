@@ -317,3 +317,22 @@ def test_hostile_reasons_values_and_names_stay_text(said: str, other: str, langu
         for page in pages:
             judge.judge(blocks.render(page))
             assert blocks.plain(page).text
+
+
+async def test_outsiders_and_shared_channels_take_nothing_on_and_silence_nothing(
+    slack: Slack, desk: Desk
+) -> None:
+    card = blocks.render(cards.card(samples.view(acts=True)))
+    who = [("U0GUEST", "C0ALERTS"), ("U0STRANGER", "C0SHARED"), (OPERATOR, "C0SHARED")]
+    async with slack.app(desk, policy=POLICY) as app:
+        for user, channel in who:
+            posted = await app._web.sdk.chat_postMessage(
+                channel=channel, text=card.text, blocks=list(card.blocks)
+            )
+            for action in ("ack_incident", "silence_incident"):
+                before = len(slack.whispers(user))
+                click = {"channel": channel, "ts": posted["ts"], "action_id": action}
+                await slack.act("click", user=user, **click)
+                await until(lambda n=before, u=user: len(slack.whispers(u)) > n)
+    assert desk.attention.asked == []
+    assert not slack.calls("views.open")
