@@ -13,6 +13,7 @@ from bot.sim.cluster import errors, normal, objects, resources, tables
 
 Object = objects.Object
 Form = Literal["json", "metadata", "table"]
+_INCLUDED = frozenset({"", "None", "Metadata", "Object"})
 METADATA_VERSION = "meta.k8s.io/v1"
 
 
@@ -33,7 +34,8 @@ def negotiate(accept: str, *, include: str = "") -> Wanted:
     """Choose a form from an Accept header; the client's order counts.
 
     Raises:
-        errors.StatusError: 406, none of them is spoken here.
+        errors.StatusError: 406, none of them is spoken here; 400, it is not known how much of
+            the object shall be included.
     """
     for part in (accept or "*/*").split(","):
         media, *parameters = [piece.strip() for piece in part.split(";")]
@@ -46,6 +48,8 @@ def negotiate(accept: str, *, include: str = "") -> Wanted:
         if options.get("g") != "meta.k8s.io" or options.get("v") not in {"v1", "v1beta1"}:
             continue
         if form == "Table":
+            if include not in _INCLUDED:
+                raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
             return Wanted("table", include or "Metadata")
         if form in {"PartialObjectMetadata", "PartialObjectMetadataList"}:
             return Wanted("metadata")

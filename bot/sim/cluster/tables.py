@@ -9,6 +9,7 @@ from bot.sim.cluster import durations, objects, resources, tables_pods
 Object = objects.Object
 Cell = Any
 NONE = "<none>"
+_SHOWN_ENDPOINTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,34 @@ def _lease(obj: Object) -> list[Cell]:
     return [_name(obj), (obj.get("spec") or {}).get("holderIdentity", ""), _created(obj)]
 
 
+def _service_account(obj: Object) -> list[Cell]:
+    return [_name(obj), len(obj.get("secrets") or ()), _created(obj)]
+
+
+def _endpoints(obj: Object) -> list[Cell]:
+    found = [
+        f"{address['ip']}:{port['port']}"
+        for subset in obj.get("subsets") or ()
+        for port in subset.get("ports") or ()
+        for address in subset.get("addresses") or ()
+    ]
+    shown = ",".join(found[:_SHOWN_ENDPOINTS]) or NONE
+    more = len(found) - _SHOWN_ENDPOINTS
+    return [_name(obj), f"{shown} + {more} more..." if more > 0 else shown, _created(obj)]
+
+
+def _disruption_budget(obj: Object) -> list[Cell]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    least, most = spec.get("minAvailable"), spec.get("maxUnavailable")
+    return [
+        _name(obj),
+        "N/A" if least is None else str(least),
+        "N/A" if most is None else str(most),
+        status.get("disruptionsAllowed", 0),
+        _created(obj),
+    ]
+
+
 def _event(obj: Object) -> list[Cell]:
     about, source = obj.get("involvedObject") or {}, obj.get("source") or {}
     series = obj.get("series") or {}
@@ -311,6 +340,18 @@ _LAYOUTS = {
             Column("Selector", wide=True),
         ),
         _service,
+    ),
+    "serviceaccounts": Layout((_NAME, Column("Secrets"), _AGE), _service_account),
+    "endpoints": Layout((_NAME, Column("Endpoints"), _AGE), _endpoints),
+    "poddisruptionbudgets": Layout(
+        (
+            _NAME,
+            Column("Min Available"),
+            Column("Max Unavailable"),
+            Column("Allowed Disruptions", "integer"),
+            _AGE,
+        ),
+        _disruption_budget,
     ),
     "leases": Layout((_NAME, Column("Holder"), _AGE), _lease),
     "events": Layout(
