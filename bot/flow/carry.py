@@ -6,6 +6,7 @@ before anything else. Guards are asked before every batch of writes.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from bot import guards
 from bot.domain import errors, guard, run, units, verification
 from bot.domain.access import Person, Role
 from bot.domain.plan import Plan, Step, StepKind
-from bot.domain.run import Act, Run
+from bot.domain.run import Act, Run, Seen, StepState
 from bot.flow import follow, hands, ports, remedy_answers
 from bot.flow.hands import Done
 from bot.flow.journal import Journal
@@ -79,6 +80,7 @@ class Carrier:
         self._moving = asyncio.Lock()
         self._slots = asyncio.Semaphore(means.options.at_once)
         self._cancelled = False
+        self._tried: Counter[int] = Counter()
 
     @property
     def _operation(self) -> str:
@@ -244,15 +246,27 @@ class Carrier:
     async def _settle(self, number: int) -> None:
         step = self._plan.steps[number]
         found = await self._until_reached(lambda: self._hands.look(step, operation=self._operation))
+        vain = step.kind.writes and await self._in_vain(number, found)
 
         def settled(held: Run, its: Plan) -> Run:
-            return run.reconcile(
-                held, its, number, found.seen, now=self._clock.now(), text=found.text
-            )
+            now = self._clock.now()
+            if vain:
+                return run.settle(held, its, number, StepState.FAILED, now=now, text=vain)
+            return run.reconcile(held, its, number, found.seen, now=now, text=found.text)
 
-        await self._move(
-            settled, f"step_{found.seen.value}", f"{step.kind.value} {step.target}: {found.text}"
-        )
+        text = f"{step.kind.value} {step.target}: {vain or found.text}"
+        await self._move(settled, f"step_{'failed' if vain else found.seen.value}", text)
+
+    async def _in_vain(self, number: int, found: hands.Found) -> str:
+        """Wait before a write is repeated; say so where it was tried often enough."""
+        if found.seen is not Seen.NOT_STARTED:
+            return ""
+        self._tried[number] += 1
+        tries = self._options.writing.tries
+        if self._tried[number] >= tries:
+            return f"tried {units.count(tries, 'time')} without a clear answer, and is not done"
+        await self._clock.sleep(self._options.again.total_seconds())
+        return ""
 
     # Undoing.
 
@@ -266,7 +280,7 @@ class Carrier:
         done = await _whole(self._hands.undo(step, operation=self._operation))
         if done is None:
             return
-        if step.kind is StepKind.PATCH_DAEMONSET and done.state is run.StepState.APPLIED:
+        if step.kind is StepKind.PATCH_DAEMONSET and done.state is StepState.APPLIED:
             await _whole(self._restarted_again(step))
 
         def settled(held: Run, its: Plan) -> Run:
@@ -297,15 +311,16 @@ class Carrier:
         found = await self._until_reached(
             lambda: self._hands.look_undo(step, operation=self._operation)
         )
+        vain = await self._in_vain(len(self._plan.steps) + number, found)
 
         def settled(held: Run, its: Plan) -> Run:
-            return run.reconcile_undo(
-                held, its, number, found.seen, now=self._clock.now(), text=found.text
-            )
+            now = self._clock.now()
+            if vain:
+                return run.settle_undo(held, its, number, StepState.FAILED, now=now, text=vain)
+            return run.reconcile_undo(held, its, number, found.seen, now=now, text=found.text)
 
-        await self._move(
-            settled, f"undo_{found.seen.value}", f"{step.kind.value} {step.target}: {found.text}"
-        )
+        text = f"{step.kind.value} {step.target}: {vain or found.text}"
+        await self._move(settled, f"undo_{'failed' if vain else found.seen.value}", text)
 
     # Verification.
 

@@ -264,6 +264,23 @@ async def test_whatever_the_api_server_answers_it_ends_truly(
         assert not any(one.unschedulable for one in plant.nodes.values())
 
 
+@pytest.mark.parametrize("verb", ["patch", "cordon", "evict", "delete"])
+async def test_a_write_that_never_gets_a_clear_answer_is_given_up_and_not_hammered(
+    verb: str,
+) -> None:
+    clock, store = LoopClock(), MemoryStore()
+    plant = ordinary(Plant(clock))
+    plant.faults = [(verb, FAILURES["unsettled"])] * 1_000
+    await approved(store, clock, rolling() if verb == "patch" else drained())
+    await Office(plant, store, clock).work()
+    done = await ended(store)
+    assert done.state in (run.State.FAILED, run.State.ROLLED_BACK)
+    assert "without a clear answer" in done.cause
+    assert 1_000 - len(plant.faults) <= 8
+    assert plant.args == OLD
+    assert not any(one.unschedulable for one in plant.nodes.values())
+
+
 @pytest.mark.parametrize("verb", ["patch", "cordon", "evict", "delete", "uncordon"])
 @pytest.mark.parametrize("make", [rolling, drained, on_delete], ids=["rolling", "drain", "deletes"])
 async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_done_twice(
