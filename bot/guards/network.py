@@ -37,7 +37,8 @@ def nic_prediction(given: Situation) -> Iterator[Verdict]:
         yield denied(
             "nic_prediction",
             f"which NIC flannel would take on {units.listing(unknown, most=5)} is not known",
-            "make those nodes readable (`nics NODE` says what is in the way)",
+            "ask again in a moment if flannel was just restarting there, else make those nodes "
+            "readable: `nics NODE` says what is in the way",
         )
     elif by[Effect.CHANGES] and not plan.moves_nics:
         yield denied(
