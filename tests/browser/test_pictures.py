@@ -10,6 +10,8 @@ from tests.browser import screenshots
 
 ROOT = Path(__file__).parent.parent.parent
 IMAGES = sorted((ROOT / "docs" / "images").glob("*.png"))
+DRAWN = ("growth.png",)
+"""Charts, of the size that the benchmark gives them."""
 
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda path: path.name)
@@ -17,7 +19,7 @@ def test_a_picture_is_small_and_as_the_script_makes_it(image: Path) -> None:
     body = image.read_bytes()
     assert len(body) <= screenshots.LARGEST
     width, height = struct.unpack(">II", body[16:24])
-    assert {"width": width, "height": height} in (
+    assert image.name in DRAWN or {"width": width, "height": height} in (
         screenshots.WIDE,
         screenshots.TALL,
         screenshots.PHONE,
