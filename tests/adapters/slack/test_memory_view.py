@@ -99,6 +99,16 @@ async def test_nodes_of_which_nothing_is_known_are_named() -> None:
     assert "Not seen  n2" in text
 
 
+async def test_where_no_node_has_a_trend_yet_none_is_said_not_to_grow() -> None:
+    scene = Scene()
+    await scene.sample()
+    text = shown(memory_view.fleet(await scene.memory.fleet()))
+    assert "Forecast  none yet: too little is known of any node" in text
+    await scene.line("n2", a_day=0)
+    text = shown(memory_view.fleet(await scene.memory.fleet()))
+    assert "Forecast  no node grows towards its limit" in text
+
+
 async def test_kills_come_first_and_are_counted_by_node() -> None:
     scene = Scene()
     await scene.killed("n3", 1.0, 2.0, 3.0)
