@@ -10,10 +10,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test trials lint format bench mutants lock reference screenshots clean
+.PHONY: help demo run test trials lint format bench mutants lock reference screenshots release test-cluster clean
 
 help: ## List these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.runtime ## See the bot at work in a browser; options by ARGS="--nodes 50"
 	@exec $(BIN)/python -m bot demo $(ARGS)
@@ -55,6 +55,13 @@ reference: $(VENV)/.dev ## Renew the documentation that is made from the code
 
 screenshots: $(VENV)/.dev ## Make the README's pictures from a live demo
 	@$(BIN)/python -m tests.browser.screenshots docs/images
+
+release: $(VENV)/.dev ## Build wheel, sdist and chart into dist/, and the image where an engine is
+	@$(BIN)/python -m tests.packaging.release $(ARGS)
+
+test-cluster: $(VENV)/.dev ## Try chart and adapters on the cluster that KUBECONFIG names
+	@test -n "$$KUBECONFIG" || { echo "error: KUBECONFIG names no cluster" >&2; exit 2; }
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 clean: ## Remove what was set up and made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -102,14 +102,16 @@ def _met(row: Mapping[str, int]) -> set[tuple[tuple[str, int], tuple[str, int]]]
     return {((a, row[a]), (b, row[b])) for a, b in combinations(order, 2)}
 
 
-def render(values: Values = LEAST, *, name: str = "flannel-bot") -> list[Object]:
+def render(
+    values: Values = LEAST, *, name: str = "flannel-bot", namespace: str = NAMESPACE
+) -> list[Object]:
     """Every object, as kubectl would be given them. Raises helm's errors."""
-    return copy.deepcopy(_rendered(json.dumps(values), name))
+    return copy.deepcopy(_rendered(json.dumps(values), name, namespace))
 
 
 @cache
-def _rendered(values: str, name: str) -> list[Object]:
-    files = _loaded().render(json.loads(values), name=name, namespace=NAMESPACE)
+def _rendered(values: str, name: str, namespace: str) -> list[Object]:
+    files = _loaded().render(json.loads(values), name=name, namespace=namespace)
     return [
         each
         for path, text in sorted(files.items())
