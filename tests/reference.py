@@ -24,6 +24,7 @@ from tests.packaging import schema
 from tests.runbooks import pages
 
 ROOT = Path(__file__).parent.parent
+RULES = ROOT / "config" / "prometheus-rules.yaml"
 NOTE = "<!-- Made by `make reference` from the code; a test compares. -->\n"
 
 
@@ -256,6 +257,7 @@ PAGES = {
     "config/flannel-bot.yaml": example,
     "helm/flannel-bot/values.schema.json": schema.text,
     "helm/flannel-bot/files/look.sh": lambda: script.SCRIPT,
+    "helm/flannel-bot/files/prometheus-rules.yaml": RULES.read_text,
     **pages.PAGES,
 }
 

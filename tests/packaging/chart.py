@@ -12,6 +12,8 @@ import cel
 import pytest
 import yaml
 
+from bot import settings, settings_sources
+
 helm = pytest.importorskip("helm_python", reason="Helm's library has no wheel for this machine")
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,7 +62,7 @@ AXES: Mapping[str, list[Values]] = {
     "size": [{}, {"size": "medium"}, {"size": "large", "priorityClassName": "system-cluster-critical"}, {"resources": {"requests": {"cpu": "1"}}}],
     "rest": [
         {},
-        {"privateCA": {"configMap": "roots"}, "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://p:3128"}], "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["r"]}},
+        {"privateCA": {"configMap": "roots"}, "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://p:3128"}], "kubeconfigSecret": "others", "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["r"]}},
         {"serviceAccount": {"create": False, "name": "given"}, "podAnnotations": {"a": "b"}, "podLabels": {"c": "d"}, "nodeSelector": {"e": "f"}, "affinity": {"nodeAffinity": {}}},
         {"admissionPolicy": {"enabled": False}, "rbac": {"create": False}, "podDisruptionBudget": {"enabled": False}},
     ],
@@ -74,6 +76,15 @@ def merged(*values: Values) -> Object:
             inner = isinstance(value, dict) and isinstance(whole.get(key), dict)
             whole[key] = merged(whole[key], value) if inner else copy.deepcopy(value)
     return whole
+
+
+ELECTS = "replicas" in settings.Settings.model_fields
+"""Whether this bot knows how several copies agree on a leader; one that does not refuses to start."""
+
+
+def known(combinations: list[Object]) -> list[Object]:
+    """Those that this bot starts with."""
+    return [each for each in combinations if ELECTS or each.get("replicas", 1) == 1]
 
 
 def pairwise() -> list[Object]:
@@ -129,6 +140,18 @@ def _loaded() -> Any:
 def notes(values: Values = LEAST) -> str:
     files = _loaded().render(dict(values), name="flannel-bot", namespace=NAMESPACE)
     return str(files["flannel-bot/templates/NOTES.txt"])
+
+
+def configured(
+    values: Values, objects: list[Object], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> settings.Settings:
+    """The bot's settings, as it reads them in the pod that these objects make."""
+    url = "postgresql+asyncpg://u@h/d" if values.get("database") else "sqlite+aiosqlite:///x.db"
+    monkeypatch.setenv("FLANNEL_BOT_DATABASE__URL", url)
+    (config,) = of_kind(objects, "ConfigMap")
+    file = directory / "flannel-bot.yaml"
+    file.write_text(config["data"]["flannel-bot.yaml"])
+    return settings_sources.load(file)
 
 
 def of_kind(objects: list[Object], kind: str) -> list[Object]:

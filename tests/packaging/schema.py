@@ -59,6 +59,7 @@ def schema() -> dict[str, Any]:
         hostNetwork=SWITCH,
         dnsPolicy=one_of("", "Default", "ClusterFirst", "ClusterFirstWithHostNet"),
         privateCA=closed(configMap=NAME, key={**TEXT, "minLength": 1}),
+        kubeconfigSecret=NAME,
         extraEnv=OBJECTS,
         size=one_of("small", "medium", "large"),
         resources=closed(requests=OBJECT, limits=OBJECT, claims=OBJECTS),

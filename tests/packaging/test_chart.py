@@ -80,13 +80,11 @@ def test_it_is_valid_for_every_kubernetes(version: str) -> None:
     valid(chart.render(chart.merged(chart.LEAST, full)), version)
 
 
-def test_the_configuration_of_every_combination_is_accepted_by_the_bot(tmp_path: Any) -> None:
-    for values in COMBINATIONS:
-        objects = chart.render(values)
-        (config,) = chart.of_kind(objects, "ConfigMap")
-        file = tmp_path / "flannel-bot.yaml"
-        file.write_text(config["data"]["flannel-bot.yaml"])
-        loaded = settings_sources.load(file, {})
+def test_the_configuration_of_every_combination_is_accepted_by_the_bot(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for values in chart.known(COMBINATIONS):
+        loaded = chart.configured(values, chart.render(values), tmp_path, monkeypatch)
         (own,) = loaded.clusters
         where = values.get("flannel", {}).get("namespace", "kube-flannel")
         assert set(own.namespaces) == {where, *values.get("namespaces", ["kube-system"])}
@@ -130,6 +128,20 @@ def test_every_value_is_in_the_schema_and_has_a_default() -> None:
                 same(held[key], inner, f"{path}.{key}")
 
     same(values, schema, "values")
+
+
+def test_a_field_that_kubernetes_does_not_have_is_seen() -> None:
+    wrong = chart.render()
+    pod(wrong)["hostNetwrk"] = True
+    with pytest.raises(jsonschema.ValidationError, match="hostNetwrk"):
+        valid(wrong, VERSIONS[-1])
+
+
+def test_several_copies_elect_a_leader_by_the_lease_that_they_may_write() -> None:
+    values = chart.merged(chart.LEAST, chart.AXES["copies"][1])
+    (config,) = chart.of_kind(chart.render(values), "ConfigMap")
+    elected = yaml.safe_load(config["data"]["flannel-bot.yaml"])["replicas"]
+    assert elected == {"enabled": True, "namespace": chart.NAMESPACE, "lease": "flannel-bot"}
 
 
 def test_the_pod_is_restricted_and_writes_to_two_places_only() -> None:

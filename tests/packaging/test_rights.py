@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot import options, runbooks, settings_sources
+from bot import options, runbooks
 from bot.adapters.cluster import actuator, checkup, lease
 from bot.domain.plan import Plan
 from bot.flow import doctor
@@ -17,7 +17,9 @@ from tests.runbooks import cases
 
 WRITING = {"create", "update", "patch", "delete", "deletecollection"}
 FLANNEL = [("kube-flannel", "kube-flannel-ds")]
-COMBINATIONS = [values for values in chart.pairwise() if values.get("rbac", {}).get("create", True)]
+COMBINATIONS = [
+    values for values in chart.known(chart.pairwise()) if values.get("rbac", {}).get("create", True)
+]
 Grant = doctor.Right
 
 
@@ -51,12 +53,14 @@ def granted(objects: list[chart.Object]) -> set[Grant]:
     return found
 
 
-def needed(values: chart.Values, objects: list[chart.Object], directory: Path) -> set[Grant]:
+def needed(
+    values: chart.Values,
+    objects: list[chart.Object],
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> set[Grant]:
     """What the settings in the rendered ConfigMap make the code ask for."""
-    (config,) = chart.of_kind(objects, "ConfigMap")
-    file = directory / "flannel-bot.yaml"
-    file.write_text(config["data"]["flannel-bot.yaml"])
-    loaded = settings_sources.load(file, {})
+    loaded = chart.configured(values, objects, directory, monkeypatch)
     flannel = values.get("flannel", {})
     where = flannel.get("namespace", "kube-flannel")
     flannels = [(where, name) for name in flannel.get("daemonsets", ["kube-flannel-ds"])]
@@ -72,11 +76,13 @@ def needed(values: chart.Values, objects: list[chart.Object], directory: Path) -
     return found
 
 
-def test_every_combination_grants_exactly_what_is_needed(tmp_path: Path) -> None:
+def test_every_combination_grants_exactly_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert len(COMBINATIONS) > 20
     for values in COMBINATIONS:
         objects = chart.render(values)
-        assert granted(objects) == needed(values, objects, tmp_path), values
+        assert granted(objects) == needed(values, objects, tmp_path, monkeypatch), values
 
 
 def test_observing_takes_no_verb_that_changes_a_workload_or_a_node() -> None:
@@ -161,18 +167,19 @@ def asked(path: Path) -> set[tuple[str, str]]:
     return found
 
 
-def test_every_request_in_the_code_is_one_of_the_needs(tmp_path: Path) -> None:
+def test_every_request_in_the_code_is_one_of_the_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is computed there, by kind, is tested by the mirror's and the actuator's own tests."""
     whole = {
         "config": {
             "inspection": {"probe_pods": "on", "exec_in_pods": True},
             "remediation": {"enabled": True},
         },
-        "replicas": 2,
-        "database": {"postgresql": {"existingSecret": "db"}},
     }
     values = chart.merged(chart.LEAST, whole)
-    rights = needed(values, chart.render(values), tmp_path)
+    rights = needed(values, chart.render(values), tmp_path, monkeypatch)
+    rights |= {Grant(each.verb, each.group, each.resource) for each in lease.RIGHTS}
     grants = {(g.verb, g.resource) for g in rights if g.group != "metrics.k8s.io"}
     grants |= {(g.verb, f"{g.resource}.{g.group}") for g in rights if g.group == "metrics.k8s.io"}
     files = sorted((chart.ROOT / "bot" / "adapters" / "cluster").glob("*.py"))

@@ -70,6 +70,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if not $config.clusters }}
 {{- $_ := set $config "clusters" (list $own) }}
 {{- end }}
+{{- if gt (int .Values.replicas) 1 }}
+{{- $elect := dict "enabled" true "namespace" .Release.Namespace "lease" (include "flannel-bot.fullname" .) }}
+{{- $_ := set $config "replicas" (merge $elect (default dict $config.replicas)) }}
+{{- end }}
 {{- toYaml $config }}
 {{- end }}
 
