@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("bot", "tests", "pyproject.toml", "config", "docs", "README.md", "Makefile")
+COPIED = ("bot", "tests", "pyproject.toml", "config", "helm", "docs", "README.md", "Makefile")
 
 
 @dataclass(frozen=True)
