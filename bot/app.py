@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -22,6 +23,7 @@ from bot import (
     reloading,
     remediating,
     remembering,
+    replicated,
     settings,
     stopping,
     tending,
@@ -40,13 +42,11 @@ from bot.adapters.store import migrate, sql
 from bot.domain import errors, incident
 from bot.flow import (
     alerting,
-    cycle,
     deliver,
     desk,
     explain,
-    network,
+    leading,
     plancards,
-    quota,
     sender,
     summary,
 )
@@ -150,13 +150,28 @@ class Bot:
             )
             for one in options.clusters(self._settings)
         ]
+        replica = self._replica = replicated.build(
+            self._settings,
+            {api.options.name: api for api in apis},
+            store,
+            telemetry=self._telemetry,
+            name=remediating.me(),
+        )
+        stack.push_async_callback(replica.release)
         people = slack_people.People(web, policy=options.roles(self._settings), clock=self._clock)
-        alerts = await tending.alerts(
+        alerts = self._alerts = await tending.alerts(
             self._settings, store, clock=self._clock, telemetry=self._telemetry
         )
         sending = self._sender(store, web, apis, people, alerts)
         self._remedies = remediating.build(
-            self._settings, self._watched, store, people, clock=self._clock, told=self._told
+            self._settings,
+            self._watched,
+            store,
+            people,
+            leader=replica.leader,
+            own=replica.store,
+            clock=self._clock,
+            told=self._told,
         )
         for sentence in options.nobody(self._settings):
             log.warning("nobody_may", reason=sentence)
@@ -174,7 +189,8 @@ class Bot:
             parts=self._parts,
         )
         await self._tending.begin()
-        listed = [*self._jobs(), *minded.jobs(self._settings), *self._tending.jobs()]
+        theirs = [replace(one, run=replica.told(one.run)) for one in minded.jobs(self._settings)]
+        listed = [*self._jobs(), *theirs, *self._tending.jobs(replica.told)]
         jobs = schedule.JobScheduler(listed, telemetry=self._telemetry)
         self._desk = desk.Desk(
             {each.cycle.cluster: each.cycle for each in self._watched},
@@ -187,7 +203,7 @@ class Bot:
             ),
             schedule=jobs,
             connected=lambda: self._slack is not None and self._slack.connected,
-            networks=self._networks(),
+            networks=watched.networks(self._watched, clock=self._clock),
             remedy=self._remedies.desk,
             attention=minded.attention,
             memories={
@@ -204,6 +220,7 @@ class Bot:
                 clock=self._clock,
                 refused=lambda: self._reload.refused,
             ),
+            led_by=replica.leader.led_by,
         )
         pictures = painter.Painter()
         stack.push_async_callback(pictures.close)
@@ -226,15 +243,22 @@ class Bot:
             group.create_task(_verified(web.verify, self._slack.run), name="slack")
             group.create_task(self._give_up(), name="slack watchdog")
             group.create_task(self._renew(self._tending), name="configuration")
-            group.create_task(sending.run(), name="sender")
-            group.create_task(self._remedies.executor.run(), name="executor")
+            if replica.run is not None:
+                group.create_task(replica.run(), name="elector")
+            leads, tells = replica.leader.while_leading, replica.leader.while_telling
+            group.create_task(tells(sending.run), name="sender")
+            group.create_task(leads(self._remedies.executor.run), name="executor")
             on = self._settings.inspection.probe_pods != "off"
             for each in self._watched:
                 watching = _verified(each.api.verify, each.mirror.run)
                 group.create_task(watching, name=f"mirror {each.cycle.cluster}")
-                group.create_task(each.cycle.run(), name=f"cycle {each.cycle.cluster}")
-                tidying = each.probes.run(each.flannels, forever=on)
-                group.create_task(tidying, name=f"probe pods {each.cycle.cluster}")
+                group.create_task(tells(each.cycle.run), name=f"cycle {each.cycle.cluster}")
+                tidying = partial(
+                    each.probes.run, each.flannels, forever=on, alone=replica.run is None
+                )
+                group.create_task(tells(tidying), name=f"probe pods {each.cycle.cluster}")
+                following = replica.leader.while_following(each.cycle.follow)
+                group.create_task(following, name=f"follower {each.cycle.cluster}")
 
     async def _open_store(self, stack: contextlib.AsyncExitStack) -> sql.SqlStore:
         """Upgrade and open the database, waiting for one that does not answer."""
@@ -262,7 +286,10 @@ class Bot:
         people: slack_people.People,
         alerts: alerting.Alerts,
     ) -> sender.Sender:
-        messenger = notifier.Notifier(web, languages=options.languages(self._settings))
+        leader, own = self._replica.leader, self._replica.store
+        messenger = leading.LeadersMessenger(
+            notifier.Notifier(web, languages=options.languages(self._settings)), leader
+        )
         pace = options.telling(self._settings)
         mirrors = [
             mirror.Mirror(
@@ -279,7 +306,7 @@ class Bot:
         def courier(channel: str) -> deliver.Courier:
             return deliver.Courier(
                 channel,
-                store,
+                own,
                 messenger,
                 clock=self._clock,
                 telemetry=self._telemetry,
@@ -290,7 +317,7 @@ class Bot:
             )
 
         sending = sender.Sender(
-            store,
+            own,
             courier,
             clock=self._clock,
             telemetry=self._telemetry,
@@ -309,6 +336,8 @@ class Bot:
                     telemetry=self._telemetry,
                     told=self._told,
                     alerts=alerts.firing,
+                    leader=leader,
+                    own=own,
                 )
             )
         self._alertmanager.take = partial(tending.alerted, alerts, self._watched)
@@ -320,46 +349,15 @@ class Bot:
         named = [each for each in self._watched if each.cycle.cluster == value.cluster]
         return named[0].cycle.quiet.place(value).on_call if named else ()
 
-    def _networks(self) -> dict[str, network.Network]:
-        """Whom to ask about each cluster's network; what they all may do at once is one."""
-        allowed = quota.Quota(network.MAX_ALL)
-        return {
-            each.cycle.cluster: network.Network(
-                each.sight,
-                reader.Logs(each.api),
-                clock=self._clock,
-                allowed=allowed,
-                options=network.Options(),
-                permits=each.permits,
-            )
-            for each in self._watched
-        }
-
     def _jobs(self) -> list[schedule.Job]:
-        given = self._settings
-        made = [options.job(given, "daily summary", given.schedule.digest, self._summarise)]
+        given, told = self._settings, self._replica.told
+        made = [options.job(given, "daily summary", given.schedule.digest, told(self._summarise))]
         for each in self._watched:
-            name = each.cycle.cluster
-            made.append(
-                options.job(
-                    given, f"cycle {name}", given.schedule.cycle, partial(_once, each.cycle)
-                )
-            )
-            made.append(
-                options.job(given, f"relist {name}", given.schedule.relist, each.mirror.relist)
-            )
-            made.append(
-                options.job(
-                    given,
-                    f"samples {name}",
-                    given.schedule.samples,
-                    partial(each.memories.sample, each.audit.peaks),
-                )
-            )
-            if given.inspection.exec:
-                made.append(
-                    options.job(given, f"audit {name}", given.schedule.audit, each.audit.run)
-                )
+            made += each.jobs(given, told)
+        if given.replicas.enabled:
+            # What Alertmanager told another replica.
+            catch_up = told(partial(tending.caught_up, self._alerts, self._watched))
+            made.append(options.job(given, "alerts told to others", "5s", catch_up))
         return [job for job in made if job is not None]
 
     async def _summarise(self) -> None:
@@ -455,10 +453,6 @@ class Bot:
             return health.Part(ok=False, reason=f"channel {channel} hears nothing: {why}")
         trouble = self._tending.trouble if self._tending is not None else ""
         return health.Part(ok=not trouble, reason=trouble)
-
-
-async def _once(judged: cycle.Cycle) -> None:
-    await judged.once()
 
 
 async def _verified(

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from bot import options, settings, watched
 from bot.adapters.cluster import actuator
-from bot.flow import approve, carry, execute, ports, propose, remediation, remedy_answers
+from bot.flow import (
+    approve,
+    carry,
+    execute,
+    leading,
+    ports,
+    propose,
+    remediation,
+    remedy_answers,
+)
 from bot.flow.journal import Journal
 from bot.flow.site import Site
 from bot.flow.situations import Options as Rules
@@ -28,13 +37,19 @@ def build(
     store: ports.Store,
     people: remedy_answers.People,
     *,
+    leader: leading.Leader,
+    own: ports.Store,
     clock: ports.Clock,
     told: Callable[[], None],
 ) -> Remedies:
-    """Put remediation together over some clusters."""
+    """Put remediation together over some clusters; `own` is the store as the leader writes it."""
     enabled = given.remediation.enabled
-    sites = {each.cycle.cluster: _site(given, each, clock) for each in watching}
-    journal = Journal(store, lambda cluster: sites[cluster].channel, clock=clock, told=told)
+    sites = {each.cycle.cluster: _site(given, each, clock, leader) for each in watching}
+
+    def kept(where: ports.Store) -> Journal:
+        return Journal(where, lambda cluster: sites[cluster].channel, clock=clock, told=told)
+
+    journal = kept(store)
     situations = Situations(
         store,
         people,
@@ -54,7 +69,7 @@ def build(
         options=options.proposing(given),
     )
     means = carry.Means(
-        journal=journal,
+        journal=kept(own),
         situations=situations,
         people=people,
         clock=clock,
@@ -76,10 +91,12 @@ def build(
     return Remedies(desk=desk, executor=executor)
 
 
-def _site(given: settings.Settings, each: watched.Watched, clock: ports.Clock) -> Site:
+def _site(
+    given: settings.Settings, each: watched.Watched, clock: ports.Clock, leader: leading.Leader
+) -> Site:
     return Site(
         mirror=each.mirror,
-        actuator=actuator.Actuator(each.api, clock=clock),
+        actuator=actuator.Actuator(each.api, clock=clock, leads=leader.leads),
         sight=each.sight,
         looks=each.inspector,
         known=each.cycle.insight,

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot import settings_text
 from bot.settings_base import Duration, GroupId, Section, Trigger, UserId, Wait
 from bot.settings_noise import Language, Noise, Quiet, Route
+from bot.settings_replicas import Replicas
 from bot.settings_self import Alertmanager, Heartbeat, Process, Retention, SelfTest
 
 PREFIX = "FLANNEL_BOT_"
@@ -430,6 +431,7 @@ class Settings(BaseSettings):
     clusters: tuple[Cluster, ...] = ()
     """Empty: the cluster that the bot runs in, or the kubeconfig of the environment."""
     database: Database = Database()
+    replicas: Replicas = Replicas()
     mirror: Mirror = Mirror()
     checks: Checks = Checks()
     incidents: Incidents = Incidents()
@@ -467,6 +469,12 @@ class Settings(BaseSettings):
         if doubled:
             raise ValueError(f"two clusters are named {doubled[0]!r}: each needs its own name")
         return value
+
+    @model_validator(mode="after")
+    def _replicas_share(self) -> "Settings":
+        if self.replicas.enabled and not self.database.url.startswith("postgresql"):
+            raise ValueError("replicas.enabled: replicas share PostgreSQL; name it in database.url")
+        return self
 
     @model_validator(mode="after")
     def _slack_is_slack(self) -> "Settings":

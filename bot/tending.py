@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 _REFUSED = "configuration_refused"
 """The mark of the refusal that people were told of last."""
 
+Job = Callable[[], Awaitable[None]]
 Parts = Callable[[], Awaitable[Mapping[str, health.Part]]]
 
 
@@ -78,12 +79,12 @@ class Tending:
         """Why people could not hear the bot though it is connected; empty if they could."""
         return self.test.trouble if self.test is not None else ""
 
-    def jobs(self) -> list[schedule.Job]:
-        """Return what is done on a schedule."""
+    def jobs(self, by_one: Callable[[Job], Job]) -> list[schedule.Job]:
+        """Return what is done on a schedule; `by_one` has a job done by one of all replicas."""
         given = self.given
         made = [
             options.job(given, "count plans and runs", "30s", self.count),
-            options.job(given, "prune", given.retention.every, self.prune),
+            options.job(given, "prune", given.retention.every, by_one(self.prune)),
         ]
         if given.heartbeat.url.get_secret_value():
             switch = deadman.DeadMan(options.deadman(given))
@@ -176,3 +177,12 @@ async def alerted(
         for each in watching:
             if each.cycle.cluster == name:
                 await each.cycle.once()
+
+
+async def caught_up(kept: alerting.Alerts, watching: Sequence[watched.Watched]) -> None:
+    """Take up what another replica was told, and judge what that concerns. Raises Unavailable."""
+    before = {each.cycle.cluster: kept.firing(each.cycle.cluster) for each in watching}
+    await kept.begin()
+    for each in watching:
+        if kept.firing(each.cycle.cluster) != before[each.cycle.cluster]:
+            await each.cycle.once()

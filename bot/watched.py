@@ -1,14 +1,30 @@
 """One cluster's parts, built from the settings and tied together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from bot import options, remembering, settings
+from bot.adapters import schedule
 from bot.adapters.cluster import client, looking, mirror, probing, reader
 from bot.domain import alert
 from bot.flannel import discovery
-from bot.flow import audit, cycle, insight, inspect, permits, ports, probes, remedy_answers, sight
+from bot.flow import (
+    audit,
+    cycle,
+    insight,
+    inspect,
+    leading,
+    network,
+    permits,
+    ports,
+    probes,
+    quota,
+    remedy_answers,
+    sight,
+)
+
+Run = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,23 @@ class Watched:
         """Return the namespaces where flannel is, none while that is not seen."""
         return {one.namespace for one in discovery.find(self.mirror.snapshot())}
 
+    def jobs(
+        self, given: settings.Settings, told: Callable[[Run], Run]
+    ) -> list[schedule.Job | None]:
+        """Return what is done on a schedule; `told` has a job done by the replica that tells."""
+        name, when = self.cycle.cluster, given.schedule
+        samples = partial(self.memories.sample, self.audit.peaks)
+        looking = when.audit if given.inspection.exec else "off"
+        return [
+            options.job(given, f"cycle {name}", when.cycle, told(self._judge)),
+            options.job(given, f"relist {name}", when.relist, self.mirror.relist),
+            options.job(given, f"samples {name}", when.samples, told(samples)),
+            options.job(given, f"audit {name}", looking, told(self.audit.run)),
+        ]
+
+    async def _judge(self) -> None:
+        await self.cycle.once()
+
 
 def make(
     given: settings.Settings,
@@ -42,8 +75,14 @@ def make(
     telemetry: ports.Telemetry,
     told: Callable[[], None],
     alerts: Callable[[str], Sequence[alert.Alert]],
+    leader: leading.Leader,
+    own: ports.Store,
 ) -> Watched:
-    """Build what watches one cluster. `told` is called after something was stored to be told."""
+    """Build what watches one cluster.
+
+    `told` is called after something was stored to be told, `own` is the store as the leader
+    writes it.
+    """
     looker, looks = looking.Looker(api), options.looking(given)
     probed = probes.Probes(
         probing.Prober(api),
@@ -74,9 +113,10 @@ def make(
     )
     judged = cycle.Cycle(
         mirrored,
-        store,
+        own,
         clock=clock,
         telemetry=telemetry,
+        leader=leader,
         options=options.judging(given, one),
         told=told,
         insight=known,
@@ -105,3 +145,19 @@ def make(
         ),
         memories=memories,
     )
+
+
+def networks(watching: Sequence[Watched], *, clock: ports.Clock) -> dict[str, network.Network]:
+    """Whom to ask about each cluster's network; what they all may do at once is one."""
+    allowed = quota.Quota(network.MAX_ALL)
+    return {
+        each.cycle.cluster: network.Network(
+            each.sight,
+            reader.Logs(each.api),
+            clock=clock,
+            allowed=allowed,
+            options=network.Options(),
+            permits=each.permits,
+        )
+        for each in watching
+    }

@@ -55,8 +55,11 @@ class Alerts:
     async def begin(self) -> None:
         """Remember what was told to an earlier process. Raises Unavailable."""
         for cluster in self._clusters:
-            text = await self._store.mark(_key(cluster))
-            self._known[cluster] = _read(text) if text else {}
+            await self._read(cluster)
+
+    async def _read(self, cluster: str) -> None:
+        text = await self._store.mark(_key(cluster))
+        self._known[cluster] = _read(text) if text else {}
 
     def firing(self, cluster: str) -> list[alert.Alert]:
         """Return the alerts of a cluster that count now."""
@@ -77,9 +80,11 @@ class Alerts:
             else:
                 groups.setdefault(cluster, []).append(each)
         for cluster, alerts in groups.items():
-            known = {one.key: one for one in self.firing(cluster)}
-            after, refused = alert.taken(known, alerts, most=MOST)
             async with self._store.unit() as unit:
+                # Read within the unit: another replica may have been told of others.
+                await self._read(cluster)
+                known = {one.key: one for one in self.firing(cluster)}
+                after, refused = alert.taken(known, alerts, most=MOST)
                 await unit.set_mark(_key(cluster), _written(after))
             self._known[cluster] = after
             self._count("too_many", refused)

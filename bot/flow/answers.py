@@ -55,6 +55,8 @@ class Status:
     version: str
     started_at: datetime
     remediation_enabled: bool
+    led_by: str = ""
+    """The replica that judges and changes; empty where there is only one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import structlog
 from bot import checks
 from bot.domain import alert, errors, ledger, notice, routing, snapshot, tracking
 from bot.domain.incident import Incident, State
-from bot.flow import absence, judge, ports, quieting, tell
+from bot.flow import absence, judge, leading, ports, quieting, tell
 from bot.flow import insight as insights
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,8 @@ class Options:
 
     After a crash, what ended within this span before it may be counted as unobserved.
     """
+    follow_every: timedelta = timedelta(seconds=1)
+    """How often at most a replica judges that does not lead: all of the ledger is read for it."""
     retry_after: timedelta = timedelta(seconds=1)
     """How soon a cycle is repeated that could not be stored."""
     beside_the_loop: int = 2_000
@@ -71,6 +73,7 @@ class Cycle:
         options: thresholds and the channel.
         told: called after rows were stored, to wake the sender.
         insight: what is known beyond the cluster's objects.
+        leader: whether this process decides what is told; one that does not only judges.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Cycle:
         options: Options,
         told: Callable[[], None] = lambda: None,
         insight: insights.Insight | None = None,
+        leader: leading.Leader | None = None,
     ) -> None:
         self._mirror = mirror
         self._store = store
@@ -92,6 +96,8 @@ class Cycle:
         self._quiet = options.quiet or quieting.Options(routing.Place(options.channel))
         self._told = told
         self._insight = insight or insights.Insight()
+        self._leader = leader or leading.Alone()
+        self._epoch: int | None = None
         self._lock = asyncio.Lock()
         self._ledger: ledger.Ledger | None = None
         self._marked_at: datetime | None = None
@@ -141,10 +147,28 @@ class Cycle:
             await self._mirror.changed()
             await self._clock.sleep(self._options.debounce.total_seconds())
 
+    async def follow(self) -> None:
+        """Judge for those who ask this replica, while another one leads; until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except errors.Unavailable as error:
+                log.info("not_judged", cluster=self.cluster, error=str(error))
+            else:
+                await self._mirror.changed()
+            await self._clock.sleep(self._options.follow_every.total_seconds())
+
     async def once(self) -> Outcome:
-        """Take one snapshot and act on it. Raises Unavailable if it could not be stored."""
+        """Take one snapshot and act on it. Raises Unavailable if it could not be stored.
+
+        Where another replica leads it is only judged, by what that one remembers.
+        """
         async with self._lock:
             started = self._clock.monotonic()
+            decides, epoch = self._leader.tells(), self._leader.epoch
+            if not decides or epoch != self._epoch:
+                self._ledger = self._marked_at = None
+            self._epoch = epoch
             remembered = await self._remembered()
             taken = self._mirror.snapshot()
             self._insight.refresh()
@@ -152,7 +176,7 @@ class Cycle:
                 update, judgement = await asyncio.to_thread(self._judged, remembered, taken)
             else:
                 update, judgement = self._judged(remembered, taken)
-            notices = await self._store_all(taken, update, judgement)
+            notices = await self._store_all(taken, update, judgement) if decides else []
             seconds = self._clock.monotonic() - started
             outcome = Outcome(
                 snapshot=judge.with_gaps(taken, judgement.gaps),
@@ -161,7 +185,8 @@ class Cycle:
                 seconds=seconds,
             )
             self.latest = outcome
-        self._measure(outcome)
+        if decides:
+            self._measure(outcome)
         if notices:
             self._told()
         return outcome

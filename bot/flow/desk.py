@@ -47,6 +47,7 @@ class Desk:
         remedy: where changes are asked for and decided; None in a bot that only observes.
         memories: whom to ask about each cluster's memory.
         attention: where incidents are taken on and silenced.
+        led_by: which replica leads.
         surgery: where the bot itself is examined.
     """
 
@@ -64,6 +65,7 @@ class Desk:
         memories: Mapping[str, memory_answers.Memory] | None = None,
         attention: attention_answers.Attention | None = None,
         surgery: doctor.Surgery | None = None,
+        led_by: Callable[[], str] = lambda: "",
     ) -> None:
         self.remedy = remedy
         self.attention = attention
@@ -76,6 +78,7 @@ class Desk:
         self._networks = networks
         self._memories = memories or {}
         self._surgery = surgery
+        self._led_by = led_by
 
     def clusters(self) -> tuple[str, ...]:
         """Return the names of the clusters."""
@@ -108,6 +111,7 @@ class Desk:
             version=self._about.version,
             started_at=self._about.started_at,
             remediation_enabled=self._about.remediation_enabled,
+            led_by=self._led_by(),
         )
 
     async def _cluster_status(self, each: cycle.Cycle) -> answers.ClusterStatus:

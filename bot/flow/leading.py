@@ -77,6 +77,9 @@ class Leader(Protocol):
     async def while_telling(self, work: Work) -> None:
         """Likewise while it tells."""
 
+    async def while_following(self, work: Work) -> None:
+        """Likewise while it does not tell."""
+
 
 class Alone:
     """The only replica. Implements `Leader`."""
@@ -102,6 +105,9 @@ class Alone:
     async def while_telling(self, work: Work) -> None:
         """Do it."""
         await work()
+
+    async def while_following(self, work: Work) -> None:
+        """Never do it."""
 
 
 class Elector:
@@ -172,6 +178,10 @@ class Elector:
     async def while_telling(self, work: Work) -> None:
         """Do something while it tells."""
         await self._during(self.tells, work)
+
+    async def while_following(self, work: Work) -> None:
+        """Do something while it does not tell."""
+        await self._during(lambda: not self.tells(), work)
 
     async def run(self) -> None:
         """Campaign until cancelled. `release` afterwards, when all work has stopped."""
@@ -342,7 +352,7 @@ class Elector:
         while True:
             await self._until(allowed)
             epoch = self._epoch
-            self._busy += 1
+            self._busy += epoch is not None
             doing = asyncio.ensure_future(work())
             # With another epoch, too: somebody may have worked in between.
             over = asyncio.create_task(
@@ -356,7 +366,7 @@ class Elector:
                 for each in (doing, over):
                     each.cancel()
                 await asyncio.gather(doing, over, return_exceptions=True)
-                self._busy -= 1
+                self._busy -= epoch is not None
                 self._turn()
             if finished:
                 doing.result()

@@ -160,14 +160,17 @@ class Probes:
             self._remove_behind(errand, wanted, probe, outcome, foreign=foreign)
         return look
 
-    async def run(self, namespaces: Callable[[], Iterable[str]], *, forever: bool) -> None:
+    async def run(
+        self, namespaces: Callable[[], Iterable[str]], *, forever: bool, alone: bool = True
+    ) -> None:
         """Remove what an earlier process left, and from then on what is too old.
 
         Args:
             namespaces: where flannel is, none as long as that is not known.
             forever: whether to go on after the first time.
+            alone: whether nobody else uses any; of other replicas' only the too old are removed.
         """
-        first = True
+        first = alone
         while True:
             places = sorted(set(namespaces()))
             done = bool(places) and await self.sweep(places, everything=first)

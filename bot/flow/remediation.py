@@ -19,6 +19,7 @@ from bot.domain.notice import PlanView
 from bot.domain.plan import Plan
 from bot.domain.run import Run
 from bot.domain.ticket import Ticket
+from bot.flannel import discovery
 from bot.flow import ports, propose, remedy_answers, stops
 from bot.flow.approve import Approving
 from bot.flow.journal import Journal
@@ -150,7 +151,8 @@ class Remediation:
             snapshot=taken,
             now=self._clock.now(),
             requester="",
-            flannels=site.known.newest.flannels,
+            # A replica that has just come may be asked before it has judged anything.
+            flannels=site.known.newest.flannels or discovery.find(taken),
             peaks=site.known.peaks,
         )
         return propose.offered(offers.of(incident, given))

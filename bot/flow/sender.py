@@ -43,6 +43,9 @@ class Sender:
 
     async def run(self) -> None:
         """Deliver until cancelled. What a dead process had claimed is adopted first."""
+        # Whatever was left here when it last stopped, another replica may have delivered.
+        self._couriers.clear()
+        self._orphans = True
         try:
             while True:
                 self._wake.clear()

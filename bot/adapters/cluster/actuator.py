@@ -5,7 +5,7 @@ requests" is asked again, since it has done nothing. `outcomes` tells what becam
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, TypeVar
@@ -103,11 +103,21 @@ _POD = msgspec.json.Decoder(_Pod)
 
 
 class Actuator:
-    """One cluster's writes."""
+    """One cluster's writes.
 
-    def __init__(self, api: client.Client, *, clock: ports.Clock) -> None:
+    Args:
+        api: the way to the API server.
+        clock: time.
+        leads: whether this process may change anything, asked just before each write: one that
+            was frozen wakes in the middle of what it was about to do.
+    """
+
+    def __init__(
+        self, api: client.Client, *, clock: ports.Clock, leads: Callable[[], bool] = lambda: True
+    ) -> None:
         self._api = api
         self._clock = clock
+        self._leads = leads
 
     @property
     def cluster(self) -> str:
@@ -320,7 +330,11 @@ class Actuator:
             raise outcomes.of_write(failure, ask) from failure
 
     async def _send(self, ask: client.Ask) -> bytes:
-        return await listing.patiently(self._api, ask, again=outcomes.rate_limited)
+        if not (outcomes.dry(ask) or self._leads()):
+            raise failures.Failure(f"cannot {ask.verb} {ask.what}: this replica leads no more")
+        return await listing.patiently(
+            self._api, ask, again=lambda found: outcomes.rate_limited(found) and self._leads()
+        )
 
 
 def _ask(

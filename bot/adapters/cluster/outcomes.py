@@ -65,7 +65,7 @@ def of_write(failure: failures.Failure, ask: client.Ask) -> errors.BotError:
         return errors.Conflict(f"cannot {ask.verb} {ask.what}: it is not what the change expects")
     if said and _TWO_BUDGETS in (said.message or ""):
         return errors.Refused(text)
-    if _perhaps_done(failure) and not _dry(ask):
+    if _perhaps_done(failure) and not dry(ask):
         return actuation.Unsettled(f"whether {ask.what} was done is not known: {text}")
     if failure.status in (400, 403, 404, 405, 406, 413, 415):
         return errors.Refused(text)
@@ -83,5 +83,6 @@ def _by_budget(failure: failures.Failure) -> bool:
     return failure.status == 429 and said is not None and said.cause(_BUDGET) is not None
 
 
-def _dry(ask: client.Ask) -> bool:
+def dry(ask: client.Ask) -> bool:
+    """Whether it only asks what a write would do."""
     return ("dryRun", "All") in ask.query

@@ -76,6 +76,7 @@ def status(value: answers.Status, *, now: datetime) -> prose.Page:
                 prose.Moment(value.started_at),
                 wording.ago((now - value.started_at).total_seconds()),
             ),
+            *([prose.labelled(wording.LED_BY, value.led_by)] if value.led_by else []),
         )
     )
     return prose.Page(title=f"{wording.STATUS_TITLE} · {wording.HEALTH[worst]}", parts=tuple(parts))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.cluster import client, lease
-from bot.domain import errors
+from bot.adapters.cluster import actuator, client, lease
+from bot.domain import errors, patch
 from bot.domain.leadership import Record
+from bot.domain.target import Target
 from tests.adapters.cluster.conftest import FAST, Clock, Telemetry
 from tests.sim import api
 
@@ -92,3 +93,31 @@ async def test_it_asks_for_no_right_but_those_declared(server: api.Api, held: le
     await held.write(made)
     asked = {(one["verb"], one["resource"]) for one in server.server.requests.since(0)}
     assert asked == {(right.verb, right.resource) for right in lease.RIGHTS}
+
+
+async def test_a_process_that_leads_no_more_writes_nothing(
+    server: api.Api, held: lease.Lease
+) -> None:
+    """Asked just before each write: a frozen one wakes in the middle of what it was about to do."""
+    server.registry.create("daemonsets", "kube-system", api.daemonset("flannel"))
+    found = server.registry.get("daemonsets", "kube-system", "flannel")
+    uid, leads = found["metadata"]["uid"], True
+    hand = actuator.Actuator(held._api, clock=Clock(), leads=lambda: leads)
+    target = Target("test", "DaemonSet", "kube-system", "flannel")
+    change = (
+        patch.Operation("test", "/metadata/uid", uid),
+        patch.Operation("add", "/spec/minReadySeconds", 5),
+    )
+    leads = False
+    await hand.patch_daemonset(target, change, operation="RUN-1", dry_run=True)
+    for write in (
+        hand.patch_daemonset(target, change, operation="RUN-1"),
+        hand.delete_pod("kube-system", "flannel-x", uid=uid),
+        hand.evict("kube-system", "flannel-x", uid=uid),
+    ):
+        with pytest.raises(errors.Unavailable, match="leads no more"):
+            await write
+    sent = [one for one in server.server.requests.since(0) if one["method"] != "GET"]
+    assert [one for one in sent if "dryRun=All" not in one["query"]] == []
+    leads = True
+    await hand.patch_daemonset(target, change, operation="RUN-1")
