@@ -280,3 +280,30 @@ async def test_the_oldest_of_very_many_updaters_become_one() -> None:
         assert {"f:k0", "f:k1"} <= owned["ancient-changes Update"]["f:data"].keys()
         fields = [key for tree in owned.values() for key in tree["f:data"] if key != "."]
         assert sorted(fields) == sorted(f"f:k{number}" for number in range(14))
+
+
+LAST = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@pytest.mark.parametrize(("manager", "code"), [("kubectl", 200), ("other", 409)])
+async def test_kubectl_takes_over_what_it_applied_from_its_own_side(
+    manager: str, code: int
+) -> None:
+    async with api.serving() as server:
+        old = _map(a="1")
+        kept = old | {"metadata": {"name": "m", "annotations": {LAST: json.dumps(old)}}}
+        await server.ask("POST", MAPS, kept, fieldManager="kubectl-client-side-apply")
+        status, answer = await _apply(server, f"{MAPS}/m", _map(a="2"), manager)
+        assert status == code
+        if code == 200:
+            assert json.loads(answer["metadata"]["annotations"][LAST]) == _map(a="2")
+
+
+async def test_kubectl_does_not_take_over_what_somebody_changed_since() -> None:
+    async with api.serving() as server:
+        old = _map(a="1")
+        kept = old | {"metadata": {"name": "m", "annotations": {LAST: json.dumps(old)}}}
+        await server.ask("POST", MAPS, kept, fieldManager="kubectl-client-side-apply")
+        await server.patch(f"{MAPS}/m", {"data": {"a": "by hand"}}, fieldManager="hand")
+        status, refusal = await _apply(server, f"{MAPS}/m", _map(a="2"), "kubectl")
+        assert (status, 'conflict with "hand"' in refusal["message"]) == (409, True)

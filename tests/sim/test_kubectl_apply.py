@@ -57,3 +57,21 @@ async def test_kubectl_applies_on_the_server_s_side(tmp_path: Path) -> None:
         [container] = found["spec"]["template"]["spec"]["containers"]
         assert container["resources"]["limits"] == {"memory": "80Mi"}
         assert container["image"]
+
+
+async def test_kubectl_goes_over_from_the_client_s_side_to_the_server_s(tmp_path: Path) -> None:
+    manifest = tmp_path / "map.yaml"
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: a, gone: b}\n"
+    manifest.write_text(text)
+    async with cluster(tmp_path / "kubeconfig") as (server, kubectl):
+        await kubectl("apply", "-f", str(manifest))
+        manifest.write_text(text.replace("k: a, gone: b", "k: c"))
+        await kubectl("apply", "--server-side", "-f", str(manifest))
+        found = server.registry.get("configmaps", "default", "m")
+        managers = {
+            (one["manager"], one["operation"]) for one in found["metadata"]["managedFields"]
+        }
+        assert managers == {("kubectl", "Apply"), ("kubectl-last-applied", "Apply")}
+        assert found["data"] == {"k": "c"}
+        last = found["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"]
+        assert '"data":{"k":"c"}' in last

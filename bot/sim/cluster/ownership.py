@@ -5,6 +5,7 @@ if their objects were older than field management: a client's first write to suc
 the fields that are there in the hands of `before-first-apply`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,8 @@ from bot.sim.cluster import errors, fieldsets, objects, resources, schemas
 Object = objects.Object
 Fields = frozenset[fieldsets.Path]
 BEFORE = "before-first-apply"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_KUBECTL = "kubectl"
 _ANCIENT = "ancient-changes"
 _MOST_UPDATERS = 10
 _SERVERS_OWN = frozenset(
@@ -142,10 +145,10 @@ def applied(
     fields = fieldsets.of(own)
     result = fieldsets.merged(fieldsets.Node(before, row.kind), own)
     changed = fieldsets.change(_root(row, before, subresource), _root(row, result, subresource))
+    others = (pair for pair in managed.items() if pair[0] != mine)
+    theirs = changed.written - _from_its_own_file(row, before, writer)
     conflicts = {
-        manager: owned.fields & changed.written
-        for manager, owned in managed.items()
-        if manager != mine and owned.fields & changed.written
+        manager: owned.fields & theirs for manager, owned in others if owned.fields & theirs
     }
     if conflicts and not writer.force:
         raise _conflict(conflicts)
@@ -162,7 +165,37 @@ def applied(
         managed[mine] = _Owned(fields, now)
     if not fields:
         managed.pop(mine, None)
+    if writer.name == _KUBECTL and _last_applied(before) is not None:
+        # So that who goes back to applying from the client's side finds what was applied last.
+        annotations = result["metadata"].get("annotations") or {}
+        text = json.dumps(wanted, separators=(",", ":"), sort_keys=True) + "\n"
+        result["metadata"]["annotations"] = annotations | {LAST_APPLIED: text}
     return result, _encoded(managed)
+
+
+def _last_applied(obj: Object) -> str | None:
+    text = (obj["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    return str(text) if text else None
+
+
+def _from_its_own_file(row: resources.Resource, live: Object, writer: Writer) -> Fields:
+    """Fields that kubectl may take over, since they are as it applied them from its own side.
+
+    Only by its own name: this is how an object goes from the one way of applying to the other
+    without conflicts.
+    """
+    text = _last_applied(live)
+    if writer.name != _KUBECTL or text is None:
+        return frozenset()
+    try:
+        last = json.loads(text)
+    except ValueError:
+        return frozenset()
+    if not isinstance(last, dict) or last.get("apiVersion") != row.api_version:
+        return frozenset()
+    applied_then, now = _root(row, last), _root(row, live)
+    differing = fieldsets.change(applied_then, now)
+    return fieldsets.of(applied_then) - differing.written - differing.removed
 
 
 def _manager(row: resources.Resource, writer: Writer, subresource: str) -> _Manager:
