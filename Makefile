@@ -5,6 +5,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& command -v "$$each" && break; done)
 UV ?= $(shell command -v uv 2>/dev/null)
+# The tests start some hundred processes: each would compile every library anew where this is set.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=

@@ -35,6 +35,11 @@ REAL = {
 }
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than cores: much of the time is spent in waiting for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure() -> None:
     """Have no loop set: the asyncio plugin would make one by asking for it, and never close it."""
     asyncio.set_event_loop(None)

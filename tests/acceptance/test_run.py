@@ -59,7 +59,6 @@ async def by_check(outside: processes.Outside, check: str) -> set[str]:
     ("nodes", "seed", "fault"),
     [
         (120, 1, None),
-        (90, 7, {"name": "relist"}),
         (30, 3, {"name": "matching_veth"}),
         (12, 11, {"name": "flannel_crash"}),
     ],

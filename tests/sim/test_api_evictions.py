@@ -172,7 +172,7 @@ async def test_what_is_posted_for_an_eviction_must_be_one() -> None:
     async with shop() as server:
         (name,) = await deployed(server, 1)
         path = f"{PODS}/{name}/eviction"
-        body = {"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": name}}
+        body = {"apiVersion": "policy/v2", "kind": "Eviction", "metadata": {"name": name}}
         assert (await server.ask("POST", path, body))[0] == 400
         body |= {"apiVersion": "policy/v1", "deleteOptions": {"dryRun": ["Some"]}}
         assert (await server.ask("POST", path, body, dryRun="All"))[0] == 400

@@ -16,7 +16,11 @@ from bot.flow import memory_ports
 from bot.sim import prometheus as scraping
 from bot.sim.cluster import serve
 
-pytestmark = [pytest.mark.real("prometheus"), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.real("prometheus"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("prometheus"),  # one server for all
+]
 MI = 2**20
 
 
