@@ -117,11 +117,13 @@ class Doctor:
         unread = next((g.reason for g in taken.gaps if g.resource == "daemonsets"), "")
         where = [(each.namespace, each.daemonset) for each in flannels]
         namespaces = {*api.options.namespaces, *(namespace for namespace, _ in where)}
-        wanted = cluster_checkup.needs(namespaces, where, options.doing(self._given))
+        doing = options.doing(self._given, name)
+        wanted = cluster_checkup.needs(namespaces, where, doing)
         unknown, lacking, excess = "", list[doctor.Need](), list[doctor.Right]()
         try:
             lacking = await cluster_checkup.lacking(api, wanted)
-            excess = await cluster_checkup.excess(api, namespaces, wanted)
+            places = namespaces | ({doing.lease[0]} if doing.lease else set())
+            excess = await cluster_checkup.excess(api, places, wanted)
         except errors.BotError as error:
             unknown = str(error)
         return doctor.ClusterFacts(

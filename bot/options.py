@@ -318,8 +318,10 @@ def changing(given: settings.Settings) -> guards.Limits:
     )
 
 
-def doing(given: settings.Settings) -> checkup.Doing:
+def doing(given: settings.Settings, cluster: str = "") -> checkup.Doing:
     """Return what is done in a cluster, for the rights that it takes."""
+    holder = given.replicas.cluster or clusters(given)[0].name
+    leased = given.replicas.enabled and cluster == holder
     able = given.remediation.runbooks if given.remediation.enabled else ()
     steps = frozenset(kind for name in able for kind in runbooks.WRITES[name])
     return checkup.Doing(
@@ -329,6 +331,7 @@ def doing(given: settings.Settings) -> checkup.Doing:
         steps=steps,
         on_nodes=any(StepKind.PATCH_DAEMONSET not in runbooks.WRITES[name] for name in able),
         samples=given.schedule.samples != "off",
+        lease=(given.replicas.namespace, given.replicas.lease) if leased else None,
     )
 
 

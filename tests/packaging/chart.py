@@ -78,15 +78,6 @@ def merged(*values: Values) -> Object:
     return whole
 
 
-ELECTS = "replicas" in settings.Settings.model_fields
-"""Whether this bot knows how several copies agree on a leader; one that does not refuses to start."""
-
-
-def known(combinations: list[Object]) -> list[Object]:
-    """Those that this bot starts with."""
-    return [each for each in combinations if ELECTS or each.get("replicas", 1) == 1]
-
-
 def pairwise() -> list[Object]:
     """Few combinations in which every pair of choices on two axes occurs."""
     wanted = {

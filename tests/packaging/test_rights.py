@@ -17,9 +17,7 @@ from tests.runbooks import cases
 
 WRITING = {"create", "update", "patch", "delete", "deletecollection"}
 FLANNEL = [("kube-flannel", "kube-flannel-ds")]
-COMBINATIONS = [
-    values for values in chart.known(chart.pairwise()) if values.get("rbac", {}).get("create", True)
-]
+COMBINATIONS = [values for values in chart.pairwise() if values.get("rbac", {}).get("create", True)]
 Grant = doctor.Right
 
 
@@ -65,15 +63,8 @@ def needed(
     where = flannel.get("namespace", "kube-flannel")
     flannels = [(where, name) for name in flannel.get("daemonsets", ["kube-flannel-ds"])]
     (own,) = loaded.clusters
-    wanted = checkup.needs(own.namespaces, flannels, options.doing(loaded))
-    found = {need.right for need in wanted}
-    if values.get("replicas", 1) > 1:
-        named = {"create": ""}
-        found |= {
-            Grant(r.verb, r.group, r.resource, chart.NAMESPACE, named.get(r.verb, "flannel-bot"))
-            for r in lease.RIGHTS
-        }
-    return found
+    wanted = checkup.needs(own.namespaces, flannels, options.doing(loaded, own.name))
+    return {need.right for need in wanted}
 
 
 def test_every_combination_grants_exactly_what_is_needed(

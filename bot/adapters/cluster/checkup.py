@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bot.adapters.cluster import actuator, client, failures, kinds, looking
+from bot.adapters.cluster import actuator, client, failures, kinds, lease, looking
 from bot.domain import errors
 from bot.domain.plan import StepKind
 from bot.flow import doctor
@@ -39,6 +39,8 @@ class Doing:
     on_nodes: bool = False
     """Whether some of those plans are about a node, and are told of there."""
     samples: bool = True
+    lease: tuple[str, str] | None = None
+    """Namespace and name of the Lease by which replicas elect a leader, where they do."""
 
 
 class _Status(msgspec.Struct, gc=False):
@@ -97,6 +99,8 @@ def needs(
         found += _needs(why, "", "pods/exec", verbs=_EXEC)
     if doing.steps:
         found += _changing(flannels, doing)
+    if doing.lease:
+        found += _electing(*doing.lease)
     return list({need.right: need for need in reversed(found)}.values())[::-1]
 
 
@@ -125,6 +129,14 @@ def _changing(flannels: Sequence[tuple[str, str]], doing: Doing) -> Iterator[doc
         for place in places:
             made = doctor.Right(right.verb, right.group, right.resource, *place)
             yield doctor.Need(made, why)
+
+
+def _electing(namespace: str, name: str) -> Iterator[doctor.Need]:
+    """What a Lease takes; a right to create cannot be narrowed to a name."""
+    for right in lease.RIGHTS:
+        named = "" if right.verb == "create" else name
+        made = doctor.Right(right.verb, right.group, right.resource, namespace, named)
+        yield doctor.Need(made, "no replica can lead (`replicas.enabled`)", vital=True)
 
 
 def _needs(
