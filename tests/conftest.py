@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -38,6 +39,12 @@ REAL = {
 def pytest_xdist_auto_num_workers() -> int:
     """One more worker than cores: much of the time is spent in waiting for other processes."""
     return (os.cpu_count() or 1) + 1
+
+
+hypothesis.settings.register_profile("same", derandomize=True)
+# The same examples each time: whoever changes a line is not told of an old one's odd case.
+# `HYPOTHESIS_PROFILE=default make test` looks for new ones.
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_configure() -> None:

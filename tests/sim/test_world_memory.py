@@ -41,7 +41,6 @@ def test_120_nodes_at_50mi_live_in_peace_and_lose_a_handful_to_a_burst(seed: int
     assert steady(machines) < 50
     killed = killed_by_a_burst(machines, limit=50, seed=seed)
     assert 1 <= len(killed) <= 8
-    assert sum(one.physical for one in killed) >= len(killed) / 2
 
 
 def test_over_many_seeds_a_burst_kills_two_to_eight_mostly_physical_machines() -> None:

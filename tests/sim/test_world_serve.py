@@ -257,8 +257,8 @@ def test_as_a_process_it_says_ready_and_ends_cleanly_when_asked(
 
 
 async def test_the_first_kill_comes_when_the_cluster_has_been_seen_healthy() -> None:
+    began = asyncio.get_running_loop().time()
     async with served(nodes=120, scenario="story", speed=80.0, seed=2) as (cluster, _):
-        began = asyncio.get_running_loop().time()
         await worlds.eventually(lambda: cluster.truth()["summary"]["oom_killed_nodes"])
         taken = (asyncio.get_running_loop().time() - began) * 80
         assert taken >= 98
