@@ -36,11 +36,6 @@ REAL = {
 }
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more worker than cores: much of the time is spent in waiting for other processes."""
-    return (os.cpu_count() or 1) + 1
-
-
 hypothesis.settings.register_profile("same", derandomize=True)
 # The same examples each time: whoever changes a line is not told of an old one's odd case.
 # `HYPOTHESIS_PROFILE=default make test` looks for new ones.

@@ -119,6 +119,10 @@ async def test_a_reader_further_up_stays_there_and_is_told(app: App, page: Page)
     await page.get_by_test_id(f"channel-{OPS}").click()
     scroll = page.locator("#scroll")
     await expect(scroll).to_contain_text("line 29")
+    # A reader scrolls what is drawn and measured, two frames later.
+    await page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
     await scroll.evaluate("element => { element.scrollTop = 120; }")
     newer = page.get_by_test_id("newer")
     await expect(newer).to_be_hidden()
