@@ -148,7 +148,7 @@ class Bot:
                     telemetry=self._telemetry,
                 )
             )
-            for one in options.clusters(self._settings)
+            for one in self._settings.watched
         ]
         replica = self._replica = replicated.build(
             self._settings,
@@ -323,7 +323,7 @@ class Bot:
             telemetry=self._telemetry,
             poll_seconds=pace.poll.total_seconds(),
         )
-        for one, api, each in zip(options.clusters(self._settings), apis, mirrors, strict=True):
+        for one, api, each in zip(self._settings.watched, apis, mirrors, strict=True):
             self._watched.append(
                 watched.make(
                     self._settings,
@@ -435,7 +435,7 @@ class Bot:
     async def _parts(self) -> dict[str, health.Part]:
         parts = {"slack": self._slack_part(), "store": await self._probe.part()}
         if not self._watched:
-            for one in options.clusters(self._settings):
+            for one in self._settings.watched:
                 parts[f"mirror/{one.name}"] = health.Part(ok=False, reason="not started yet")
         for each in self._watched:
             parts[f"mirror/{each.cycle.cluster}"] = readiness.mirror_part(each.mirror)

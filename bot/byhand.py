@@ -91,7 +91,7 @@ async def cancel(config_file: Path | None, name: str) -> int:
         raise errors.Misconfigured(f"{name!r} is no run: say it as RUN-3")
     clock = clocks.SystemClock()
     given = configuration.load(config_file, "console", quiet=True)
-    channels = {one.name: options.channel(given, one) for one in options.clusters(given)}
+    channels = {one.name: given.channel_of(one) for one in given.watched}
     async with _opened(config_file) as store:
         held = await store.remedy.run(int(named[1]))
         its = await store.remedy.plan(held.plan) if held is not None else None

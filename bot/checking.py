@@ -140,7 +140,7 @@ def _chosen(
 ) -> settings.Cluster:
     if kubeconfig is not None or context is not None:
         return settings.Cluster(name=name or "default", kubeconfig=kubeconfig, context=context)
-    known = {one.name: one for one in options.clusters(given)}
+    known = {one.name: one for one in given.watched}
     if name is None:
         if len(known) == 1:
             return next(iter(known.values()))

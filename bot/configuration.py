@@ -62,8 +62,8 @@ def refuse_incomplete(given: settings.Settings) -> None:
         if not getattr(given.slack, key).get_secret_value():
             needed = f"slack.{key}: is not set, and mode {given.slack.mode} needs it"
             lacking.append(f"{needed}; set SLACK_{key.upper()} or a secret file")
-    for one in given.clusters or (settings.Cluster(),):
-        if not (one.channel or given.slack.channel):
+    for one in given.watched:
+        if not given.channel_of(one):
             lacking.append(
                 "slack.channel: is not set, and cluster "
                 f"{one.name!r} names no channel of its own; give the channel id (C...)"

@@ -96,8 +96,8 @@ class Doctor:
 
     def _channels(self) -> Mapping[str, tuple[str, ...]]:
         named: dict[str, tuple[str, ...]] = {}
-        for one in options.clusters(self._given):
-            channel = options.channel(self._given, one)
+        for one in self._given.watched:
+            channel = self._given.channel_of(one)
             named[channel] = (*named.get(channel, ()), one.name)
         for number, route in enumerate(self._given.routing):
             if route.channel:
@@ -246,7 +246,7 @@ async def run(config_file: Path | None, *, log_format: str | None, output: str) 
             slack_client.opened(options.slack(given), telemetry=numbers)
         )
         patients = []
-        for one in options.clusters(given):
+        for one in given.watched:
             where = options.cluster(given, one)
             api = await stack.enter_async_context(
                 client.Client(where, clock=clock, telemetry=numbers)

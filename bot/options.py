@@ -70,11 +70,6 @@ def cluster(given: settings.Settings, one: settings.Cluster) -> cluster_options.
     )
 
 
-def clusters(given: settings.Settings) -> tuple[settings.Cluster, ...]:
-    """Return the clusters; none configured means the one that the bot finds itself in."""
-    return given.clusters or (settings.Cluster(),)
-
-
 def slack(given: settings.Settings) -> slack_options.Options:
     """Return how Slack is reached."""
     return slack_options.Options(
@@ -95,14 +90,9 @@ def languages(given: settings.Settings) -> catalogue.Languages:
     return catalogue.Languages(named.default, named.channels, named.users)
 
 
-def channel(given: settings.Settings, one: settings.Cluster) -> str:
-    """Return where a cluster is told."""
-    return one.channel or given.slack.channel
-
-
 def private(given: settings.Settings, name: str) -> tuple[str, ...]:
     """Return the prefixes that flannel's addresses must be in, of the cluster of that name."""
-    return next((one.private_cidrs for one in clusters(given) if one.name == name), ())
+    return next((one.private_cidrs for one in given.watched if one.name == name), ())
 
 
 def limits(given: settings.Settings, *, one_pass: bool = False) -> checks.Limits:
@@ -134,7 +124,7 @@ def memory(given: settings.Settings) -> ledger.Policy:
 def judging(given: settings.Settings, one: settings.Cluster) -> cycle.Options:
     """Return how one cluster is judged and where it is told."""
     return cycle.Options(
-        channel=channel(given, one),
+        channel=given.channel_of(one),
         limits=limits(given),
         memory=memory(given),
         matching=tracking.Policy(
@@ -151,7 +141,7 @@ def quieted(given: settings.Settings, one: settings.Cluster) -> quieting.Options
     """Return where one cluster is told, and when it is not."""
     noise = given.noise
     return quieting.Options(
-        otherwise=routing.Place(channel(given, one), noise.on_call),
+        otherwise=routing.Place(given.channel_of(one), noise.on_call),
         routes=tuple(
             routing.Route(settings_text.conditions(each.match), each.channel, each.on_call)
             for each in given.routing
@@ -318,10 +308,14 @@ def changing(given: settings.Settings) -> guards.Limits:
     )
 
 
+def lease_holder(given: settings.Settings) -> str:
+    """Return the cluster that holds the Lease by which replicas elect a leader."""
+    return given.replicas.cluster or given.watched[0].name
+
+
 def doing(given: settings.Settings, cluster: str = "") -> checkup.Doing:
     """Return what is done in a cluster, for the rights that it takes."""
-    holder = given.replicas.cluster or clusters(given)[0].name
-    leased = given.replicas.enabled and cluster == holder
+    leased = given.replicas.enabled and cluster == lease_holder(given)
     able = given.remediation.runbooks if given.remediation.enabled else ()
     steps = frozenset(kind for name in able for kind in runbooks.WRITES[name])
     return checkup.Doing(

@@ -58,7 +58,7 @@ def build(
     named = given.replicas
     if not named.enabled:
         return Replica(leading.Alone(), store)
-    cluster = named.cluster or options.clusters(given)[0].name
+    cluster = options.lease_holder(given)
     if cluster not in apis:
         raise errors.Misconfigured(
             f"replicas.cluster: there is no cluster {cluster!r}; known: {', '.join(apis)}"

@@ -488,3 +488,12 @@ class Settings(BaseSettings):
                 "set slack.allow_insecure where that is meant"
             )
         return self
+
+    @property
+    def watched(self) -> tuple[Cluster, ...]:
+        """The clusters; none configured means the one that the bot finds itself in."""
+        return self.clusters or (Cluster(),)
+
+    def channel_of(self, one: Cluster) -> str:
+        """Return where a cluster is told; empty where no channel is named."""
+        return one.channel or self.slack.channel

@@ -159,7 +159,7 @@ async def alerts(
 ) -> alerting.Alerts:
     """Return who keeps alerts, what was told before remembered. Raises Unavailable."""
     made = alerting.Alerts(
-        [one.name for one in options.clusters(given)],
+        [one.name for one in given.watched],
         store,
         clock=clock,
         telemetry=telemetry,

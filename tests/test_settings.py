@@ -407,7 +407,7 @@ def test_what_is_quiet_routed_and_repeated_reaches_the_cycle(
     monkeypatch.setenv("FLANNEL_BOT_LANGUAGE__CHANNELS", '{"C02": "zh-CN"}')
     given = load()
     assert options.slack(given).languages.of(channel="C02", user="U01") == "zh-CN"
-    made = options.judging(given, options.clusters(given)[0]).quiet
+    made = options.judging(given, given.watched[0]).quiet
     assert made is not None
     assert (made.otherwise.channel, made.otherwise.on_call) == ("C1", ("U01",))
     assert [(one.channel, one.on_call) for one in made.routes] == [("C02", ("S01",))]
