@@ -279,7 +279,7 @@ def drafting(given: settings.Settings) -> runbooks.Limits:
 def proposing(given: settings.Settings) -> propose.Options:
     """Return how plans are drafted, and from how fresh looks."""
     poll = given.remediation.timing.poll
-    return propose.Options(limits=drafting(given), look_age=30 * poll)
+    return propose.Options(limits=drafting(given), look_age=30 * poll, again=(1 * poll, 2 * poll))
 
 
 def carrying(given: settings.Settings) -> carry.Options:

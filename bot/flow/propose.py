@@ -42,6 +42,10 @@ class Options:
     limits: runbooks.Limits = field(default_factory=runbooks.Limits)
     look_age: timedelta = timedelta(seconds=30)
     """How old a look may be that a plan is drafted from."""
+    again: tuple[timedelta, ...] = (timedelta(seconds=1), timedelta(seconds=2))
+    """Pauses before looking again at nodes that could not be read though their flannel runs."""
+    again_at: int = 20
+    """More such nodes than this are no matter of a moment: they are told at once."""
 
 
 class Proposing:
@@ -118,7 +122,30 @@ class Proposing:
         *,
         incident: Incident | None = None,
     ) -> Plan | NoPlan:
-        """Draft a plan now. Raises Refused for a runbook or node that is none, Unavailable."""
+        """Draft a plan now. Raises Refused for a runbook or node that is none, Unavailable.
+
+        A flannel that is just being started anew cannot be looked at, and a moment later it runs
+        again and could be. Whoever clicked in that moment is not refused for it: what could not be
+        read of nodes that the plan restarts is read again, a few times.
+        """
+        drafted = await self._drafted(site, runbook, requester, wishes, incident)
+        for pause in self._options.again:
+            unread = unsettled(drafted) if isinstance(drafted, Plan) else ()
+            if not 0 < len(unread) <= self._options.again_at:
+                break
+            await self._clock.sleep(pause.total_seconds())
+            await site.looks.nodes(unread, max_age=timedelta(0))
+            drafted = await self._drafted(site, runbook, requester, wishes, incident)
+        return drafted
+
+    async def _drafted(
+        self,
+        site: Site,
+        runbook: str,
+        requester: str,
+        wishes: Wishes,
+        incident: Incident | None,
+    ) -> Plan | NoPlan:
         write = runbooks.ALL_RUNBOOKS.get(runbook)
         if write is None:
             known = ", ".join(runbooks.ALL_RUNBOOKS)
@@ -282,6 +309,12 @@ def wished(held: Plan) -> Wishes:
         memory_bytes=int(size) if size else None,
         lose_empty_dirs=held.asked.get("lose_empty_dirs") == "true",
     )
+
+
+def unsettled(drafted: Plan) -> tuple[str, ...]:
+    """Return the nodes that a plan restarts without knowing what their flannel would do."""
+    unknown = {one.node for one in drafted.predictions if one.effect is Effect.UNKNOWN}
+    return tuple(node for node in drafted.restarts if node in unknown)
 
 
 def same(one: Plan, other: Plan) -> bool:

@@ -1,15 +1,24 @@
 """When what was proposed is still what would be drafted now."""
 
-from dataclasses import replace
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
+from bot import checks
 from bot.domain.drain import NodePod
-from bot.domain.plan import Effect, Ownership, Prediction, Step, StepKind
+from bot.domain.plan import Effect, Ownership, Plan, Prediction, Step, StepKind
 from bot.domain.target import Target
-from bot.flow import propose, situations
+from bot.flannel.inspection import Inspection
+from bot.flow import actuation, insight, ports, propose, sight, situations
+from bot.flow.site import Site
+from bot.runbooks import Case, Wishes
 from tests.domain import plans
+from tests.flow import networks
+from tests.runbooks import cases
 
 MINUTE = timedelta(minutes=1)
 
@@ -87,3 +96,90 @@ def test_of_a_node_that_is_not_drained_only_the_pod_that_goes_has_to_be_movable(
     cordon = Step(StepKind.CORDON, Target("prod", "Node", "", "n1", "n1"), MINUTE)
     whole = situations.decisions([cordon, evict], {"n1": [goes, stays]})["n1"]
     assert [one.pod for one in whole.forbids] == [stays]
+
+
+STARTING = "flannel is not running there (CrashLoopBackOff)"
+
+
+@dataclass
+class Restarting(networks.Looks):
+    """Nodes whose flannel is away when they are first looked at, `away` times."""
+
+    away: dict[str, int] = field(default_factory=dict)
+
+    async def nodes(
+        self, names: Sequence[str], *, max_age: timedelta, progress: ports.Progress | None = None
+    ) -> Mapping[str, Inspection | str]:
+        found = dict(await super().nodes(names, max_age=max_age, progress=progress))
+        for name in names:
+            if self.away.get(name, 0) > 0:
+                found[name] = STARTING
+                self.away[name] -= 1
+        return found
+
+
+@dataclass
+class Documents:
+    """The live objects, and nothing that could be changed."""
+
+    kept: Mapping[str, dict[str, Any]]
+
+    async def daemonset(self, namespace: str, name: str) -> actuation.Live:
+        document = self.kept[f"{namespace}/{name}"]
+        return actuation.Live(document["metadata"]["uid"], 4, document)
+
+
+def office(looks: Restarting, case: Case) -> tuple[Site, propose.Proposing]:
+    mirror = networks.StillMirror(case.snapshot)
+    site = Site(
+        mirror=mirror,
+        actuator=cast("Any", Documents(case.documents)),
+        sight=sight.Sight(mirror, looks, limits=checks.Limits()),
+        looks=looks,
+        known=insight.Insight(),
+        channel="C1",
+    )
+    drafting = propose.Proposing(
+        {"prod": site}, cast("Any", None), cast("Any", None),
+        clock=networks.StillClock(), options=propose.Options(),
+    )  # fmt: skip
+    return site, drafting
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("runbook", ["anchor-regex", "raise-memory-and-anchor"])
+async def test_nobody_is_refused_because_flannel_was_just_starting_when_they_clicked(
+    runbook: str,
+) -> None:
+    """A moment later the same click would have been answered by a plan."""
+    case = cases.case()
+    looks = Restarting(dict(case.inspections), away={"n2": 2})
+    site, drafting = office(looks, case)
+    drafted = await drafting.draft(site, runbook, "UREQ", Wishes())
+    assert isinstance(drafted, Plan), drafted
+    assert {one.effect for one in drafted.predictions} == {Effect.UNCHANGED}
+    again = [name for name, age in looks.asked if age == timedelta(0)]
+    assert set(again) == {"n2"}, "only what was not read is looked at again"
+
+
+@pytest.mark.looptime
+async def test_a_node_that_cannot_be_read_is_told_as_such_within_seconds() -> None:
+    case = cases.case()
+    looks = Restarting(dict(case.inspections), away={"n2": 1000})
+    site, drafting = office(looks, case)
+    began = asyncio.get_running_loop().time()
+    drafted = await drafting.draft(site, "anchor-regex", "UREQ", Wishes())
+    assert asyncio.get_running_loop().time() - began <= 5
+    assert isinstance(drafted, Plan)
+    assert propose.unsettled(drafted) == ("n2",)
+    assert {one.text for one in drafted.predictions if one.node == "n2"} == {STARTING}
+
+
+@pytest.mark.looptime
+async def test_a_fleet_that_cannot_be_read_at_all_is_not_looked_at_again_and_again() -> None:
+    """Without the right to exec, each more round costs every node's look."""
+    case = cases.case(nodes=30)
+    looks = Restarting({}, away={f"n{n}": 1000 for n in range(1, 31)})
+    site, drafting = office(looks, case)
+    await drafting.draft(site, "anchor-regex", "UREQ", Wishes())
+    assert len(looks.asked) == 30
