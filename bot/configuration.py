@@ -1,7 +1,7 @@
 """Settings read, shown, and obeyed by the log."""
 
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,24 @@ def load(file: Path | None, log_format: str | None, *, quiet: bool = False) -> s
     return given
 
 
-def begin_logging(given: settings.Settings, log_format: str | None, *, quiet: bool = False) -> None:
-    """Log as the settings say, their secrets hidden."""
+def begin_logging(
+    given: settings.Settings,
+    log_format: str | None,
+    *,
+    quiet: bool = False,
+    besides: Iterable[str] = (),
+) -> None:
+    """Log as the settings say, their secrets hidden, and others `besides`."""
     telemetry.configure_logging(
         level="error" if quiet else given.log.level,
         style=log_format or given.log.format,
-        secrets=secrets(given),
+        secrets=secrets(given, besides=besides),
     )
 
 
-def secrets(given: settings.Settings) -> tuple[str, ...]:
-    """Return every secret in force, the longest first: one may be a part of another."""
-    found = list(_secrets(given))
+def secrets(given: settings.Settings, *, besides: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return every secret in force and others, the longest first: one may be a part of another."""
+    found = [*_secrets(given), *besides]
     password = urllib.parse.urlsplit(given.database.url).password
     if password:
         found += [password, urllib.parse.unquote(password)]

@@ -38,6 +38,9 @@ class Reloading:
         self._file = file
         self._log_format = log_format
         self._given = given
+        # Rotated ones too, for as long as the process lives: what was under way when a secret was
+        # replaced still carries the old one, and not everybody takes an old one back at once.
+        self._secrets = configuration.secrets(given)
         self._seen = self._fingerprint()
         self._next: settings.Settings | None = None
         self.refused = ""
@@ -93,7 +96,8 @@ class Reloading:
             return
         self.refused = ""
         # Secrets are among what changes: none of them may reach the log from here on.
-        configuration.begin_logging(new, self._log_format)
+        self._secrets = configuration.secrets(new, besides=self._secrets)
+        configuration.begin_logging(new, self._log_format, besides=self._secrets)
         if new.log != self._given.log:
             log.info("log_level_changed", level=new.log.level)
         if new.model_copy(update={"log": self._given.log}) != self._given:

@@ -123,6 +123,26 @@ async def test_secret_files_count_too(
     assert await looked(watching) == ["renewed: C1"]
 
 
+async def test_a_secret_that_was_replaced_stays_hidden_from_the_log_as_the_new_one_is(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    monkeypatch.setenv("FLANNEL_BOT_SECRETS_DIR", str(secrets))
+    rotated = secrets / "metrics__bearer_token"
+    rotated.write_text("canary-first")
+    watching = begun(file)
+    for value in ("canary-second", "canary-third"):
+        rotated.write_text(value)
+        assert await looked(watching) == ["renewed: C1"]
+    file.write_text("slack: [")  # what is refused takes nothing back either
+    assert len(await looked(watching)) == 2
+    logging.getLogger("bot.test").warning("canary-first canary-second canary-third")
+    said = capsys.readouterr().err
+    assert "canary" not in said
+    assert said.count("[redacted]") >= 3
+
+
 def test_no_secret_of_any_kind_is_shown_and_all_are_known_to_the_log(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
