@@ -67,16 +67,14 @@ def own(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: metadata[key] for key in ("name", "labels", "annotations") if key in metadata}
 
 
-def run(server: api.Api, namespace: str, name: str, like: Mapping[str, Any]) -> None:
+def run(objects: registry.Registry, namespace: str, name: str, like: Mapping[str, Any]) -> None:
     """A kubelet writes a pod's status, as it was recorded, beside what the server knows."""
     status = recorded.concrete(like["status"])
-    present = server.registry.get("pods", namespace, name)["status"]
+    present = objects.get("pods", namespace, name)["status"]
     others = [one for one in present.get("conditions") or () if one["type"] == "PodScheduled"]
     mine = [one for one in status["conditions"] if one["type"] not in NOT_OF_KUBELETS]
     status["conditions"] = [*others, *mine]
-    server.registry.patch(
-        "pods", namespace, name, {"status": status}, kind="merge", subresource="status"
-    )
+    objects.patch("pods", namespace, name, {"status": status}, kind="merge", subresource="status")
 
 
 NOT_OF_KUBELETS = ("PodScheduled", "DisruptionTarget")

@@ -34,7 +34,7 @@ async def test_evictions_and_deletions_are_answered_as_recorded() -> None:
                 await api.until(lambda: web(end))
                 name, node = web(end), NODES[end]
                 objects.bind("shop", name, node)
-                stories.run(server, "shop", name, running)
+                stories.run(objects, "shop", name, running)
                 number = node[-1]
                 ips = {
                     "hostIP": f"10.100.0.{number}",
@@ -87,13 +87,13 @@ async def test_evictions_and_deletions_are_answered_as_recorded() -> None:
                 name = "kube-flannel-ds-amd64-pod01"
                 await api.until(lambda: objects.store.get("pods", "kube-system", name))
                 objects.bind("kube-system", name, "node-1")
-                stories.run(server, "kube-system", name, running)
+                stories.run(objects, "kube-system", name, running)
 
             async def flannels_budget_is_given_up(_: Replay) -> None:
                 objects.delete("poddisruptionbudgets", "kube-system", "flannel")
 
             async def the_held_pod_runs(_: Replay) -> None:
-                stories.run(server, "shop", "held", story[38]["response"]["body"])
+                stories.run(objects, "shop", "held", story[38]["response"]["body"])
 
             async def a_loose_pod_is_made(_: Replay) -> None:
                 objects.create("pods", "shop", story[42]["response"]["body"] | {"status": {}})

@@ -149,7 +149,7 @@ def _table(
         "kind": "Table",
         "apiVersion": METADATA_VERSION,
         "metadata": metadata,
-        "columnDefinitions": layout.definitions() if columns else None,
+        "columnDefinitions": tables.definitions(row) if columns else None,
         "rows": rows,
     }
 

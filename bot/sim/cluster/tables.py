@@ -1,7 +1,9 @@
 """Tables as `kubectl get` prints them: columns and cells of each resource."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources as files
 from typing import Any
 
 from bot.sim.cluster import durations, objects, resources, tables_pods
@@ -19,17 +21,6 @@ class Column:
     name: str
     kind: str = "string"
     wide: bool = False
-    description: str = ""
-
-    def definition(self) -> Object:
-        """The column as a Table declares it."""
-        return {
-            "name": self.name,
-            "type": self.kind,
-            "format": "name" if self.name == "Name" else "",
-            "description": self.description or self.name,
-            "priority": 1 if self.wide else 0,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +30,34 @@ class Layout:
     columns: Sequence[Column]
     cells: Callable[[Object], list[Cell]]
 
-    def definitions(self) -> list[Object]:
-        """All columns as a Table declares them."""
-        return [column.definition() for column in self.columns]
-
 
 def layout(row: resources.Resource) -> Layout:
     """The layout of a resource; name and age for those without their own."""
     return _LAYOUTS.get(row.plural, _PLAIN)
+
+
+def definitions(row: resources.Resource) -> list[Object]:
+    """The columns of a resource as its Tables declare them."""
+    texts = _descriptions()
+    return [
+        {
+            "name": column.name,
+            "type": column.kind,
+            "format": "name" if column.name == "Name" else "",
+            "description": texts.get((row.plural, column.name))
+            or texts.get(("*", column.name), column.name),
+            "priority": 1 if column.wide else 0,
+        }
+        for column in layout(row).columns
+    ]
+
+
+@functools.cache
+def _descriptions() -> Mapping[tuple[str, str], str]:
+    """The columns' descriptions by resource and column, from `columns.txt`."""
+    text = files.files("bot.sim.cluster").joinpath("columns.txt").read_text(encoding="utf-8")
+    lines = [line.split("|", 2) for line in text.splitlines() if not line.startswith("#")]
+    return {(plural, name): words.replace("\\n", "\n") for plural, name, words in lines}
 
 
 def _created(obj: Object) -> str:
