@@ -115,6 +115,8 @@ def _sections(plan: Plan) -> Iterator[notice.Section]:
         heading="It helped if",
         lines=tuple(each.text or each.signal.value.replace("_", " ") for each in plan.criteria),
     )
+    yield notice.Section(heading="Brake", lines=(plan.brake,) if plan.brake else ())
+    yield notice.Section(heading="Undone by", lines=(plan.undo,) if plan.undo else ())
     owner = plan.ownership
     yield notice.Section(
         heading=f"For the repository of {owner.owner}" if owner.owner else "For your repository",

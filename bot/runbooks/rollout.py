@@ -92,7 +92,10 @@ def plan(case: Case, changes: Sequence[Change], ahead: Forecast, intent: Intent)
         moves_nics=intent.moves_nics and bool(moved),
         diff=tuple(_diff(ordered)),
         reasoning=intent.reasoning,
+        # What it means for traffic first: a card has room for the first of these alone.
         side_effects=(
+            *effects.of_restart(case, flannels, moved=moved),
+            *_of_lost(sorted(lost)),
             *(
                 text
                 for part in parts
@@ -100,8 +103,6 @@ def plan(case: Case, changes: Sequence[Change], ahead: Forecast, intent: Intent)
                 for text in _of_strategy(case, part)
             ),
             *_without_nodes(ordered),
-            *_of_lost(sorted(lost)),
-            *effects.of_restart(case, flannels, moved=moved),
             *intent.notes,
         ),
         brake=" ".join(dict.fromkeys(_brake(one.work) for one in ordered)),
@@ -299,23 +300,23 @@ def _brake(work: Workload) -> str:
     if work.on_delete:
         return (
             "OnDelete: a cancel stops deleting pods after the batch at work and takes the template "
-            "back; nodes that are done keep the new one until their pods are deleted."
+            "back. Nodes that are done keep the new one until their pods are deleted."
         )
     return (
-        "RollingUpdate: Kubernetes cannot be told to pause. The only brake is the guarded inverse "
-        "patch; nodes that are done restart once more by it, and so do unavailable ones, at once."
+        "RollingUpdate cannot be paused: the only brake is the guarded inverse patch. Nodes that "
+        "are done restart once more by it, unavailable ones at once."
     )
 
 
 def _undo(work: Workload) -> str:
     if work.on_delete:
         return (
-            "the inverse patch, refused if somebody changed the same texts since; pods of the "
-            "new template are deleted by `undo RUN-n`."
+            "the inverse patch, refused if the same texts changed since; `undo RUN-n` deletes the "
+            "pods of the new template."
         )
     return (
-        "the inverse patch, refused if somebody changed the same texts since; it restarts every "
-        "flannel of the DaemonSet again."
+        "the inverse patch, refused if the same texts changed since; every flannel of the "
+        "DaemonSet restarts again."
     )
 
 

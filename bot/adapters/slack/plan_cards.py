@@ -1,7 +1,8 @@
 """The live message of a plan and of its run: to be decided on a phone, at night.
 
-First what would be done, to what, and what becomes of every node; then what speaks against it and
-how it is stopped and undone; then who may say yes until when. Exact patches are in the thread.
+First what would be done, to what, and what becomes of every node; then who may say yes until when;
+then in short what speaks against it, what else it does, and how it is stopped and undone. All of
+that whole, with exact patches, is in the thread.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,8 @@ from bot.domain import approval, guard, notice, plan, run
 
 _LINE = 300
 """Characters of one line of a card; the thread has all of it."""
+_SHORT = 90
+"""Characters of a list where somebody has to decide on a phone; the thread has the rest."""
 _NAMED = 5
 
 
@@ -26,7 +29,7 @@ def card(view: notice.PlanView) -> prose.Page:
     if running is not None:
         parts.append(prose.paragraph(*_decided(value)))
     elif value.state is plan.State.PROPOSED:
-        parts.append(prose.paragraph(*_judging(value), *_deciding(view)))
+        parts.append(prose.paragraph(*_deciding(view), *_judging(value, most=_SHORT)))
     else:
         parts.append(prose.paragraph(*_decided(value)))
     buttons = tuple(plan_buttons.of(view)) if view.ticket else ()
@@ -40,7 +43,8 @@ def draft(value: plan.Plan, *, title: str) -> prose.Page:
     parts: list[prose.Part] = [prose.paragraph(*_what(value))]
     if value.diff:
         parts.append(prose.Verbatim("\n".join(value.diff)))
-    parts.append(prose.paragraph(*_judging(value)))
+    # There is no thread below it that would have the rest.
+    parts.append(prose.paragraph(*_judging(value, most=_LINE)))
     return prose.Page(title=f"{title} · {value.title}", parts=tuple(parts))
 
 
@@ -84,6 +88,8 @@ def _risk(value: plan.Plan) -> str:
         told.append(wording_plans.MOVES_NICS)
     if value.nodes:
         told.append(wording_plans.nodes_touched(len(value.nodes), value.at_once))
+    if value.expected:
+        told.append(wording_plans.takes(value.expected))
     return "; ".join([*told, *value.risks])
 
 
@@ -109,21 +115,29 @@ def _node(one: plan.Prediction) -> str:
     return f"{one.node} {one.now} → {one.after}" if one.now and one.after else one.node
 
 
-def _judging(value: plan.Plan) -> Iterator[prose.Line]:
+def _judging(value: plan.Plan, *, most: int) -> Iterator[prose.Line]:
+    """What speaks against it, what else it does, how it is judged, stopped and undone."""
     for denial in guard.denials(value.verdicts):
         yield _labelled(wording_plans.AGAINST, denied(denial))
-    yield _labelled(wording_plans.EFFECTS, " ".join(value.side_effects))
+    yield _labelled(wording_plans.EFFECTS, _first(value.side_effects, " ", most))
     owner = value.ownership
     yield _labelled(
         wording_plans.OWNER, " · ".join(each for each in (owner.owner, owner.reverts) if each)
     )
-    yield _labelled(
-        wording_plans.HELPED_IF, "; ".join(each.text for each in value.criteria if each.text)
-    )
+    texts = [each.text for each in value.criteria if each.text]
+    yield _labelled(wording_plans.HELPED_IF, _first(texts, "; ", most))
     yield _labelled(wording_plans.BRAKE, value.brake)
     yield _labelled(wording_plans.UNDO, value.undo)
-    if value.expected:
-        yield _labelled(wording_plans.TAKES, wording_plans.about(value.expected))
+
+
+def _first(texts: Sequence[str], between: str, most: int) -> str:
+    """The first of these that fit into so many characters, one at least, and how many more."""
+    shown = 1
+    while shown < len(texts) and len(between.join(texts[: shown + 1])) <= most:
+        shown += 1
+    told = between.join(texts[:shown])
+    left = len(texts) - shown
+    return told.rstrip(".") + wording_plans.in_thread(left) if left > 0 else told
 
 
 def denied(verdict: guard.Verdict) -> str:
@@ -134,10 +148,6 @@ def denied(verdict: guard.Verdict) -> str:
 
 def _deciding(view: notice.PlanView) -> Iterator[prose.Line]:
     value = view.plan
-    asked: list[str | prose.Piece] = [prose.Person(value.requester)]
-    if value.incident is not None:
-        asked.append(f"{wording_plans.FOR}INC-{value.incident}")
-    yield prose.labelled(wording_plans.ASKED_BY, *asked)
     given = [each.user for each in view.votes if each.choice is approval.Choice.APPROVE]
     needs: list[str | prose.Piece] = [wording_plans.approvals(len(given), value.quorum)]
     if given:
@@ -150,7 +160,11 @@ def _deciding(view: notice.PlanView) -> Iterator[prose.Line]:
         needs += prose.marked(wording_plans.NOBODY_MAY)
     yield prose.labelled(wording_plans.NEEDS, *needs)
     yield prose.labelled(wording_plans.EXPIRES, prose.Moment(value.expires_at))
-    yield prose.labelled(wording_plans.DIGEST, prose.code(value.short_digest))
+    asked: list[str | prose.Piece] = [prose.Person(value.requester)]
+    if value.incident is not None:
+        asked.append(f"{wording_plans.FOR}INC-{value.incident}")
+    asked += [f" · {wording_plans.DIGEST.lower()} ", prose.code(value.short_digest)]
+    yield prose.labelled(wording_plans.ASKED_BY, *asked)
 
 
 def _more(number: int) -> str:

@@ -44,7 +44,6 @@ OWNER = "Owner"
 HELPED_IF = "It helped if"
 UNDO = "Undone by"
 BRAKE = "Brake"
-TAKES = "Takes"
 ASKED_BY = "Asked by"
 NEEDS = "Needs"
 EXPIRES = "Expires"
@@ -102,9 +101,14 @@ def approvals(given: int, quorum: int) -> str:
     return f"{given:,} of {count(quorum, 'approval', 'approvals')}"
 
 
-def about(expected: timedelta) -> str:
+def takes(expected: timedelta) -> str:
     """How long it will take."""
-    return f"about {duration(expected.total_seconds())}"
+    return f"takes about {duration(expected.total_seconds())}"
+
+
+def in_thread(number: int) -> str:
+    """Of a list on a card that goes on elsewhere."""
+    return f"; {number:,} more in the thread"
 
 
 def steps(done: int, total: int, skipped: int, failed: int) -> str:

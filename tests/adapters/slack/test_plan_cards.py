@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from bot.adapters.slack import blocks, cards, notifier, plan_cards
 from bot.domain import approval, guard, incident, notice, plan, run
 from bot.domain.plan import Criterion, Effect, Ownership, Prediction, Signal
+from bot.flow import plancards
+from bot.runbooks import Wishes, raise_memory_and_anchor
 from tests.adapters.slack import judge, samples
 from tests.domain import plans
+from tests.runbooks import cases
 
 APPROVER, OPERATOR = "U0APPROVER", "U0OPERATOR"
 
@@ -85,32 +88,70 @@ def test_a_request_says_all_that_a_decision_needs() -> None:
     assert said(view()).splitlines() == [
         "🟡 Approval needed · PLAN-7 · Raise flannel's memory limit to 256Mi",
         "On  prod · DaemonSet kube-flannel/kube-flannel-ds",
-        "Risk  touches 120 nodes, 1 at a time; it touches 120 nodes, more than 100",
+        (
+            "Risk  touches 120 nodes, 1 at a time; takes about 60 min; "
+            "it touches 120 nodes, more than 100"
+        ),
         (
             "Predicted  2 nodes change NIC: n118 eth0 → eth1, n119 eth0 → eth1; "
             "118 nodes keep their NIC"
         ),
         "-     memory: 50Mi",
         "+     memory: 256Mi",
+        "Needs  0 of 2 approvals; may: @U0APPROVER, @U0APPROVER2",
+        "Expires  2026-01-02 03:19:05 UTC",
+        f"Asked by  @U0OPERATOR for INC-42 · digest {proposed().short_digest}",
         "Side effects  Every flanneld restarts once.",
         "Owner  Helm · the next upgrade reverts it",
         "It helped if  no OOM since",
         "Brake  OnDelete stops deleting pods.",
         "Undone by  The inverse patch.",
-        "Takes  about 60 min",
-        "Asked by  @U0OPERATOR for INC-42",
-        "Needs  0 of 2 approvals; may: @U0APPROVER, @U0APPROVER2",
-        "Expires  2026-01-02 03:19:05 UTC",
-        f"Digest  {proposed().short_digest}",
         "[Approve] [Reject] [Edit limit]",
     ]
+
+
+PHONE = 48
+"""Characters of a line of text at 390 pixels, roughly."""
+
+
+def drafted(**bent: object) -> plan.Plan:
+    """A plan as it is drafted for the story's cluster, with all that there is to say of it."""
+    made = raise_memory_and_anchor.draft(cases.case(nodes=8, **bent), Wishes())  # type: ignore[arg-type]
+    assert isinstance(made, plan.Plan), made
+    return replace(made, id=7, requester=OPERATOR)
+
+
+@pytest.mark.parametrize("strategy", ["RollingUpdate", "OnDelete"])
+def test_what_waits_for_approval_is_decided_on_one_screen_of_a_phone(strategy: str) -> None:
+    """The least phones hold some 35 lines with the bars that Slack puts around them."""
+    lines = said(view(drafted(strategy=strategy))).splitlines()
+    assert sum(-(-len(line) // PHONE) for line in lines) <= 32
+    order = [line.partition("  ")[0] for line in lines]
+    assert order.index("Needs") < order.index("Side effects")
+
+
+@pytest.mark.parametrize("strategy", ["RollingUpdate", "OnDelete"])
+def test_what_the_card_shortens_is_whole_in_its_thread(strategy: str) -> None:
+    value = drafted(strategy=strategy)
+    sections = plancards.particulars(value).sections
+    thread = [line for section in sections for line in section.lines]
+    for text in (*value.side_effects, *(one.text for one in value.criteria)):
+        assert text in thread
+    assert value.brake in thread
+    assert value.undo in thread
+    assert "more in the thread" in said(view(value))
+
+
+def test_a_brake_is_never_cut_to_half_of_what_it_says() -> None:
+    told = said(view(drafted()))
+    assert "cannot be paused: the only brake is the guarded inverse patch" in told
 
 
 def test_people_are_called_by_id_and_never_by_text() -> None:
     persons = [
         one["user_id"] for one in judge.runs(list(rendered(view()).blocks)) if one["type"] == "user"
     ]
-    assert persons == [OPERATOR, APPROVER, "U0APPROVER2"]
+    assert persons == [APPROVER, "U0APPROVER2", OPERATOR]
     odd = proposed(requester="U0<!channel>")
     assert "U0<\u200b!channel>" in said(view(odd))
 

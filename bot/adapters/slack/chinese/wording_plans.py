@@ -38,7 +38,6 @@ OWNER = "所有者"
 HELPED_IF = "有效的标准"
 UNDO = "撤销方式"
 BRAKE = "刹车"
-TAKES = "用时"
 ASKED_BY = "请求人"
 NEEDS = "需要"
 EXPIRES = "过期"
@@ -58,7 +57,7 @@ BY_HAND = "手动处理"
 SINCE = " 自 "
 BEGUN = "，始于 "
 AT = "，"
-FOR = " 持续 "
+FOR = "，为了 "
 BY = " 由 "
 MAY = "；可以批准的有："
 APPROVED_SO_FAR = "；已批准："
@@ -95,9 +94,14 @@ def approvals(given: int, quorum: int) -> str:
     return f"需要 {quorum:,} 个批准，已有 {given:,} 个"
 
 
-def about(expected: timedelta) -> str:
+def takes(expected: timedelta) -> str:
     """How long it will take."""
-    return f"约 {duration(expected.total_seconds())}"
+    return f"用时约 {duration(expected.total_seconds())}"
+
+
+def in_thread(number: int) -> str:
+    """Of a list on a card that goes on elsewhere."""
+    return f"；讨论串中还有 {number:,} 条"
 
 
 def steps(done: int, total: int, skipped: int, failed: int) -> str:
