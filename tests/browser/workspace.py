@@ -17,7 +17,7 @@ ALERTS, OPS, SHARED = "C0ALERTS", "C0OPS", "C0SHARED"
 
 HELP = (
     "an app · help\n"
-    "/flannel help [command]  Tell what can be asked.\n"
+    "/flannel help [command]  What can be asked, or all about one command.\n"
     "/flannel [@cluster] status  Everything at a glance.\n"
     "/flannel [@cluster] nics &lt;node&gt;|--all  A node's NICs.\n"
     "/flannel incident INC-n  One incident."

@@ -7,6 +7,10 @@ from bot.adapters.slack import cards, grammar, limits, measures, prose, wording,
 from bot.domain import finding, health, notice, snapshot
 from bot.flow import answers, ports
 
+_ANYWHERE = "[@cluster] "
+"""How the usage of a command begins that can be asked about any cluster; the hints say it once."""
+_HELP = 120
+"""Characters about a command where all are listed."""
 _GAPS = 8
 _LISTED = 60
 _STORY = 40
@@ -14,8 +18,18 @@ _MEMBERS = 200
 
 
 def help_page(commands: Sequence[grammar.Command], *, slash: str) -> prose.Page:
-    """Tell what can be asked."""
-    told = [prose.line(prose.code(f"{slash} {c.usage}"), f"  {c.help}") for c in commands]
+    """Tell what can be asked, each in a line: what a line lacks, the command's own help has.
+
+    Told whole, all of them would one day be more than a message holds, and Slack would show the
+    first ones only.
+    """
+    told = [
+        prose.line(
+            prose.code(f"{slash} {each.usage.removeprefix(_ANYWHERE)}"),
+            f"  {limits.sentences(each.help, _HELP)}",
+        )
+        for each in commands
+    ]
     hints = [
         prose.line(wording.HELP_INTRO),
         prose.line(wording.HELP_MENTION),

@@ -5,7 +5,7 @@ import sys
 from bot.adapters.slack import catalogue
 
 HELP = {
-    "help": "Tell what can be asked.",
+    "help": "What can be asked, or all about one command.",
     "status": "Everything at a glance.",
     "nics": "A node's NICs: which one flannel uses, and which it would choose if it restarted "
     "now. With --all, only the nodes where something is wrong.",

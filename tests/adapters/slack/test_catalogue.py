@@ -12,10 +12,19 @@ from typing import Any
 import pytest
 
 import bot.adapters.slack
-from bot.adapters.slack import answers_view, blocks, cards, catalogue, grammar, notifier, wording
+from bot.adapters.slack import (
+    answers_view,
+    blocks,
+    cards,
+    catalogue,
+    grammar,
+    limits,
+    notifier,
+    wording,
+)
 from bot.domain import incident
 from bot.sim.slack import people
-from tests.adapters.slack import samples
+from tests.adapters.slack import judge, samples
 from tests.adapters.slack.conftest import Slack, until
 
 ROOM = Path(bot.adapters.slack.__file__).parent
@@ -192,3 +201,22 @@ async def test_each_is_answered_and_each_channel_told_in_its_own_language(slack:
     assert "严重" in slack.said("C0OPS")[0].text
     assert "Critical" in slack.said("C0ALERTS")[0].text
     assert people.BOT_USER
+
+
+@pytest.mark.parametrize("language", [catalogue.ENGLISH, *catalogue.PACKAGES])
+def test_help_leaves_room_in_one_message_for_commands_to_come(language: str) -> None:
+    with catalogue.speaking(language):
+        page = answers_view.help_page(grammar.COMMANDS, slash="/flannel")
+        made = blocks.render(page)
+    assert made.whole
+    assert len(made.text) < 0.9 * limits.TEXT
+    assert limits.size(made.blocks) < 0.9 * limits.BLOCKS_BYTES
+    for command in grammar.COMMANDS:
+        assert f"/flannel {command.name}" in made.text
+
+
+@pytest.mark.parametrize("command", grammar.COMMANDS, ids=lambda one: one.name)
+def test_a_commands_own_help_has_all_that_the_list_leaves_out(command: grammar.Command) -> None:
+    told = judge.seen(blocks.render(answers_view.command_page(command, slash="/flannel")))
+    assert command.usage in told
+    assert command.help in told
