@@ -9,7 +9,7 @@ from bot.flow import answers, ports
 
 _ANYWHERE = "[@cluster] "
 """How the usage of a command begins that can be asked about any cluster; the hints say it once."""
-_HELP = 120
+_HELP = 130
 """Characters about a command where all are listed."""
 _GAPS = 8
 _LISTED = 60

@@ -209,6 +209,7 @@ def test_help_leaves_room_in_one_message_for_commands_to_come(language: str) -> 
         page = answers_view.help_page(grammar.COMMANDS, slash="/flannel")
         made = blocks.render(page)
     assert made.whole
+    assert limits.ELLIPSIS not in made.text
     assert len(made.text) < 0.9 * limits.TEXT
     assert limits.size(made.blocks) < 0.9 * limits.BLOCKS_BYTES
     for command in grammar.COMMANDS:
