@@ -67,6 +67,8 @@ async def run(
     report = _with(report, sight)
     if output == "json":
         sys.stdout.write(json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n")
+        for note in report.notes:
+            sys.stderr.write(f"note: {note}\n")
     else:
         as_table(report, Console(file=sys.stdout, soft_wrap=True))
     return exit_code(report)
@@ -196,7 +198,6 @@ def as_json(report: answers.CheckReport) -> dict[str, Any]:
             {"what": gap.what, "reason": gap.reason, "since": gap.since.isoformat()}
             for gap in report.gaps
         ],
-        "notes": list(report.notes),
     }
 
 

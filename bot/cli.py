@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -65,6 +65,9 @@ def _version(wanted: bool) -> None:
 
 @cli.callback()
 def _root(
+    ctx: typer.Context,
+    config_file: Config = None,
+    log_format: LogFormat = None,
     *,
     version: Annotated[  # acted upon by its callback
         bool,
@@ -72,6 +75,18 @@ def _root(
     ] = False,
 ) -> None:
     """Keep a cluster's flannel and kube-system healthy, from Slack."""
+    # Before the command or after it: the command's own word counts more.
+    given = {"config_file": config_file, "log_format": log_format}
+    told = {name: str(value) for name, value in given.items() if value is not None}
+    ctx.default_map = _for_all(ctx.command, told)
+
+
+def _for_all(command: object, told: dict[str, str]) -> dict[str, Any]:
+    """Return options as the defaults of a command, or of all that are grouped in it."""
+    grouped = getattr(command, "commands", None)
+    if grouped is None:
+        return dict(told)
+    return {name: _for_all(each, told) for name, each in grouped.items()}
 
 
 @cli.command()

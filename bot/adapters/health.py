@@ -91,7 +91,10 @@ class HealthServer:
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         alive = self._alive()
-        parts = {"loop": alive, **await self._parts()}
+        parts = dict(await self._parts())
+        if not alive.ok:
+            # What `ok` is judged by, and the parts of the outside do not explain.
+            parts["loop"] = alive
         return _answer(alive.ok, parts)
 
     async def _readyz(self, _request: web.Request) -> web.Response:

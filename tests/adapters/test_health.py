@@ -1,5 +1,6 @@
 """Probes and scrapes over HTTP."""
 
+import json
 import socket
 
 import aiohttp
@@ -57,11 +58,13 @@ async def test_ready_is_every_part_by_name() -> None:
 async def test_alive_does_not_depend_on_the_outside() -> None:
     state = State()
     state.parts = {name: health.Part(ok=False, reason="gone") for name in PARTS}
-    assert (await asked(state, "/healthz"))[0] == 200
+    status, body = await asked(state, "/healthz")
+    assert status == 200
+    assert set(json.loads(body)["parts"]) == set(PARTS)
     state.alive = health.Part(ok=False, reason="stuck")
     status, body = await asked(state, "/healthz")
     assert status == 503
-    assert "stuck" in body
+    assert json.loads(body)["parts"]["loop"] == {"ok": False, "reason": "stuck"}
 
 
 async def test_metrics_are_served_as_text() -> None:

@@ -1,0 +1,49 @@
+"""The command line's own words: what is written before a command holds for it."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import cli
+
+ZONE = "schedule: {timezone: Europe/Berlin}\n"
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yaml").write_text(ZONE)
+    (tmp_path / "bad.yaml").write_text("schedul: {}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config", "one.yaml", "config", "show"],
+        ["config", "show", "--config", "one.yaml"],
+        ["--config", "bad.yaml", "config", "show", "--config", "one.yaml"],
+        ["--log-format", "json", "--config", "one.yaml", "config", "show"],
+    ],
+)
+def test_where_an_option_stands_does_not_matter_and_the_commands_own_counts_most(
+    written: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 0
+    assert "timezone: Europe/Berlin" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "doctor", "unfreeze"])
+def test_a_bad_file_before_any_command_is_told_as_after_it(
+    written: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--config", "bad.yaml", command]) == 2
+    before = capsys.readouterr().err
+    assert cli.main([command, "--config", "bad.yaml"]) == 2
+    assert capsys.readouterr().err == before
+    assert "schedul" in before
+
+
+def test_a_log_format_that_is_none_is_wrong_usage_in_either_place() -> None:
+    assert cli.main(["--log-format", "xml", "config", "show"]) == 2
+    assert cli.main(["run", "--log-format", "xml"]) == 2
