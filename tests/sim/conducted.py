@@ -7,28 +7,20 @@ writes is its own: whatever differs is seen in the recorded watches.
 """
 
 import contextlib
-import itertools
-import json
-import random
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.sim.cluster import (
-    context,
     daemonsets,
-    events,
     index,
-    network,
     placement,
     podstate,
     resources,
     scheduling,
     store,
-    timing,
 )
-from tests.sim import recorded, stories
+from tests.sim import parts, recorded, stories
 
 Object = dict[str, Any]
 
@@ -36,7 +28,6 @@ CLIENT, CONTROLLER, SCHEDULER, KUBELET = "client", "controller", "scheduler", "k
 WATCHES = (2, 3)
 """The exchanges that watch the DaemonSet and its pods."""
 WATCHED = ("DaemonSet", "Pod")
-KINDS = {"DaemonSet": "daemonsets", "Pod": "pods", "ControllerRevision": "controllerrevisions"}
 
 
 @dataclass(frozen=True)
@@ -74,31 +65,6 @@ class Step:
         return podstate.over(self.object) and podstate.terminating(self.object)
 
 
-class StoppedClock(timing.Timing):
-    """An agenda of which things happen when they are told to."""
-
-    def __init__(self) -> None:
-        super().__init__(speed=1.0)
-        self._due: dict[timing.Timer, tuple[str, Callable[[], None]]] = {}
-
-    def after(self, seconds: float, action: Callable[[], None], *, what: str) -> timing.Timer:
-        timer = timing.Timer(self)
-        self._due[timer] = what, action
-        return timer
-
-    def forget(self, timer: timing.Timer) -> None:
-        self._due.pop(timer, None)
-
-    def strike(self, what: str) -> bool:
-        """Do what is due by this name; False if nothing is."""
-        for timer, (name, action) in list(self._due.items()):
-            if name == what:
-                del self._due[timer]
-                action()
-                return True
-        return False
-
-
 class LateIndex(index.Index):
     """What a controller knows of the pods: some changes a moment late, as real caches do."""
 
@@ -115,30 +81,6 @@ class LateIndex(index.Index):
             for pod in super().owned_by(uid)
             if pod["metadata"]["name"] not in self.unseen
         ]
-
-
-@dataclass(frozen=True)
-class Chance(context.Context):
-    """A context in which chance gives the nodes their recorded order."""
-
-    order: tuple[str, ...] = ()
-
-    def rng(self, *purpose: object) -> random.Random:
-        if purpose != ("daemonsets",):
-            return super().rng(*purpose)
-        names = sorted(self.order)
-        return _Drawn([self.order.index(name) / len(names) for name in names])
-
-
-class _Drawn(random.Random):
-    """Draws what is given, again and again."""
-
-    def __init__(self, numbers: list[float]) -> None:
-        self._numbers = itertools.cycle(numbers)
-        super().__init__(1)
-
-    def random(self) -> float:
-        return next(self._numbers)
 
 
 class Stage(stories.NamesInOrder):
@@ -186,21 +128,18 @@ class Conductor:
         self._key = daemonset["metadata"]["namespace"], daemonset["metadata"]["name"]
         created = [step.name[-5:] for step in self.steps if step.what == "ADDED"]
         self.objects = Stage(self, {f"{self._key[1]}-": created})
-        self._clock = StoppedClock()
+        self._clock = parts.StoppedClock()
         self._index = LateIndex(self.objects.store)
 
     @contextlib.contextmanager
     def controllers(self) -> Iterator[None]:
         """The controller and the scheduler, who see the world as the story found it."""
         self._begin()
-        tools = Chance(
-            api=self.objects,
-            clock=self._clock,
-            events=events.Recorder(api=self.objects, clock=self._clock),
-            index=self._index,
-            network=network.Network(1, running=lambda _: False),
-            seed=1,
-            order=self._order(),
+        tools = parts.tools(
+            self.objects,
+            self._clock,
+            pods=self._index,
+            drawn={"daemonsets": parts.Drawn(self._order())},
         )
         observers = (daemonsets.DaemonSets(tools), scheduling.Scheduler(tools))
 
@@ -243,33 +182,20 @@ class Conductor:
     def _begin(self) -> None:
         """What earlier stories have left behind, written in their order."""
         for node in stories.recorded_nodes():
-            self._put("nodes", node)
+            stories.leave(self.objects, {"kind": "Node", **node}, of="01-nodes")
         for obj in sorted(self._beginning, key=_revision):
-            self.known |= self._put(KINDS[obj["kind"]], obj)
+            self.known |= stories.leave(self.objects, obj)
 
-    def _put(self, resource: str, obj: Object) -> dict[str, str]:
-        """Store an object as it is; returns what its placeholders stand for."""
-        storage = self.objects.store
-        revision = {"resourceVersion": str(storage.next_revision())}
-        obj = obj | {"metadata": obj["metadata"] | revision}
-        names = recorded.PLACEHOLDER.findall(json.dumps(obj))
-        kind = "node" if resource == "nodes" else ""  # of another story
-        known = {
-            name: str(uuid.uuid5(uuid.NAMESPACE_OID, kind + name)) if name[0] == "u" else name
-            for name in names
-        }
-        storage.put(resource, recorded.concrete(obj, known))
-        return known
-
-    def _order(self) -> tuple[str, ...]:
-        """The nodes in the order in which their pods are deleted; then those whose are not."""
+    def _order(self) -> list[float]:
+        """What puts the nodes in the order in which their pods are deleted."""
         nodes = [
             step.node
             for step in self.steps
             if step.who == CONTROLLER and step.what == "MODIFIED" and step.object["kind"] == "Pod"
         ]
         names = [node["metadata"]["name"] for node in stories.recorded_nodes()]
-        return tuple(dict.fromkeys([*nodes, *names]))
+        order = list(dict.fromkeys([*nodes, *names]))
+        return [order.index(name) / len(names) for name in sorted(names)]
 
     def _count(self) -> None:
         if self._at == len(self.steps):
@@ -367,7 +293,9 @@ def _beginning(exchanges: list[Object], steps: list[Step]) -> list[Object]:
     pods = []
     for listed in exchanges[1]["response"]["body"]["items"]:
         metadata = listed["metadata"]
-        pod = first.get(metadata["name"]) or _elsewhere(model, _place(exchanges, metadata["name"]))
+        pod = first.get(metadata["name"]) or stories.elsewhere(
+            model, _place(exchanges, metadata["name"])
+        )
         conditions = [one | {"status": "True"} for one in pod["status"]["conditions"]]
         status = pod["status"] | {"conditions": conditions}
         pods.append({**pod, "metadata": metadata, "status": status})
@@ -384,15 +312,7 @@ def _beginning(exchanges: list[Object], steps: list[Step]) -> list[Object]:
                 metadata, number = metadata | {"resourceVersion": "rv-0"}, number - 2
         elif _revision({"metadata": metadata}) > _revision(daemonset):
             continue
-        revisions.append(
-            {
-                "kind": "ControllerRevision",
-                "apiVersion": "apps/v1",
-                "metadata": metadata,
-                "data": daemonsets.revision_data(template),
-                "revision": number,
-            }
-        )
+        revisions.append(stories.revision(metadata, template, number))
     return [*revisions, *pods, daemonset]
 
 
@@ -403,10 +323,3 @@ def _place(exchanges: list[Object], pod: str) -> str:
             if row["cells"][0] == pod:
                 return str(row["cells"][6])
     raise AssertionError(f"where {pod} ran is not recorded")
-
-
-def _elsewhere(pod: Object, node: str) -> Object:
-    """A pod like another, on its own node."""
-    there, number = pod["spec"]["nodeName"], node[-1]
-    text = json.dumps(pod).replace(f'"{there}"', f'"{node}"')
-    return json.loads(text.replace(f"10.100.0.{there[-1]}", f"10.100.0.{number}"))

@@ -14,30 +14,14 @@ import dataclasses
 import json
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bot.sim.cluster import (
-    context,
-    daemonsets,
-    deployments,
-    disruption,
-    events,
-    index,
-    load,
-    network,
-    nodelifecycle,
-    placement,
-    registry,
-    replicasets,
-    scheduling,
-    store,
-    timing,
-)
+from bot.sim.cluster import placement, registry
 
 STORIES = Path(__file__).parent.parent / "recorded" / "kubernetes-1.36"
 PLACEHOLDER = re.compile(
@@ -61,57 +45,6 @@ RECORDER = "contract-recorder"
 OTHER_UID = "00000000-0000-4000-8000-000000000000"
 
 Hook = Callable[["Replay"], Awaitable[None]]
-
-
-def _everybody(tools: context.Context, *, scheduler: bool) -> tuple[Any, ...]:
-    return (
-        nodelifecycle.NodeLifecycle(
-            tools, kubelets={}, burden=load.Load(nodes=0), pod_network="10.240.0.0/12"
-        ),
-        daemonsets.DaemonSets(tools),
-        replicasets.ReplicaSets(tools),
-        deployments.Deployments(tools),
-        disruption.Disruptions(tools),
-        *([scheduling.Scheduler(tools)] if scheduler else []),
-    )
-
-
-@contextlib.contextmanager
-def controllers(
-    objects: registry.Registry,
-    *,
-    speed: float = 4.0,
-    scheduler: bool = True,
-    only: Callable[[context.Context], daemonsets.DaemonSets] | None = None,
-) -> Iterator[None]:
-    """The controllers and the scheduler of the simulation, or one alone; without any kubelet."""
-    clock = timing.Timing(speed=speed)
-    found = index.Index(objects.store)
-    recorder = events.Recorder(api=objects, clock=clock)
-    tools = context.Context(
-        api=objects,
-        clock=clock,
-        events=recorder,
-        index=found,
-        # No kubelets, so no flannel: nothing ever asks it.
-        network=network.Network(1, running=lambda _: False),
-        seed=1,
-    )
-    observers = (only(tools),) if only else _everybody(tools, scheduler=scheduler)
-
-    def changed(change: store.Change) -> None:
-        if change.resource != "events":
-            for observer in observers:
-                observer.observe(change)
-
-    unsubscribe = objects.store.subscribe(changed)
-    try:
-        yield
-        assert clock.failures == 0
-    finally:
-        unsubscribe()
-        found.unsubscribe()
-        clock.close()
 
 
 def story(name: str) -> dict[str, Any]:

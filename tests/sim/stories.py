@@ -1,11 +1,13 @@
 """What the recorded stories with controllers in them have in common: nodes, kubelets, names."""
 
 import dataclasses
+import json
 import random
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.sim.cluster import registry, store
+from bot.sim.cluster import daemonsets, registry, resources, store
 from tests.sim import api, deviations, recorded
 from tests.sim.recorded import Difference
 
@@ -60,6 +62,49 @@ def recorded_nodes() -> list[dict[str, Any]]:
 def untainted(server: api.Api, name: str) -> bool:
     spec = server.registry.get("nodes", "", name)["spec"]
     return "podCIDR" in spec and "taints" not in spec
+
+
+def leave(objects: registry.Registry, obj: Mapping[str, Any], of: str = "") -> dict[str, str]:
+    """Store an object as an earlier story left it, for nobody to look at.
+
+    Args:
+        objects: where.
+        obj: as recorded.
+        of: the story it was recorded in, if its placeholders are not those of the others.
+
+    Returns:
+        What its placeholders stand for.
+    """
+    revision = {"resourceVersion": str(objects.store.next_revision())}
+    fresh = {**obj, "metadata": {**obj["metadata"], **revision}}
+    known = {
+        name: str(uuid.uuid5(uuid.NAMESPACE_OID, of + name)) if name.startswith("uid-") else name
+        for name in recorded.PLACEHOLDER.findall(json.dumps(fresh))
+    }
+    plural = resources.BY_KIND[obj["kind"]].plural
+    objects.store.put(plural, recorded.concrete(fresh, known))
+    return known
+
+
+def revision(metadata: Any, template: Any, number: int) -> dict[str, Any]:
+    """A ControllerRevision, of which only the metadata was recorded."""
+    return {
+        "kind": "ControllerRevision",
+        "apiVersion": "apps/v1",
+        "metadata": metadata,
+        "data": daemonsets.revision_data(template),
+        "revision": number,
+    }
+
+
+def elsewhere(pod: Mapping[str, Any], node: str) -> dict[str, Any]:
+    """A pod like another, on its own node."""
+    there = pod["spec"]["nodeName"]
+    text = json.dumps(pod).replace(f'"{there}"', f'"{node}"')
+    found: dict[str, Any] = json.loads(
+        text.replace(f"10.100.0.{there[-1]}", f"10.100.0.{node[-1]}")
+    )
+    return found
 
 
 def own(metadata: Mapping[str, Any]) -> dict[str, Any]:

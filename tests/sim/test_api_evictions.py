@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sim import api, recorded
+from tests.sim import api, parts
 
 PODS = "/api/v1/namespaces/shop/pods"
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
@@ -15,7 +15,7 @@ READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00
 @contextlib.asynccontextmanager
 async def shop() -> AsyncIterator[api.Api]:
     async with api.serving() as server:
-        with recorded.controllers(server.registry, speed=20.0, scheduler=False):
+        with parts.controllers(server.registry, speed=20.0, scheduler=False):
             server.registry.create("namespaces", "", {"metadata": {"name": "shop"}})
             yield server
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.sim import api, recorded, stories
+from tests.sim import api, parts, recorded, stories
 from tests.sim.recorded import Replay
 
 NAME = "05-eviction-and-deletion"
@@ -15,7 +15,7 @@ async def test_evictions_and_deletions_are_answered_as_recorded() -> None:
     running = story[17]["response"]["body"]
     objects = stories.NamesInOrder({"web-": list(NODES)})
     async with api.serving(objects=objects) as server:
-        with recorded.controllers(objects, scheduler=False):
+        with parts.controllers(objects, scheduler=False):
             await stories.nodes_come_up(server, stories.recorded_nodes())
             objects.create("namespaces", "", {"metadata": {"name": "shop"}})
 

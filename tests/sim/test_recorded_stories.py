@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bot.sim.cluster import daemonsets, ownership, registry, store
-from tests.sim import api, deviations, recorded, stories
+from tests.sim import api, deviations, parts, recorded, stories
 
 DECIDED_BY = (
     "status",
@@ -45,7 +45,7 @@ def test_the_list_of_deviations_only_shrinks_and_spares_what_clients_decide_by()
 async def test_nodes_are_registered_listed_and_shown_as_recorded() -> None:
     story = recorded.story("01-nodes")["exchanges"]
     async with api.serving() as server:
-        with recorded.controllers(server.registry):
+        with parts.controllers(server.registry):
 
             async def the_other_nodes_come_up(_: recorded.Replay) -> None:
                 await stories.nodes_come_up(server, story[5]["response"]["body"]["items"][1:])
@@ -84,7 +84,7 @@ async def test_a_daemonset_is_created_and_rolled_out_as_recorded() -> None:
     names = {pod["spec"]["nodeName"]: pod["metadata"]["name"][-5:] for pod in pods}
     objects = recorded.NamesAsRecorded(store.Store(), rng=random.Random(7), names=names)
     async with api.serving(objects=objects) as server:
-        with recorded.controllers(server.registry):
+        with parts.controllers(server.registry):
             await stories.nodes_come_up(server, nodes)
 
             async def the_other_pods_turn_ready(_: recorded.Replay) -> None:
@@ -141,7 +141,7 @@ async def test_the_answer_to_every_kind_of_patch_is_the_recorded_one() -> None:
                 observed = {"observedGeneration": last["metadata"]["generation"]}
                 _write_status(server, last | {"status": last["status"] | observed})
 
-        with recorded.controllers(objects, only=HistoryOnly, speed=50.0):
+        with parts.controllers(objects, only=HistoryOnly, speed=50.0):
             first = story[0]["response"]["body"]
             objects.create(
                 "daemonsets",
@@ -182,7 +182,7 @@ async def test_a_config_map_is_guarded_as_recorded() -> None:
 async def test_events_and_discovery_are_answered_as_recorded() -> None:
     async with api.serving() as server:
         server.registry.create("namespaces", "", {"metadata": {"name": "shop"}})
-        with recorded.controllers(server.registry):
+        with parts.controllers(server.registry):
             await stories.nodes_come_up(server, stories.recorded_nodes())
             about = server.registry.create(
                 "daemonsets", "kube-system", api.daemonset("kube-flannel-ds-amd64")

@@ -29,7 +29,17 @@ async def test_a_silent_node_turns_unknown_as_recorded_and_comes_back() -> None:
     recorded = answer(17)
     async with worlds.living() as one:
         one.kubelets["vm-1"].fall_silent()
-        await worlds.eventually(lambda: one.api.get("nodes", "", "vm-1")["spec"].get("taints"))
+        tainted = []
+
+        def note(change: Any) -> None:
+            if change.resource == "nodes" and change.object["metadata"]["name"] == "vm-1":
+                taints = [taint["effect"] for taint in change.object["spec"].get("taints", ())]
+                if taints and taints not in tainted:
+                    tainted.append(taints)
+
+        one.api.store.subscribe(note)
+        await worlds.eventually(lambda: len(tainted) == 2)
+        assert tainted == [["NoSchedule"], ["NoSchedule", "NoExecute"]], "two writes, as upstream"
         node = one.api.get("nodes", "", "vm-1")
         mine, theirs = plain(node["status"]["conditions"]), plain(recorded["status"]["conditions"])
         assert mine.pop("NetworkUnavailable")[0] == theirs.pop("NetworkUnavailable")[0] == "False"

@@ -16,6 +16,9 @@ GRACE = 50.0
 MONITOR = 5.0
 """Seconds between two looks at all kubelets."""
 
+EXECUTE = 0.1
+"""Seconds between two rounds in which NoExecute taints are written, apart from the others."""
+
 EVICT = 300.0
 """Seconds a pod stays on an unreachable node by the toleration admission gives it."""
 
@@ -44,6 +47,7 @@ class NodeLifecycle:
         self._burden = burden
         self._network = ipaddress.IPv4Network(pod_network)
         self._queue = context.Queue(ctx.clock, self._sync, what="node")
+        self._round = context.Queue(ctx.clock, self._execute, what="node taints", delay=EXECUTE)
         self._evictions: dict[str, timing.Timer] = {}
 
     def start(self) -> None:
@@ -136,23 +140,27 @@ class NodeLifecycle:
         if not node["spec"].get("podCIDR"):
             self._allocate(name)
             return
-        wanted = _taints(node)
-        present = [one for one in node["spec"].get("taints") or () if one["key"] in _OURS]
-        if {(one["key"], one["effect"]) for one in present} != set(wanted):
-            self._write_taints(node, wanted)
-        self._plan_eviction(name, unreachable=(UNREACHABLE, "NoExecute") in wanted)
+        self._write_taints(node, "NoSchedule")
+        self._round.add(name)
 
-    def _write_taints(self, node: Object, wanted: list[tuple[str, str]]) -> None:
+    def _execute(self, key: Hashable) -> None:
+        """Write what drives pods away, which comes after they were marked."""
+        name = str(key)
+        node = self._ctx.api.store.get("nodes", "", name)
+        if node is not None:
+            self._write_taints(node, "NoExecute")
+            unreachable = (UNREACHABLE, "NoExecute") in _taints(node)
+            self._plan_eviction(name, unreachable=unreachable)
+
+    def _write_taints(self, node: Object, effect: str) -> None:
+        """Bring our taints of one effect up to date."""
         name = node["metadata"]["name"]
-        present = {(one["key"], one["effect"]): one for one in node["spec"].get("taints") or ()}
-        now = timing.stamp(self._ctx.clock.now())
-        taints = [one for place, one in present.items() if place[0] not in _OURS]
-        for place in wanted:
-            fresh = {"key": place[0], "effect": place[1], "timeAdded": now}
-            taints.append(present.get(place, fresh))
-        self._ctx.api.patch("nodes", "", name, {"spec": {"taints": taints or None}}, kind="merge")
-        was_unreachable = any(place[0] == UNREACHABLE for place in present)
-        if was_unreachable and not any(place[0] == UNREACHABLE for place in wanted):
+        everything = node["spec"].get("taints") or ()
+        present = {one["key"]: one for one in everything if _is_ours(one, effect)}
+        wanted = [key for key, of in _taints(node) if of == effect]
+        if set(present) == set(wanted):
+            return
+        if UNREACHABLE in present and UNREACHABLE not in wanted and effect == "NoSchedule":
             self._ctx.events.emit(
                 node,
                 "NodeReady",
@@ -160,6 +168,12 @@ class NodeLifecycle:
                 component="kubelet",
                 host=name,
             )
+        now = timing.stamp(self._ctx.clock.now())
+        taints = [one for one in everything if not _is_ours(one, effect)]
+        for key in wanted:
+            fresh = {"key": key, "effect": effect, "timeAdded": now}
+            taints.append(present.get(key, fresh))
+        self._ctx.api.patch("nodes", "", name, {"spec": {"taints": taints or None}}, kind="merge")
 
     def _plan_eviction(self, name: str, *, unreachable: bool) -> None:
         timer = self._evictions.get(name)
@@ -241,6 +255,10 @@ def _telling(node: Object) -> tuple[object, ...]:
         node["spec"].get("taints"),
         node["spec"].get("podCIDR"),
     )
+
+
+def _is_ours(taint: Object, effect: str) -> bool:
+    return taint["key"] in _OURS and taint["effect"] == effect
 
 
 def _taints(node: Object) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from bot.domain import drain
 from bot.flow import actuation
 from tests.adapters.cluster.conftest import Clock, World
 from tests.adapters.cluster.scripted import Server
-from tests.sim import api, kubectls, recorded
+from tests.sim import api, kubectls, parts
 
 pytestmark = pytest.mark.real("kubectl")
 
@@ -191,7 +191,7 @@ async def test_a_drain_moves_what_kubectl_would_move_and_forbids_what_it_forbids
 async def test_a_budget_that_holds_kubectl_up_is_told_at_once(tmp_path: Path) -> None:
     async with api.serving() as cluster:
         objects = cluster.registry
-        with recorded.controllers(objects, speed=50.0, scheduler=False):
+        with parts.controllers(objects, speed=50.0, scheduler=False):
             objects.create("namespaces", "", {"metadata": {"name": "shop"}})
             objects.create("nodes", "", {"metadata": {"name": "node-0"}})
             selector = {"matchLabels": {"app": "web"}}
