@@ -75,6 +75,7 @@ def _root(
     ] = False,
 ) -> None:
     """Keep a cluster's flannel and kube-system healthy, from Slack."""
+    del version
     # Before the command or after it: the command's own word counts more.
     given = {"config_file": config_file, "log_format": log_format}
     told = {name: str(value) for name, value in given.items() if value is not None}
