@@ -234,23 +234,23 @@ def sim_cluster(
     """Run the simulated Kubernetes cluster."""
     from bot.sim.cluster import serve
 
-    _serve(
-        serve.run(
-            serve.ClusterOptions(
-                host=host,
-                port=port,
-                control_port=control_port,
-                nodes=nodes,
-                seed=seed,
-                speed=speed,
-                scenario=scenario,
-                backend=backend,
-                direct_routing=direct_routing,
-                write_kubeconfig=write_kubeconfig,
-                ready_file=ready_file,
-            )
-        )
+    wanted = serve.ClusterOptions(
+        host=host,
+        port=port,
+        control_port=control_port,
+        nodes=nodes,
+        seed=seed,
+        speed=speed,
+        scenario=scenario,
+        backend=backend,
+        direct_routing=direct_routing,
+        write_kubeconfig=write_kubeconfig,
+        ready_file=ready_file,
     )
+    try:
+        _serve(serve.run(wanted))
+    except serve.CannotStart as error:
+        raise errors.Misconfigured(str(error)) from None
 
 
 @sim.command("slack")

@@ -1,5 +1,6 @@
 """The command line's own words: what is written before a command holds for it."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,22 @@ def test_a_bad_file_before_any_command_is_told_as_after_it(
 def test_a_log_format_that_is_none_is_wrong_usage_in_either_place() -> None:
     assert cli.main(["--log-format", "xml", "config", "show"]) == 2
     assert cli.main(["run", "--log-format", "xml"]) == 2
+
+
+@pytest.mark.parametrize("part", ["cluster", "slack"])
+@pytest.mark.parametrize("fault", ["taken", "unwritable"])
+def test_a_part_of_the_outside_that_cannot_start_names_the_option_in_one_line(
+    part: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1] if fault == "taken" else 0
+        nowhere = tmp_path / "nowhere" / "ready.json"
+        more = [] if fault == "taken" else ["--ready-file", str(nowhere)]
+        assert cli.main(["sim", part, "--port", str(port), *more]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith("error: --port" if fault == "taken" else "error: --ready-file")
+    assert str(port if fault == "taken" else nowhere) in line

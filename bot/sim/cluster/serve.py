@@ -192,8 +192,11 @@ class SimulatedCluster:
         try:
             return await listening
         except OSError as failure:
+            # asyncio writes a sentence of its own around what the system says.
+            why = os.strerror(failure.errno) if (failure.errno or 0) > 0 else str(failure)
             raise CannotStart(
-                f"{option}: cannot listen on port {port}: {failure.strerror or failure}"
+                f"{option}: port {port} on {self.options.host} cannot be used ({why}); choose "
+                "another, or 0 for any free one"
             ) from failure
 
 

@@ -266,10 +266,15 @@ async def _respond(whole: world.World, request: web.Request) -> web.Response:
 
 def _write_whole(path: Path, text: str) -> None:
     """Replace a file so that a reader sees the old or the new one, never half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except OSError as error:
+        raise errors.StartError(
+            f"--ready-file: cannot write {path}: {error.strerror or error}"
+        ) from error
 
 
 async def run(options: SlackOptions) -> None:
