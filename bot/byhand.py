@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot import configuration, options, settings_text
 from bot.adapters import clock as clocks
-from bot.adapters.store import migrate, sql
+from bot.adapters.store import location, migrate, sql
 from bot.domain import audit, errors
 from bot.flow import ports, stops
 from bot.flow.journal import Journal
@@ -24,11 +24,24 @@ _PORTION = 1_000
 
 
 @asynccontextmanager
-async def _opened(config_file: Path | None) -> AsyncIterator[ports.Store]:
-    where = options.store(configuration.load(config_file, "console", quiet=True))
-    await migrate.ensure(where)
+async def _opened(config_file: Path | None, *, cluster: str = "") -> AsyncIterator[ports.Store]:
+    given = configuration.load(config_file, "console", quiet=True)
+    known = [one.name for one in given.watched]
+    if cluster and cluster not in known:
+        # Not refused: what is configured here need not be what the bot has.
+        _warn(f"no cluster {cluster!r} is configured here; known: {', '.join(known)}")
+    where = options.store(given)
+    if (await migrate.ensure(where)).before is None:
+        _warn(
+            f"the database {location.parse(where.url).name} was empty and has just been made; if "
+            "the bot uses another, say which by database.url"
+        )
     async with sql.opened(where) as store:
         yield store
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")
 
 
 async def verify(config_file: Path | None) -> int:
@@ -68,7 +81,7 @@ async def freeze(config_file: Path | None, lasts: str, reason: str, *, cluster: 
         raise errors.Misconfigured(str(error)) from error
     if not isinstance(span, timedelta):
         raise errors.Misconfigured(f"{lasts!r} is no duration")
-    async with _opened(config_file) as store:
+    async with _opened(config_file, cluster=cluster) as store:
         said = await stops.freeze_changes(
             store, cluster=cluster, by=ACTOR, lasts=span, reason=reason, clock=clocks.SystemClock()
         )
@@ -77,7 +90,7 @@ async def freeze(config_file: Path | None, lasts: str, reason: str, *, cluster: 
 
 async def unfreeze(config_file: Path | None, *, cluster: str) -> int:
     """Lift freezes."""
-    async with _opened(config_file) as store:
+    async with _opened(config_file, cluster=cluster) as store:
         lifted, _ = await stops.unfreeze(
             store, cluster=cluster, by=ACTOR, may=lambda _: True, clock=clocks.SystemClock()
         )

@@ -182,6 +182,8 @@ class Demo:
 
     def _refuse_ready_file(self) -> None:
         file = self._options.ready_file
+        if file is not None and file.is_dir():
+            raise errors.Misconfigured(f"--ready-file {file}: it is a directory; name a file")
         if file is not None and not os.access(file.absolute().parent, os.W_OK | os.X_OK):
             raise errors.Misconfigured(f"--ready-file {file}: its directory cannot be written")
 

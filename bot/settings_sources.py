@@ -66,7 +66,7 @@ def load(file: Path | None, environ: Mapping[str, str] | None = None) -> setting
     try:
         loaded = Loaded()
     except pydantic.ValidationError as error:
-        lines = [_sentence(each, path, from_file) for each in error.errors()]
+        lines = [_sentence(each, path, from_file, from_secrets) for each in error.errors()]
         raise errors.Misconfigured("\n".join(dict.fromkeys(lines))) from None
     except pydantic_settings.SettingsError as error:
         raise errors.Misconfigured(_unparsable(error)) from None
@@ -100,7 +100,12 @@ def _unparsable(error: Exception) -> str:
     )
 
 
-def _sentence(error: Any, path: Path | None, from_file: Mapping[str, Any]) -> str:  # noqa: ANN401
+def _sentence(
+    error: Any,  # noqa: ANN401  # pydantic's
+    path: Path | None,
+    from_file: Mapping[str, Any],
+    from_secrets: Mapping[str, Any],
+) -> str:
     location = [str(part) for part in error["loc"]]
     # What concerns several sections has no place of its own, and names its keys itself.
     key = f"{'.'.join(location)}: " if location else ""
@@ -112,6 +117,8 @@ def _sentence(error: Any, path: Path | None, from_file: Mapping[str, Any]) -> st
     source = ""
     if location and variable in os.environ:
         source = f" (from {variable})"
+    elif location and _has(from_secrets, location):
+        source = f" (a file in {os.environ.get(SECRETS_VARIABLE, SECRETS_VARIABLE)})"
     elif location and path is not None and _has(from_file, location):
         source = f" (in {path})"
     return f"{key}{text}{source}"

@@ -107,3 +107,16 @@ def test_the_chain_of_deeds_is_verified_and_a_changed_row_is_named(
         raw.execute("UPDATE deeds SET text = 'nothing' WHERE id = 2")
     assert cli.main(["audit", "verify"]) == 1
     assert "entry 2" in capsys.readouterr().err
+
+
+def test_a_cluster_or_database_that_may_be_the_wrong_one_is_said(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever freezes the wrong one believes that nothing is changed any more."""
+    assert cli.main(["freeze", "--cluster", "prdo", "1h", "core switch"]) == 0
+    told = capsys.readouterr().err
+    assert "no cluster 'prdo' is configured here; known: default" in told
+    assert f"{database}" in told
+    assert "just been made" in told
+    assert cli.main(["audit", "verify"]) == 0
+    assert capsys.readouterr().err == ""

@@ -67,3 +67,13 @@ def test_a_part_of_the_outside_that_cannot_start_names_the_option_in_one_line(
     (line,) = told.err.splitlines()
     assert line.startswith("error: --port" if fault == "taken" else "error: --ready-file")
     assert str(port if fault == "taken" else nowhere) in line
+
+
+def test_the_demo_refuses_a_ready_file_that_is_a_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else it would find out only when all is ready, and end in a traceback."""
+    assert cli.main(["demo", "--no-browser", "--ready-file", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --ready-file {tmp_path}: it is a directory; name a file\n"
+    )

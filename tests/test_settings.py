@@ -415,3 +415,15 @@ def test_what_is_quiet_routed_and_repeated_reaches_the_cycle(
     assert zones == ["Asia/Shanghai"] * 7 + ["UTC"]
     assert made.policy.repeat[finding.Severity.WARNING] == timedelta()
     assert made.policy.repeat[finding.Severity.CRITICAL] == timedelta(hours=4)
+
+
+def test_a_file_of_the_secrets_directory_that_names_no_setting_is_told_with_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slack__bot_tokn").write_text("xoxb-1")
+    monkeypatch.setenv("FLANNEL_BOT_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(errors.Misconfigured) as refused:
+        settings_sources.load(None)
+    assert "slack.bot_tokn" in str(refused.value)
+    assert str(tmp_path) in str(refused.value)
+    assert "xoxb-1" not in str(refused.value)
