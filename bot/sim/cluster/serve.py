@@ -193,7 +193,8 @@ class SimulatedCluster:
             return await listening
         except OSError as failure:
             # asyncio writes a sentence of its own around what the system says.
-            why = os.strerror(failure.errno) if (failure.errno or 0) > 0 else str(failure)
+            number = failure.errno or 0
+            why = os.strerror(number) if number > 0 else str(failure)
             raise CannotStart(
                 f"{option}: port {port} on {self.options.host} cannot be used ({why}); choose "
                 "another, or 0 for any free one"
