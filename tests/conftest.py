@@ -36,9 +36,15 @@ REAL = {
 }
 
 
-hypothesis.settings.register_profile("same", derandomize=True)
+# No example has a deadline, and none is too slow: how long one takes is the machine's matter.
+_UNHURRIED = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("new", **_UNHURRIED)
+hypothesis.settings.register_profile("same", derandomize=True, **_UNHURRIED)
 # The same examples each time: whoever changes a line is not told of an old one's odd case.
-# `HYPOTHESIS_PROFILE=default make test` looks for new ones.
+# `HYPOTHESIS_PROFILE=new make test` looks for new ones.
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
