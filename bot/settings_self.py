@@ -54,7 +54,8 @@ class Retention(Section):
     """How long the past is kept. What is open or waits is kept however old it is."""
 
     incidents: Wait = timedelta(days=180)
-    """Resolved incidents with their stories, and plans and runs that are over."""
+    """Resolved incidents with their stories, and plans, runs, silences and freezes that are over.
+    Who silenced or froze what stays in the record of deeds for as long as that is kept."""
     outbox: Wait = timedelta(days=30)
     """Messages that were sent, or refused for good."""
     deeds: Wait = timedelta(days=365)

@@ -50,6 +50,8 @@ class SqlUpkeep:
             "outbox": await self._portions(_messages(limits.outbox), self._drop_messages),
             "incidents": await self._portions(_incidents(limits.incidents), self._drop_incidents),
             "plans": await self._portions(_plans(limits.incidents), self._drop_plans),
+            "silences": await self._portions(_silences(limits.incidents), self._drop_silences),
+            "freezes": await self._portions(_freezes(limits.incidents), self._drop_freezes),
             "deeds": await self._cut(limits.deeds, now=now),
         }
         return {name: number for name, number in removed.items() if number}
@@ -99,6 +101,12 @@ class SqlUpkeep:
             tables.plans.c.id,
         ):
             await _delete(session, column, numbers)
+
+    async def _drop_silences(self, session: engine.Session, numbers: Sequence[int]) -> None:
+        await _delete(session, tables.silences.c.id, numbers)
+
+    async def _drop_freezes(self, session: engine.Session, numbers: Sequence[int]) -> None:
+        await _delete(session, tables.freezes.c.id, numbers)
 
     async def _cut(self, before: datetime, *, now: datetime) -> int:
         """Cut the old end off. The newest row stays, whatever its age: the next needs it."""
@@ -185,6 +193,18 @@ def _plans(before: datetime) -> sa.Select[int]:
         )
         .order_by(table.c.id)
     )
+
+
+def _silences(before: datetime) -> sa.Select[int]:
+    table = tables.silences
+    ended = sa.func.coalesce(table.c.ended_at, table.c.until)
+    return sa.select(table.c.id).where(ended < before).order_by(table.c.id)
+
+
+def _freezes(before: datetime) -> sa.Select[int]:
+    table = tables.freezes
+    ended = sa.func.coalesce(table.c.lifted_at, table.c.until)
+    return sa.select(table.c.id).where(ended < before).order_by(table.c.id)
 
 
 async def _delete(

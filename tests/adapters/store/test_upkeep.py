@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bot.adapters.store import sql, upkeep
-from bot.domain import audit
+from bot.domain import audit, freeze, matcher, silence
 from bot.domain.incident import State
 from tests.adapters.store.conftest import NOW, Opener, Samples
 
@@ -70,6 +71,42 @@ async def test_plans_that_wait_stay_and_those_that_are_over_go(
     assert (plans, runs) == ({"proposed": 2}, {})
     far = upkeep.Limits(incidents=NOW + DAY, outbox=NOW + DAY, deeds=OLD)
     assert await db.upkeep.prune(far, now=NOW) == {}
+
+
+async def test_silences_and_freezes_go_long_after_their_end_and_the_chain_tells_of_them_still(
+    db: sql.SqlStore,
+) -> None:
+    matchers = (matcher.Matcher("check", matcher.Operator.IS, "crash_loop"),)
+
+    async def silenced(until: datetime, **changes: Any) -> int:
+        made = silence.Silence(0, matchers, "U1", "", since=OLD, until=until, **changes)
+        async with db.unit() as unit:
+            saved = await unit.silences.save(made)
+            await unit.remedy.record(
+                at=NOW, actor="U1", subject=saved.name, kind="silenced", text="for a while"
+            )
+        return saved.id
+
+    async def frozen(until: datetime, **changes: Any) -> int:
+        async with db.unit() as unit:
+            return await unit.remedy.save_freeze(
+                freeze.Freeze("U1", "release", OLD, until, **changes)
+            )
+
+    old = await silenced(OLD + DAY)
+    taken_back = await silenced(NOW + DAY, ended_at=OLD, ended_by="U2")
+    lately, still = await silenced(NOW - DAY), await silenced(NOW + DAY)
+    await frozen(OLD + DAY)
+    await frozen(NOW + DAY, lifted_at=OLD, lifted_by="U2")
+    ahead, holds = await frozen(NOW + DAY), await frozen(NOW + 2 * DAY)
+    assert await db.upkeep.prune(LIMITS, now=NOW) == {"silences": 2, "freezes": 2}
+    assert [one.id for one in await db.silences.latest(9)] == [still, lately]
+    assert [number for number, _ in await db.remedy.freezes(now=NOW)] == [ahead, holds]
+    assert [one.subject for one in await db.remedy.deeds()] == [
+        f"SIL-{number}" for number in (old, taken_back, lately, still)
+    ]
+    assert await proved(db) == ""
+    assert await silenced(NOW + DAY) > still, "a number that was said is never given again"
 
 
 async def deeds(store: sql.SqlStore, *ages: int) -> None:
