@@ -5,21 +5,17 @@ the app's own workspace, even for strangers in a shared channel) and by what Sla
 user now. When Slack does not say, the answer is no.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from bot.adapters.slack import client, wording
+from bot.adapters.slack import client, lookups, wording
 from bot.domain import errors
 from bot.flow import ports
 
 log = structlog.get_logger(__name__)
-
-_REMEMBERED = 5_000
-"""Users; a workspace may have more, then those seen longest ago are asked for anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +52,7 @@ class Callers:
 
     def __init__(self, web: client.Web, *, clock: ports.Clock, ttl: float) -> None:
         self._web = web
-        self._clock = clock
-        self._ttl = ttl
-        self._known: OrderedDict[str, tuple[float, Mapping[str, Any]]] = OrderedDict()
+        self._users = lookups.Lookups(self._asked, clock=clock, ttl=ttl)
 
     async def refusal(self, caller: Caller) -> str:
         """Return why that person may not ask, or an empty text if they may."""
@@ -70,7 +64,7 @@ class Callers:
         if any(not _ours(team, identity) for team in caller.teams):
             return wording.OUTSIDER
         try:
-            user = await self._look_up(caller.user)
+            user = await self._users.get(caller.user)
         except errors.BotError as error:
             log.warning("caller_unknown", user=caller.user, error=str(error))
             return wording.UNKNOWN_CALLER
@@ -95,7 +89,7 @@ class Callers:
         if identity is None:
             raise errors.Unavailable(wording.NOT_READY)
         try:
-            found = await self._look_up(user, fresh=fresh)
+            found = await self._users.get(user, fresh=fresh)
         except errors.BotError as error:
             log.warning("caller_unknown", user=user, error=str(error))
             raise errors.Unavailable(wording.UNKNOWN_CALLER) from error
@@ -103,18 +97,11 @@ class Callers:
         if refusal:
             raise errors.Refused(refusal)
 
-    async def _look_up(self, user: str, *, fresh: bool = False) -> Mapping[str, Any]:
-        known = None if fresh else self._known.get(user)
-        if known is not None and self._clock.monotonic() - known[0] < self._ttl:
-            return known[1]
+    async def _asked(self, user: str) -> Mapping[str, Any]:
         told = await self._web.call("users.info", self._web.sdk.users_info(user=user))
         found = told.get("user")
         if not isinstance(found, Mapping) or found.get("id") != user:
             raise errors.Unavailable("Slack's answer does not name the user (users.info)")
-        self._known[user] = self._clock.monotonic(), found
-        self._known.move_to_end(user)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
         return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import structlog
 
-from bot.adapters.slack import callers, client, wording_plans
+from bot.adapters.slack import callers, client, lookups, wording_plans
 from bot.domain import access, errors
 from bot.flow import ports
 
@@ -28,10 +28,8 @@ class People:
     ) -> None:
         self._web = web
         self._policy = policy
-        self._clock = clock
-        self._ttl = ttl
         self._who = callers.Callers(web, clock=clock, ttl=ttl)
-        self._members: dict[str, tuple[float, frozenset[str]]] = {}
+        self._members = lookups.Lookups(self._asked, clock=clock, ttl=ttl)
 
     async def person(self, user: str, *, fresh: bool = False) -> access.Person:
         """Return a full member of the workspace with their roles.
@@ -53,7 +51,7 @@ class People:
         """
         told = dict.fromkeys(self._policy.named(role))
         for group in sorted(self._policy.members.get(role, access.Members()).groups):
-            told.update(dict.fromkeys(sorted(await self._asked(group, fresh=False) or ())))
+            told.update(dict.fromkeys(sorted(await self._of(group, fresh=False) or ())))
         return tuple(told)
 
     async def _groups_of(self, user: str, *, fresh: bool) -> tuple[Collection[str], bool]:
@@ -61,26 +59,27 @@ class People:
         inside: set[str] = set()
         unknown = False
         for group in sorted(self._policy.groups):
-            members = await self._asked(group, fresh=fresh)
+            members = await self._of(group, fresh=fresh)
             unknown = unknown or members is None
             if members is not None and user in members:
                 inside.add(group)
         return inside, unknown
 
-    async def _asked(self, group: str, *, fresh: bool) -> frozenset[str] | None:
-        known = self._members.get(group)
-        if not fresh and known is not None and self._clock.monotonic() - known[0] < self._ttl:
-            return known[1]
+    async def _of(self, group: str, *, fresh: bool) -> frozenset[str] | None:
+        """Return the members of a group; None where Slack does not say."""
+        try:
+            return await self._members.get(group, fresh=fresh)
+        except errors.BotError:
+            return None
+
+    async def _asked(self, group: str) -> frozenset[str]:
         verb = "usergroups.users.list"
         try:
             told = await self._web.call(verb, self._web.sdk.usergroups_users_list(usergroup=group))
+            users = told.get("users")
+            if not isinstance(users, list):
+                raise errors.Unavailable(f"no list of users ({verb})")
         except errors.BotError as error:
             log.warning("group_unknown", group=group, error=str(error))
-            return None
-        users = told.get("users")
-        if not isinstance(users, list):
-            log.warning("group_unknown", group=group, error=f"no list of users ({verb})")
-            return None
-        members = frozenset(user for user in users if isinstance(user, str))
-        self._members[group] = self._clock.monotonic(), members
-        return members
+            raise
+        return frozenset(user for user in users if isinstance(user, str))
