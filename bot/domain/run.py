@@ -90,7 +90,9 @@ class Run:
     """An execution. `id` is 0 until the store has given one; people say RUN-<id>.
 
     `steps` and `undone` are journals by the plan's step numbers. `cause` says why it turned back
-    or ended as it did, `needs` what a person has to decide.
+    or ended as it did, `needs` what a person has to decide. `gives_up_at` is set while something
+    holds it up, until when that is waited for; `prolonged` counts how often people asked for as
+    much time again.
     """
 
     id: int
@@ -108,6 +110,8 @@ class Run:
     cancelled_at: datetime | None = None
     progress: str = ""
     """How far it is, in a sentence, while it is running."""
+    gives_up_at: datetime | None = None
+    prolonged: int = 0
     cause: str = ""
     needs: str = ""
     check: Check | None = None
@@ -258,7 +262,8 @@ def settle(
     if run.over or not record.open or state is StepState.PENDING:
         raise errors.Refused(f"step {number + 1} of {run.name} was not begun or has ended")
     record = replace(record, state=state, settled_at=now, text=text, facts=facts or {})
-    run = _with(run, number, record)
+    # Another step of the batch that is still held up says so again.
+    run = replace(_with(run, number, record), gives_up_at=None)
     if state is StepState.FAILED and run.phase is Phase.STEPS:
         return turn_back(run, plan, f"step {number + 1} failed: {text}", now=now)
     return _onward(run, plan, now=now)
@@ -297,11 +302,21 @@ def cancel(run: Run, plan: Plan, *, by: str, now: datetime) -> Run:
     return _onward(run, plan, now=now)
 
 
+def prolong(run: Run, plan: Plan) -> Run:
+    """Wait as long again for what holds it up. Raises Refused where nothing does."""
+    del plan  # whose steps say how long that is
+    if run.over:
+        raise errors.Refused(f"{run.name} has ended already: {run.state.value}")
+    if run.cancelled_at is not None or run.phase is not Phase.STEPS or run.gives_up_at is None:
+        raise errors.Refused(f"{run.name} is held up by nothing now")
+    return replace(run, prolonged=run.prolonged + 1)
+
+
 def turn_back(run: Run, plan: Plan, cause: str, *, now: datetime) -> Run:
     """Undo what can be undone, because of a failure, a regression or a cancel."""
     if run.over or run.phase is Phase.UNDOING:
         return run
-    run = replace(run, phase=Phase.UNDOING, cause=cause)
+    run = replace(run, phase=Phase.UNDOING, cause=cause, gives_up_at=None)
     return _onward(run, plan, now=now)
 
 
@@ -391,7 +406,15 @@ def _undone(run: Run, plan: Plan, *, now: datetime) -> Run:
 
 
 def _ended(run: Run, state: State, now: datetime, *, cause: str = "", needs: str = "") -> Run:
-    return replace(run, state=state, phase=Phase.OVER, ended_at=now, cause=cause, needs=needs)
+    return replace(
+        run,
+        state=state,
+        phase=Phase.OVER,
+        gives_up_at=None,
+        ended_at=now,
+        cause=cause,
+        needs=needs,
+    )
 
 
 def _with(run: Run, number: int, record: Record) -> Run:

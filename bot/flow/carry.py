@@ -80,6 +80,7 @@ class Carrier:
         self._moving = asyncio.Lock()
         self._slots = asyncio.Semaphore(means.options.at_once)
         self._cancelled = False
+        self._prolonged = mine.prolonged
         self._tried: Counter[int] = Counter()
 
     @property
@@ -106,16 +107,16 @@ class Carrier:
             log.info("run_left", run=self._run.name, why=str(error))
 
     async def _watch(self) -> None:
-        """Learn of what others wrote into the run: a cancel, mostly."""
+        """Learn of what others wrote into the run: that it is cancelled, or may wait longer."""
         while True:
             await self._clock.sleep(self._options.poll.total_seconds())
             try:
                 seen = await self._journal.store.remedy.run(self._run.id)
             except errors.Unavailable:
                 continue
-            self._cancelled = self._cancelled or (
-                seen is not None and seen.cancelled_at is not None
-            )
+            if seen is not None:
+                self._cancelled = self._cancelled or seen.cancelled_at is not None
+                self._prolonged = seen.prolonged
 
     async def _next(self) -> None:
         await self._refresh()
@@ -195,7 +196,11 @@ class Carrier:
             async with self._slots:
                 done = await _whole(
                     self._hands.do(
-                        step, operation=self._operation, stop=self._stopped, report=self._report
+                        step,
+                        operation=self._operation,
+                        stop=self._stopped,
+                        report=self._report,
+                        patience=lambda: self._prolonged,
                     )
                 )
         else:
@@ -235,11 +240,12 @@ class Carrier:
     def _stopped(self) -> bool:
         return self._cancelled or self._run.cancelled_at is not None
 
-    def _report(self, text: str) -> None:
+    def _report(self, text: str, gives_up_at: datetime | None = None) -> None:
         """Show what is waited for; the newest only, and never holding up the work."""
-        if self._reports or text == self._run.progress:
+        if self._reports or (text, gives_up_at) == (self._run.progress, self._run.gives_up_at):
             return
-        task = asyncio.create_task(self._journal.report(self._run, self._plan, text))
+        told = self._journal.report(self._run, self._plan, text, gives_up_at=gives_up_at)
+        task = asyncio.create_task(told)
         self._reports.add(task)
         task.add_done_callback(self._reports.discard)
 
@@ -304,6 +310,7 @@ class Carrier:
                     operation=self._operation,
                     stop=lambda: False,
                     report=self._report,
+                    patience=lambda: 0,
                 )
 
     async def _settle_undo(self, number: int) -> None:

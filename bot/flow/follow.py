@@ -115,7 +115,7 @@ class Follower:
             now, seen = self._clock.now(), view(self._site.mirror.snapshot())
             if seen is not None:
                 first = len(seen.ready) if first is None else first
-                report(verification.progress(seen, began=began, now=now, before=first))
+                report(verification.progress(seen, began=began, now=now, before=first), None)
                 wrong = await self._harm(seen, watch)
                 if wrong:
                     return Done(StepState.FAILED, wrong)
@@ -162,7 +162,7 @@ class Follower:
                 return Done(StepState.FAILED, wrong)
             if ready and not watch.waiting(ready):
                 return Done(StepState.APPLIED, f"flannel is ready on {node}")
-            report(f"waiting for flannel on {node}")
+            report(f"waiting for flannel on {node}", None)
             if stop():
                 return Done(StepState.SKIPPED, f"cancelled while flannel started on {node}")
             if self._clock.now() - began >= step.timeout:

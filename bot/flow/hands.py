@@ -6,7 +6,7 @@ every write names the uid that the plan was bound to; a write whose answer was l
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain import errors, patch
@@ -57,8 +57,11 @@ class Options:
 Stop = Callable[[], bool]
 """Whether the run was cancelled, so that waiting ends."""
 
-Report = Callable[[str], None]
-"""Told what is waited for."""
+Patience = Callable[[], int]
+"""How often people have asked so far for as much time again."""
+
+Report = Callable[[str, datetime | None], None]
+"""Told what is waited for, and until when where people may prolong that."""
 
 
 class Hands:
@@ -84,7 +87,9 @@ class Hands:
         self._clock = clock
         self._options = options
 
-    async def do(self, step: Step, *, operation: str, stop: Stop, report: Report) -> Done | None:
+    async def do(
+        self, step: Step, *, operation: str, stop: Stop, report: Report, patience: Patience
+    ) -> Done | None:
         """Do one writing step to its end, which may be that it failed.
 
         None where the answer to a write was lost: then it has to be looked for. Raises nothing.
@@ -98,9 +103,9 @@ class Hands:
                 case StepKind.UNCORDON:
                     return await self._uncordon(step, operation)
                 case StepKind.EVICT_POD:
-                    return await self._evict(step, stop, report)
+                    return await self._evict(step, stop, report, patience)
                 case StepKind.DELETE_POD:
-                    return await self._delete(step, stop, report)
+                    return await self._delete(step)
                 case _:
                     return Done(StepState.FAILED, f"{step.kind.value} is no write")
         except actuation.Unsettled:
@@ -203,10 +208,12 @@ class Hands:
             return Done(StepState.APPLIED, f"{step.target.name} takes pods again")
         return Done(StepState.SKIPPED, f"the cordon of {step.target.name} is not this run's")
 
-    async def _evict(self, step: Step, stop: Stop, report: Report) -> Done:
+    async def _evict(self, step: Step, stop: Stop, report: Report, patience: Patience) -> Done:
         place = f"{step.target.namespace}/{step.target.name}"
-        ends = self._clock.monotonic() + step.timeout.total_seconds()
+        began, at, given = self._clock.monotonic(), self._clock.now(), patience()
         while True:
+            allowed = step.timeout * (1 + patience() - given)
+            ends = began + allowed.total_seconds()
             try:
                 there = await self._patiently(
                     lambda: self._actuator.evict(
@@ -214,7 +221,7 @@ class Hands:
                     )
                 )
             except actuation.Blocked as error:
-                report(f"{place} waits: {error}")
+                report(f"{place} waits: {error}", at + allowed)
                 if stop():
                     return Done(StepState.SKIPPED, f"cancelled while {place} waited: {error}")
                 if self._clock.monotonic() >= ends:
@@ -225,8 +232,7 @@ class Hands:
                 return Done(StepState.SKIPPED, f"{place} was gone already")
             return await self._until_gone(step, step.uid, ends, "evicted")
 
-    async def _delete(self, step: Step, stop: Stop, report: Report) -> Done:
-        del stop, report  # a deletion is not held up by anybody
+    async def _delete(self, step: Step) -> Done:
         ends = self._clock.monotonic() + step.timeout.total_seconds()
         if step.uid:
             chosen = (step.target.namespace, step.target.name, step.uid)

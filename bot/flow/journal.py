@@ -8,6 +8,7 @@ cancel is never overwritten, and an executor that was replaced cannot write any 
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from bot.domain import errors, notice, run
 from bot.domain.plan import Plan
@@ -127,14 +128,17 @@ class Journal:
         self._told()
         return after
 
-    async def report(self, held: Run, plan: Plan, progress: str) -> None:
-        """Show how far a run is; no deed, and not worth a failure."""
+    async def report(
+        self, held: Run, plan: Plan, progress: str, *, gives_up_at: datetime | None = None
+    ) -> None:
+        """Show how far a run is, or what holds it up; no deed, and not worth a failure."""
         try:
             async with self._store.unit() as unit:
                 before = await self._running(unit, held.id)
-                if before.epoch != held.epoch or before.progress == progress:
+                after = replace(before, progress=progress, gives_up_at=gives_up_at)
+                if before.epoch != held.epoch or after == before:
                     return
-                await unit.remedy.save_run(replace(before, progress=progress), epoch=before.epoch)
+                await unit.remedy.save_run(after, epoch=before.epoch)
                 await self.show(unit, plan)
         except (errors.Unavailable, errors.Conflict):
             return

@@ -34,7 +34,7 @@ CLI = "cli"
 """Who acts by the command line: whoever can reach the database may stop things."""
 
 _SAY = (Role.REQUESTER, Role.APPROVER, Role.ADMIN)
-"""Whoever has a say in changes may stop them."""
+"""Whoever has a say in changes may stop them, or have them wait."""
 
 _KEY = "ticket key"
 
@@ -274,13 +274,18 @@ class Remediation:
         """Cancel a run by its number."""
         held = await self._run(number)
         its = await self._plan(held.plan)
-        if user != CLI:
-            person = await self._people.person(user, fresh=True)
-            if not any(person.may(role) for role in _SAY):
-                return await self._cannot("cancel a run", Role.APPROVER)
+        if not await self._has_a_say(user):
+            return await self._cannot("cancel a run", Role.APPROVER)
         said = await stops.cancel(self._journal, held, its, by=user, clock=self._clock)
         self._wake()
         return said
+
+    async def prolong(self, ticket_value: str, user: str) -> Said:
+        """Have the run whose button was clicked wait longer for what holds it up."""
+        held = await self._run(await self._proved(ticket_value, ticket.Kind.RUN))
+        if not await self._has_a_say(user):
+            return await self._cannot("have a run wait longer", Role.APPROVER)
+        return await stops.prolong(self._journal, held, await self._plan(held.plan), by=user)
 
     async def undo(self, ticket_value: str, user: str) -> Proposal:
         """Propose taking back what the run did whose button was clicked."""
@@ -300,10 +305,8 @@ class Remediation:
         self, cluster: str | None, user: str, *, lasts: timedelta, reason: str
     ) -> Said:
         """Forbid changes for a while: by everybody who has a say in changes."""
-        if user != CLI:
-            person = await self._people.person(user, fresh=True)
-            if not any(person.may(role) for role in _SAY):
-                return await self._cannot("freeze changes", Role.ADMIN)
+        if not await self._has_a_say(user):
+            return await self._cannot("freeze changes", Role.ADMIN)
         return await stops.freeze_changes(
             self._store,
             cluster=self._named(cluster) if cluster is not None else "",
@@ -344,6 +347,13 @@ class Remediation:
         return await self._store.remedy.latest_deeds(limit)
 
     # What they share.
+
+    async def _has_a_say(self, user: str) -> bool:
+        """Whether somebody may stop changes or let them go on."""
+        if user == CLI:
+            return True
+        person = await self._people.person(user, fresh=True)
+        return any(person.may(role) for role in _SAY)
 
     async def _may(self, user: str, role: Role) -> Person:
         """Return who asks. Raises Refused, naming who may, where that role is lacking."""

@@ -131,6 +131,9 @@ class Remediation(Protocol):
     async def cancel_run(self, number: int, user: str) -> Said:
         """Cancel a run by its number; the user "cli" is the command line, which may."""
 
+    async def prolong(self, ticket: str, user: str) -> Said:
+        """Have the run whose button was clicked wait longer for what holds it up."""
+
     async def undo(self, ticket: str, user: str) -> Proposal:
         """Propose taking back what the run did whose button was clicked."""
 

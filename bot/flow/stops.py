@@ -1,4 +1,4 @@
-"""Stops: what ends or forbids changes, from Slack or, on the day when Slack is down, by hand.
+"""Stops: what ends, forbids or prolongs changes, from Slack or by hand where Slack is down.
 
 Who may is judged before; here it is done, and written into the chain of deeds.
 """
@@ -38,6 +38,15 @@ async def cancel(journal: Journal, held: Run, its: Plan, *, by: str, clock: port
         return Said(done=False, text=f"{held.name} could not be cancelled: {error}")
     text = f"{held.name} is being cancelled: nothing new begins, and what can be taken back is."
     return Said(done=True, text=text)
+
+
+async def prolong(journal: Journal, held: Run, its: Plan, *, by: str) -> Said:
+    """Have a run wait as long again for what holds it up."""
+    try:
+        await journal.move(held, its, run.prolong, kind="run_prolonged", text="", actor=by)
+    except (errors.Conflict, errors.Refused) as error:
+        return Said(done=False, text=f"{held.name} does not wait longer: {error}")
+    return Said(done=True, text=f"{held.name} waits as long again for what holds it up.")
 
 
 async def freeze_changes(

@@ -173,6 +173,23 @@ def test_a_cancel_before_anything_ends_at_once() -> None:
     assert run.cancel(value, plan, by="U", now=START).state is State.ABORTED
 
 
+def test_it_waits_longer_only_for_what_holds_it_up() -> None:
+    value, plan = started(PATCH, WAIT)
+    with pytest.raises(errors.Refused, match="held up by nothing"):
+        run.prolong(value, plan)
+    value = run.intend(value, plan, 0, now=START)
+    held = replace(value, gives_up_at=START + timedelta(minutes=5))
+    assert run.prolong(run.prolong(held, plan), plan).prolonged == 2
+    for after in (
+        run.settle(held, plan, 0, StepState.APPLIED, now=START),
+        run.settle(held, plan, 0, StepState.FAILED, now=START),
+        run.cancel(held, plan, by="u", now=START),
+        run.turn_back(held, plan, "so", now=START),
+    ):
+        with pytest.raises(errors.Refused):
+            run.prolong(after, plan)
+
+
 def test_after_the_end_nothing_moves_it() -> None:
     value, plan = started(PATCH)
     value = run.cancel(value, plan, by="U", now=START)

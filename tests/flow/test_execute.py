@@ -343,6 +343,26 @@ async def test_a_budget_that_never_allows_ends_with_the_cordon_lifted() -> None:
     assert not plant.nodes["n1"].unschedulable
 
 
+async def test_a_budget_is_waited_for_as_long_again_as_people_say() -> None:
+    clock, store = LoopClock(), MemoryStore()
+    plant = ordinary(Plant(clock))
+    plant.budget_until["web-1"] = clock.now() + 12 * MINUTE
+    plan = await approved(store, clock, drained())
+    office = Office(plant, store, clock)
+    work = asyncio.create_task(office.work())
+    for minutes in (5, 10):
+        await asyncio.sleep(4 * 60)
+        held = await store.remedy.run_of(plan.id)
+        assert held is not None
+        assert "web-1 waits" in held.progress
+        assert held.gives_up_at == held.steps[1].intended_at + minutes * MINUTE
+        await office.journal.move(held, plan, run.prolong, kind="run_prolonged", text="")
+    await work
+    done = await ended(store)
+    assert (done.state, done.prolonged, done.gives_up_at) == (run.State.SUCCEEDED, 2, None)
+    assert 12 * 60 < clock.elapsed < 15 * 60
+
+
 async def test_two_executors_carry_it_out_once() -> None:
     clock, store = LoopClock(), MemoryStore()
     plant = Plant(clock)

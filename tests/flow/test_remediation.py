@@ -333,6 +333,32 @@ async def test_a_run_is_cancelled_by_those_who_have_a_say(user: str, done: bool)
 
 
 @pytest.mark.parametrize(
+    ("user", "done"), [("UREQ", True), ("UAPP", True), ("UADM", True), ("UVIEW", False)]
+)
+async def test_a_run_waits_longer_when_those_say_so_who_have_a_say(user: str, done: bool) -> None:
+    bench = Bench()
+    bench.plant.pace = MINUTE
+    await bench.click(await bench.asked(), "UAPP")
+    work = asyncio.create_task(bench.office.work())
+    await asyncio.sleep(30)
+    (held,) = await bench.store.remedy.runs()
+    button = await bench.desk.of_run(held)
+    idle = await bench.desk.prolong(button, user)
+    assert not idle.done
+    assert ("held up by nothing" in idle.text) is done
+    later = bench.clock.now() + MINUTE
+    async with bench.store.unit() as unit:
+        await unit.remedy.save_run(replace(held, gives_up_at=later), epoch=held.epoch)
+    assert (await bench.desk.prolong(button, user)).done is done
+    (held,) = await bench.store.remedy.runs()
+    assert held.prolonged == int(done)
+    await work
+    over = await bench.desk.prolong(button, "UAPP")
+    assert not over.done
+    assert "has ended" in over.text
+
+
+@pytest.mark.parametrize(
     ("user", "answer"),
     [("UREQ", Answer.WITHDRAWN), ("UADM", Answer.WITHDRAWN), ("UAPP", Answer.NOT_ALLOWED)],
 )

@@ -9,6 +9,7 @@ APPROVE = "approve_plan"
 REJECT = "reject_plan"
 EDIT = "edit_plan"
 CANCEL = "cancel_run"
+WAIT = "prolong_run"
 UNDO = "undo_run"
 """Actions of buttons; `edit_plan` opens the window for another memory limit."""
 
@@ -36,6 +37,8 @@ def of(view: notice.PlanView) -> Iterator[prose.Button]:
         if value.runbook in MEMORY:
             yield prose.Button(EDIT, wording_plans.EDIT, ticket)
     elif view.run is not None and not view.run.over and view.run.cancelled_at is None:
+        if view.run.gives_up_at is not None:
+            yield prose.Button(WAIT, wording_plans.WAIT, ticket)
         yield prose.Button(
             CANCEL,
             wording_plans.CANCEL,

@@ -215,6 +215,8 @@ def _run(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:
         )
     if not value.over:
         yield _labelled(wording_plans.PROGRESS, _now(value, of))
+    if value.gives_up_at is not None and value.cancelled_at is None:
+        yield prose.labelled(wording_plans.GIVES_UP, prose.Moment(value.gives_up_at))
     yield from _journal(value, of)
     yield _labelled(wording_plans.BECAUSE, value.cause)
     yield _labelled(wording_plans.DECIDE, value.needs)

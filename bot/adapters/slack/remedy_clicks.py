@@ -38,6 +38,7 @@ NEEDED: Mapping[str, tuple[Role, ...]] = {
     plan_buttons.REJECT: (Role.APPROVER,),
     plan_buttons.EDIT: (Role.REQUESTER,),
     plan_buttons.CANCEL: (Role.REQUESTER, Role.APPROVER, Role.ADMIN),
+    plan_buttons.WAIT: (Role.REQUESTER, Role.APPROVER, Role.ADMIN),
     plan_buttons.UNDO: (Role.REQUESTER,),
 }
 """The role that each click needs, one of them; remediation may ask for more."""
@@ -104,6 +105,8 @@ class Clicks:
                 return plan_pages.outcome(voted)
             case plan_buttons.CANCEL:
                 return plan_pages.said(await remedy.cancel(value, asked.user))
+            case plan_buttons.WAIT:
+                return plan_pages.said(await remedy.prolong(value, asked.user))
             case plan_buttons.UNDO:
                 return plan_pages.proposal(await remedy.undo(value, asked.user))
             case plan_buttons.EDIT:

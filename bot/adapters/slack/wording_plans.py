@@ -8,7 +8,6 @@ from bot.adapters.slack.measures import count, duration
 from bot.domain import plan, run
 
 # Headlines
-
 PLAN = {
     plan.State.PROPOSED: "🟡 Approval needed",
     plan.State.APPROVED: "✅ Approved",
@@ -35,7 +34,6 @@ DENIED = "⛔ Refused by guards"
 NO_PLAN = "No plan"
 
 # Labels
-
 ON = "On"
 RISK = "Risk"
 PREDICTED = "Predicted"
@@ -53,6 +51,7 @@ DECIDED = "Decided"
 REASON = "Reason"
 RUNS = "Run"
 PROGRESS = "Now"
+GIVES_UP = "Gives up"
 STEPS = "Steps"
 BECAUSE = "Because"
 DECIDE = "Decide"
@@ -124,12 +123,12 @@ def undone(number: int) -> str:
 
 
 # Buttons
-
 PROPOSE = "Propose fix"
 APPROVE = "Approve"
 REJECT = "Reject"
 EDIT = "Edit limit"
 CANCEL = "Cancel the run"
+WAIT = "Wait longer"
 UNDO_RUN = "Undo"
 NO = "No"
 
@@ -151,7 +150,6 @@ YES_CANCEL = "Cancel the run"
 YES_UNDO = "Propose to undo"
 
 # Windows
-
 REJECT_TITLE = "Reject a plan"
 REJECT_LABEL = "Why should this not be done?"
 REJECT_HINT = "Everybody who sees the plan can read it."
@@ -187,7 +185,6 @@ UNKNOWN_GROUPS = (
 REASON_NEEDED = "A rejection needs a reason."
 
 # Answers to clicks and commands
-
 OFF = (
     "Nothing was done: this bot runs observe-only. `remediation.enabled: true` lets it repair "
     "what people approve."
@@ -226,6 +223,7 @@ DEEDS = {
     "reject_plan": "reject a plan",
     "edit_plan": "change a plan",
     "cancel_run": "cancel a run",
+    "prolong_run": "have a run wait longer",
     "undo_run": "undo a run",
 }
 

@@ -158,7 +158,13 @@ async def begun(one: Place, kind: StepKind) -> Step:
 async def carried(own: hands.Hands, step: Step) -> StepState | None:
     """Do what a run does with one step; None where it is left to a person."""
     for _ in range(4):
-        done = await own.do(step, operation=RUN, stop=lambda: False, report=lambda _: None)
+        done = await own.do(
+            step,
+            operation=RUN,
+            stop=lambda: False,
+            report=lambda _text, _until: None,
+            patience=lambda: 0,
+        )
         if done is not None:
             return done.state
         found = await own.look(step, operation=RUN)

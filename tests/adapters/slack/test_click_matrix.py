@@ -219,6 +219,7 @@ async def values(bench: Bench, *, works: bool = True) -> dict[str, str]:
         "reject_plan": voted,
         "edit_plan": voted,
         "cancel_run": await desk.of_run(runs[0]),
+        "prolong_run": await desk.of_run(runs[0]),
         "undo_run": await desk.of_run(over[-1]),
         "other": other,
     }

@@ -215,6 +215,10 @@ def test_a_run_tells_its_progress_its_journal_and_can_be_cancelled() -> None:
     assert buttons(shown) == ["cancel_run"]
     (cancel,) = shown_actions(shown)
     assert "what can be undone is undone" in cancel["confirm"]["text"]["text"]
+    assert "Gives up" not in text
+    held = view(approved, run=replace(value, gives_up_at=plans.START), approvers=())
+    assert "Gives up" in said(held)
+    assert buttons(held) == ["prolong_run", "cancel_run"]
     stopped = replace(value, cancelled_by=OPERATOR, cancelled_at=plans.START)
     assert buttons(view(approved, run=stopped)) == []
     assert "Cancelled  @U0OPERATOR" in said(view(approved, run=stopped))

@@ -47,6 +47,7 @@ DECIDED = "决定"
 REASON = "理由"
 RUNS = "执行"
 PROGRESS = "现在"
+GIVES_UP = "放弃等待"
 STEPS = "步骤"
 BECAUSE = "因为"
 DECIDE = "请决定"
@@ -121,6 +122,7 @@ APPROVE = "批准"
 REJECT = "拒绝"
 EDIT = "修改上限"
 CANCEL = "取消执行"
+WAIT = "继续等待"
 UNDO_RUN = "撤销"
 NO = "否"
 
@@ -202,6 +204,7 @@ DEEDS = {
     "reject_plan": "拒绝计划",
     "edit_plan": "修改计划",
     "cancel_run": "取消执行",
+    "prolong_run": "让执行继续等待",
     "undo_run": "撤销执行",
 }
 
