@@ -86,19 +86,12 @@ class LateIndex(index.Index):
 class Stage(stories.NamesInOrder):
     """A registry in which whoever wants to write lets those write first whose turn it is."""
 
-    staged = False
-
     def __init__(self, conductor: "Conductor", names: Mapping[str, Sequence[str]]) -> None:
         self._conductor = conductor
         super().__init__(names)
 
-    def _stored(self, row: resources.Resource, obj: Object) -> Object:
-        if self.staged and row.kind in WATCHED:
-            self._conductor.let_others_write_before()
-        return super()._stored(row, obj)
-
     def _removed(self, row: resources.Resource, obj: Object) -> Object:
-        if not self.staged or row.kind != "Pod":
+        if self.meanwhile is None or row.kind != "Pod":
             return super()._removed(row, obj)
         remove = super()._removed
         self._conductor.leaves(obj["metadata"]["name"], lambda: remove(row, obj))
@@ -151,7 +144,7 @@ class Conductor:
                 observer.observe(change)
 
         unsubscribe = self.objects.store.subscribe(changed)
-        self.objects.staged = True
+        self.objects.meanwhile = self.let_others_write_before
         try:
             yield
         finally:
@@ -159,8 +152,10 @@ class Conductor:
             self._index.unsubscribe()
             self._clock.close()
 
-    def let_others_write_before(self) -> None:
+    def let_others_write_before(self, kind: str, _: Mapping[str, Any]) -> None:
         """Called before a write: it is the turn of those who wrote earlier in the recording."""
+        if kind not in WATCHED:
+            return
         while self._at < len(self.steps) and self.steps[self._at].who != self._acting[-1]:
             self._perform()
         self._count()

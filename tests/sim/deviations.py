@@ -7,22 +7,8 @@ status codes, reasons, the types and the order of watch events.
 
 from tests.sim.recorded import Deviation
 
-MOST = 5
+MOST = 3
 DEVIATIONS = [
-    Deviation(
-        "02-daemonset",
-        r"\$\.metadata\.resourceVersion",
-        "a race between two controllers: here the status is written before the pods are bound",
-        exchanges=(2,),
-        most=1,
-    ),
-    Deviation(
-        "05-eviction-and-deletion",
-        r"\$\.status\.currentHealthy",
-        "a race: there the budget's controller had looked between the eviction and the deletion",
-        exchanges=(18,),
-        most=1,
-    ),
     Deviation(
         "10-events-and-discovery",
         r"\$\.groups\[\d+\]",

@@ -21,8 +21,6 @@ from typing import Any
 
 import aiohttp
 
-from bot.sim.cluster import placement, registry
-
 STORIES = Path(__file__).parent.parent / "recorded" / "kubernetes-1.36"
 PLACEHOLDER = re.compile(
     r"\b(?:uid-(?:\d+|other)|rv-\d+|continue-\d+|hash-\d+)\b"
@@ -57,27 +55,6 @@ def story(name: str) -> dict[str, Any]:
     for number, digest in enumerate(dict.fromkeys(hashes)):
         text = text.replace(digest, f"hash-{number}")
     return json.loads(text)
-
-
-class NamesAsRecorded(registry.Registry):
-    """A registry in which chance gives a DaemonSet's pods names that sort as recorded.
-
-    Args:
-        names: node -> the pod's placeholder (`pod01`), for its first pod.
-    """
-
-    def __init__(self, *args: Any, names: Mapping[str, str], **more: Any) -> None:
-        self._names = dict(names)
-        super().__init__(*args, **more)
-
-    def create(self, resource: str, namespace: str, obj: Mapping[str, Any], **more: Any) -> Any:
-        base = obj["metadata"].get("generateName")
-        if resource == "pods" and base:
-            node = placement.target(obj["spec"])
-            if node in self._names:
-                name = base + self._names.pop(node)
-                obj = {**obj, "metadata": {**obj["metadata"], "name": name}}
-        return super().create(resource, namespace, obj, **more)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,10 +4,10 @@ import dataclasses
 import json
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot.sim.cluster import daemonsets, registry, resources, store
+from bot.sim.cluster import daemonsets, placement, registry, resources, store
 from tests.sim import api, deviations, recorded
 from tests.sim.recorded import Difference
 
@@ -23,7 +23,40 @@ def check(differences: list[Difference], name: str) -> None:
     assert not grown, f"more differences than were listed: {grown}"
 
 
-class NamesInOrder(registry.Registry):
+class Meanwhile(registry.Registry):
+    """A registry in which others may write right before something is written."""
+
+    meanwhile: Callable[[str, Mapping[str, Any]], None] | None = None
+    """Told of what kind what is about to be written, by whomever."""
+
+    def _stored(self, row: resources.Resource, obj: dict[str, Any]) -> dict[str, Any]:
+        if self.meanwhile is not None:
+            self.meanwhile(row.kind, obj)
+        return super()._stored(row, obj)
+
+
+class NamesByNode(Meanwhile):
+    """A registry in which chance gives a DaemonSet's pods names that sort as recorded.
+
+    Args:
+        names: node -> the pod's placeholder (`pod01`), for its first pod.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = dict(names)
+        super().__init__(store.Store(), rng=random.Random(7))
+
+    def create(self, resource: str, namespace: str, obj: Mapping[str, Any], **more: Any) -> Any:
+        base = obj["metadata"].get("generateName")
+        if resource == "pods" and base:
+            node = placement.target(obj["spec"])
+            if node in self._names:
+                name = base + self._names.pop(node)
+                obj = {**obj, "metadata": {**obj["metadata"], "name": name}}
+        return super().create(resource, namespace, obj, **more)
+
+
+class NamesInOrder(Meanwhile):
     """A registry in which chance makes pods' names end as recorded.
 
     Args:

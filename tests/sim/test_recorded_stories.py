@@ -7,7 +7,6 @@ own. Every difference must be listed in `deviations`, and every entry must be ne
 import base64
 import dataclasses
 import itertools
-import random
 import re
 from pathlib import Path
 from typing import Any
@@ -82,30 +81,35 @@ async def test_a_daemonset_is_created_and_rolled_out_as_recorded() -> None:
     nodes = recorded.story("01-nodes")["exchanges"][5]["response"]["body"]["items"]
     pods = story[5]["response"]["body"]["items"]
     names = {pod["spec"]["nodeName"]: pod["metadata"]["name"][-5:] for pod in pods}
-    objects = recorded.NamesAsRecorded(store.Store(), rng=random.Random(7), names=names)
+    objects, clock = stories.NamesByNode(names), parts.StoppedClock()
+    for node in nodes:
+        stories.leave(objects, {"kind": "Node", "apiVersion": "v1", **node}, of="01-nodes")
+
+    def the_scheduler_is_faster(kind: str, obj: Any) -> None:
+        if kind == "DaemonSet" and obj["status"].get("observedGeneration"):
+            for key in map(store.key_of, objects.store.list("pods", "kube-system")):
+                clock.strike(f"scheduling {key}")
+
+    async def they_are_made_and_bound(_: recorded.Replay) -> None:
+        clock.run(2.0)
+        objects.create("configmaps", "default", {"metadata": {"name": "something-else"}})
+
+    async def the_other_pods_turn_ready(_: recorded.Replay) -> None:
+        for pod in sorted(pods, key=lambda pod: int(_version(pod)[3:])):
+            status = {"status": recorded.concrete(pod["status"])}
+            name = pod["metadata"]["name"]
+            objects.patch("pods", "kube-system", name, status, kind="merge", subresource="status")
+        clock.run(2.0)
+
     async with api.serving(objects=objects) as server:
-        with parts.controllers(server.registry):
-            await stories.nodes_come_up(server, nodes)
-
-            async def the_other_pods_turn_ready(_: recorded.Replay) -> None:
-                for pod in sorted(pods, key=lambda pod: int(_version(pod)[3:])):
-                    server.registry.patch(
-                        "pods",
-                        "kube-system",
-                        pod["metadata"]["name"],
-                        {"status": recorded.concrete(pod["status"])},
-                        kind="merge",
-                        subresource="status",
-                    )
-
+        with parts.controllers(objects, clock=clock):
+            objects.meanwhile = the_scheduler_is_faster
             replay = recorded.Replay(
                 "02-daemonset",
                 url=server.server.url,
                 authority=api.CERTIFICATES.authority,
                 token=api.TOKEN,
-                before={4: the_other_pods_turn_ready},
-                patient={1, 2, 4, 5},
-                patience=1.0,
+                before={1: they_are_made_and_bound, 4: the_other_pods_turn_ready},
             )
             stories.check(await replay.run(), "02-daemonset")
 
