@@ -16,11 +16,16 @@ _LONGEST = 253
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The word means no single name. `near` are the likeliest; `several` if it fits all of them."""
+    """The word means no single name. `near` are the likeliest; `several` if it fits all of them.
+
+    Where none is near, `such_as` shows how the `known` names look.
+    """
 
     word: str
     near: tuple[str, ...] = ()
     several: bool = False
+    known: int = 0
+    such_as: tuple[str, ...] = ()
 
     def sentence(self, kind: str) -> str:
         """Say so, with what could have been meant; `kind` is what the names are of."""
@@ -28,7 +33,10 @@ class Missing:
             return f"{self.word!r} fits several {kind}s: {', '.join(self.near)}"
         if self.near:
             return f"there is no {kind} {self.word!r}; the nearest are {', '.join(self.near)}"
-        return f"there is no {kind} {self.word!r}"
+        missing = f"there is no {kind} {self.word!r}"
+        if not self.such_as:
+            return missing
+        return f"{missing}; there are {self.known:,}, such as {', '.join(self.such_as)}"
 
 
 def resolve(
@@ -56,7 +64,18 @@ def resolve(
             return fitting[0]
         if fitting:
             return Missing(word, tuple(sorted(fitting)[:_MOST]), several=True)
-    return Missing(word, _near(wanted, folded))
+    near, head = _near(wanted, folded), wanted.partition(".")[0]
+    if not near and not head.isdigit():  # of an address the first number says nothing
+        near = _near(head, folded) if head else ()
+    return Missing(word, near, known=len(known), such_as=() if near else _examples(known))
+
+
+def _examples(known: list[str]) -> tuple[str, ...]:
+    """Names of different kinds where there are any: `vm-1` beside `cp-1` rather than `cp-2`."""
+    kinds: dict[str, str] = {}
+    for name in sorted(known):
+        kinds.setdefault(re.sub(r"[0-9]+", "0", name), name)
+    return tuple(kinds.values())[:_MOST]
 
 
 def _near(wanted: str, folded: list[tuple[str, str]]) -> tuple[str, ...]:

@@ -62,11 +62,24 @@ def test_a_number_without_its_leading_zeros_comes_first() -> None:
     assert found.near[0] == "phys-005"
 
 
-def test_where_nothing_is_near_nothing_is_offered() -> None:
-    found = nearest.resolve("zzz", ["a", "b"])
+def test_where_nothing_is_near_it_is_said_how_names_look() -> None:
+    found = nearest.resolve("zzz", ["vm-1", "vm-2", "cp-1", "a", "phys-1"])
     assert isinstance(found, nearest.Missing)
-    assert found.sentence("node") == "there is no node 'zzz'"
+    assert found.near == ()
+    assert found.sentence("node") == "there is no node 'zzz'; there are 5, such as a, cp-1, phys-1"
     assert nearest.resolve("", ["a"]) == nearest.Missing("")
+    unseen = nearest.resolve("zzz", [])
+    assert isinstance(unseen, nearest.Missing)
+    assert unseen.sentence("node") == "there is no node 'zzz'"
+
+
+def test_a_domain_behind_a_name_does_not_hide_what_is_near() -> None:
+    found = nearest.resolve("vm-01.prod.example", ["vm-01", "cp-1"])
+    assert isinstance(found, nearest.Missing)
+    assert found.near[0] == "vm-01"
+    address = nearest.resolve("10.30.0.13", ["phys-10", "cp-1"])
+    assert isinstance(address, nearest.Missing)
+    assert address.near == ()
 
 
 def test_the_name_itself_goes_before_another_whose_short_form_it_is() -> None:
