@@ -11,6 +11,7 @@ from typing import Any
 import hypothesis
 import pytest
 import pytest_asyncio
+import structlog
 
 ROOT = Path(__file__).parent.parent
 REQUIRED = os.environ.get("REQUIRE_REAL") == "1"
@@ -46,6 +47,10 @@ hypothesis.settings.register_profile("same", derandomize=True, **_UNHURRIED)
 # The same examples each time: whoever changes a line is not told of an old one's odd case.
 # `HYPOTHESIS_PROFILE=new make test` looks for new ones.
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+# A traceback with every local variable takes a second to be drawn, on the loop that has to answer
+# within three; the bot itself writes JSON.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
 def pytest_configure() -> None:

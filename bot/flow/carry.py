@@ -6,6 +6,7 @@ before anything else. Guards are asked before every batch of writes.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,8 @@ class Options:
     """Between tries while store or cluster cannot be reached."""
     look_age: timedelta = timedelta(seconds=5)
     """How old a look may be that verification judges by."""
+    tries: int = 5
+    """For who asked and who approved to be told by Slack, before the first write."""
     at_once: int = 10
     """Writes of one batch under way at a time."""
     writing: hands.Options = field(default_factory=hands.Options)
@@ -380,16 +383,20 @@ class Carrier:
 
     async def _forbidden(self) -> str:
         """Return why nothing may be written now; empty where it may."""
-        if self._requester is None:
+        requester = self._requester
+        if requester is None:
             said = await self._votes_gone() or await self._means.recheck(self._plan)
             if said:
                 return said
+            # Whom Slack does not vouch for has no role, and the guards say so.
+            with contextlib.suppress(errors.BotError):
+                requester = await self._person(self._plan.requester)
         settled = [i for i, one in enumerate(self._run.steps) if one.settled_at is not None]
         given = await self._means.situations.of(
             self._plan,
             self._site,
             Stage.WRITE,
-            requester=self._requester,
+            requester=requester,
             done=settled,
             own_run=self._run.name,
         )
@@ -403,7 +410,7 @@ class Carrier:
         """Whether those who approved still may: roles are read again before the first write."""
         for user in self._plan.decided_by:
             try:
-                person = await self._means.people.person(user, fresh=True)
+                person = await self._person(user)
             except errors.Refused:
                 return f"approver {user} is no longer a member who may approve"
             except errors.BotError as error:
@@ -411,6 +418,19 @@ class Carrier:
             if not person.may(Role.APPROVER):
                 return f"approver {user} is no longer an approver"
         return ""
+
+    async def _person(self, user: str) -> Person:
+        """Return somebody with the roles of now. Raises Refused, Unavailable after some tries.
+
+        Slack may just have asked to wait, as after many clicks at once: what was approved is not
+        given up for that, and meanwhile nothing is written.
+        """
+        for _ in range(self._options.tries - 1):
+            try:
+                return await self._means.people.person(user, fresh=True)
+            except errors.Unavailable:
+                await self._clock.sleep(self._options.again.total_seconds())
+        return await self._means.people.person(user, fresh=True)
 
     def _named(self, numbers: Sequence[int]) -> str:
         steps = [self._plan.steps[number] for number in numbers]

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
 from bot.adapters.store.memory import MemoryStore
 from bot.domain import audit, errors, run, snapshot
+from bot.domain.access import Person
 from bot.domain.drain import NodePod
 from bot.domain.plan import (
     Binding,
@@ -26,7 +27,7 @@ from bot.flow import actuation
 from tests.checks import worlds
 from tests.domain import plans
 from tests.flow.fakes import LoopClock
-from tests.flow.office import Office, approved, ended
+from tests.flow.office import Office, Staff, approved, ended
 from tests.flow.plant import NAME, NAMESPACE, NEW, OLD, Gate, Plant
 
 pytestmark = pytest.mark.looptime
@@ -418,6 +419,30 @@ async def test_what_no_longer_holds_at_the_first_write_changes_nothing(
     assert said in done.cause
     assert done.needs == "nothing was changed"
     assert plant.patches == []
+
+
+@dataclass
+class Hesitant(Staff):
+    """Slack does not say at first, as after a storm of clicks."""
+
+    refusals: int = 0
+
+    async def person(self, user: str, *, fresh: bool = False) -> Person:
+        if fresh and self.refusals > 0:
+            self.refusals -= 1
+            raise errors.Unavailable("Slack asks to wait")
+        return await super().person(user, fresh=fresh)
+
+
+async def test_what_was_approved_is_not_given_up_for_a_moment_in_which_slack_does_not_answer() -> (
+    None
+):
+    clock, store = LoopClock(), MemoryStore()
+    plant = Plant(clock)
+    await approved(store, clock, rolling())
+    await Office(plant, store, clock, staff=Hesitant(refusals=4)).work()
+    assert (await ended(store)).state is run.State.SUCCEEDED
+    assert plant.args == NEW
 
 
 async def test_an_approval_that_was_not_begun_in_time_starts_nothing() -> None:
