@@ -45,7 +45,7 @@ class Options:
     tries: int = 5
     """For who asked and who approved to be told by Slack, before the first write."""
     at_once: int = 10
-    """Writes of one batch under way at a time."""
+    """Pods of one batch that are being deleted at a time; evictions wait beside each other."""
     writing: hands.Options = field(default_factory=hands.Options)
     waiting: follow.Options = field(default_factory=follow.Options)
 
@@ -196,7 +196,9 @@ class Carrier:
     async def _do(self, number: int) -> None:
         step = self._plan.steps[number]
         if step.kind.writes:
-            async with self._slots:
+            # A budget or a long grace of one pod must not hold up the others, as in kubectl.
+            evicts = step.kind is StepKind.EVICT_POD
+            async with contextlib.nullcontext() if evicts else self._slots:
                 done = await _whole(
                     self._hands.do(
                         step,

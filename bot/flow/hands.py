@@ -4,6 +4,7 @@ One step at a time, told by the plan alone. What a step needs is read fresh righ
 every write names the uid that the plan was bound to; a write whose answer was lost is looked for.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,6 +53,10 @@ class Options:
     """Between tries of an eviction that a budget forbids; kubectl's own pace."""
     poll: timedelta = timedelta(seconds=1)
     """Between looks whether a pod is gone."""
+    looks: int = 20
+    """Such looks in that time, of all pods that are waited for: with more, each waits longer."""
+    at_once: int = 4
+    """Evictions and looks asked at a time: others of this process ask the same server."""
 
 
 Stop = Callable[[], bool]
@@ -86,6 +91,8 @@ class Hands:
         self._mirror = mirror
         self._clock = clock
         self._options = options
+        self._slots = asyncio.Semaphore(options.at_once)
+        self._awaited = 0
 
     async def do(
         self, step: Step, *, operation: str, stop: Stop, report: Report, patience: Patience
@@ -215,11 +222,7 @@ class Hands:
             allowed = step.timeout * (1 + patience() - given)
             ends = began + allowed.total_seconds()
             try:
-                there = await self._patiently(
-                    lambda: self._actuator.evict(
-                        step.target.namespace, step.target.name, uid=step.uid
-                    )
-                )
+                there = await self._patiently(lambda: self._ask_to_go(step))
             except actuation.Blocked as error:
                 report(f"{place} waits: {error}", at + allowed)
                 if stop():
@@ -231,6 +234,10 @@ class Hands:
             if not there:
                 return Done(StepState.SKIPPED, f"{place} was gone already")
             return await self._until_gone(step, step.uid, ends, "evicted")
+
+    async def _ask_to_go(self, step: Step) -> bool:
+        async with self._slots:
+            return await self._actuator.evict(step.target.namespace, step.target.name, uid=step.uid)
 
     async def _delete(self, step: Step) -> Done:
         ends = self._clock.monotonic() + step.timeout.total_seconds()
@@ -251,19 +258,25 @@ class Hands:
     ) -> Done:
         # What was asked for cannot be taken back, so a cancel does not end this wait.
         name = name or step.target.name
-        while True:
-            try:
-                pod = await self._actuator.pod(step.target.namespace, name)
-                gone = pod is None or pod.uid != uid
-            except errors.Unavailable:
-                gone = False  # not seen is not gone
-            if gone:
-                text = f"{step.target.namespace}/{name} {verb}"
-                return Done(StepState.APPLIED, text, {"uid": uid})
-            if self._clock.monotonic() >= ends:
-                text = f"{step.target.namespace}/{name} was {verb}, but is not seen to be gone"
-                return Done(StepState.FAILED, text, {"uid": uid})
-            await self._clock.sleep(self._options.poll.total_seconds())
+        self._awaited += 1
+        try:
+            while not await self._is_gone(step.target.namespace, name, uid):
+                if self._clock.monotonic() >= ends:
+                    text = f"{step.target.namespace}/{name} was {verb}, but is not seen to be gone"
+                    return Done(StepState.FAILED, text, {"uid": uid})
+                crowd = max(1.0, self._awaited / self._options.looks)
+                await self._clock.sleep(self._options.poll.total_seconds() * crowd)
+        finally:
+            self._awaited -= 1
+        return Done(StepState.APPLIED, f"{step.target.namespace}/{name} {verb}", {"uid": uid})
+
+    async def _is_gone(self, namespace: str, name: str, uid: str) -> bool:
+        try:
+            async with self._slots:
+                pod = await self._actuator.pod(namespace, name)
+        except errors.Unavailable:
+            return False  # not seen is not gone
+        return pod is None or pod.uid != uid
 
     async def _gone(self, step: Step) -> Found:
         if not step.uid:

@@ -11,6 +11,7 @@ from tests.bench import (
     alerts,
     children,
     cycle,
+    drain,
     first_sync,
     idle,
     knowledge,
@@ -33,6 +34,7 @@ FAMILIES: dict[str, ModuleType] = {
     "alerts": alerts,
     "loaded": loaded,
     "routes": routes,
+    "drain": drain,
     "soak": soak,
 }
 LONG = {"soak"}

@@ -5,18 +5,13 @@ not the server. Of kubectl's cost, that of the same command on an empty cluster 
 leaves its start out, too.
 """
 
-import asyncio
 import contextlib
-import json
-import os
-import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from importlib import metadata
 from typing import Any
 
-from tests.bench import children, objects, rows
+from tests.bench import children, kubectl, objects, rows
 from tests.bench.sizes import Size
 
 ROWS = (
@@ -30,30 +25,30 @@ async def measure(size: Size) -> list[rows.Row]:
     nodes = size.of(FULL, quick=100)
     skipped = size.smaller(nodes, FULL, "nodes")
     runs = size.of(5, quick=2)
-    kubectl = shutil.which("kubectl")
+    command = kubectl.found()
     ours: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     async with _serving(nodes) as full, _serving(1) as small:
         for number in range(runs + 1):
             told = [await _client(which, full) for which in ("ours", "models")]
-            if kubectl:
-                told += [await _kubectl(kubectl, full), await _kubectl(kubectl, small)]
+            if command:
+                told += [await _kubectl(command, full), await _kubectl(command, small)]
             if number == 0:
                 continue  # the server's answers were made by this one
             assert (told[0]["nodes"], told[0]["pods"]) == (nodes, nodes * len(objects.AGENTS))
             ours.append(told[0])
             models.append(told[1])
-            if kubectl:
+            if command:
                 theirs.append({key: told[2][key] - told[3][key] for key in ("cpu", "wall")})
-        version = await _version(kubectl, small) if kubectl else ""
+        version = await kubectl.Kubectl(command, small).version() if command else ""
     found = []
     official = ("kubernetes.aio models", metadata.version("kubernetes"))
     for what in ("cpu", "wall"):
         mine = [one[what] for one in ours]
         found.append(rows.row(f"sync_1000_{what}", mine, skipped=skipped))
         name = f"sync_1000_{what}_vs_kubectl"
-        if kubectl:
+        if command:
             peer = [one[what] for one in theirs]
             found.append(rows.ratio(name, mine, peer, of=("kubectl", version), skipped=skipped))
         else:
@@ -80,30 +75,8 @@ async def _client(which: str, kubeconfig: str) -> dict[str, Any]:
         return await client.said()
 
 
-async def _kubectl(kubectl: str, kubeconfig: str) -> dict[str, Any]:
-    began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        kubectl, "--kubeconfig", kubeconfig, "get", "pods,nodes", "-n", objects.SYSTEM, "-o", "wide",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    before = os.times()
-    await process.communicate()
-    after = os.times()
-    if process.returncode:
-        raise children.Failed(f"kubectl ended with {process.returncode}")
-    used = after.children_user + after.children_system
-    used -= before.children_user + before.children_system
-    return {"wall": time.perf_counter() - began, "cpu": used}
-
-
-async def _version(kubectl: str, kubeconfig: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        kubectl, "--kubeconfig", kubeconfig, "version", "-o", "json",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    told, _ = await process.communicate()
-    return str(json.loads(told)["clientVersion"]["gitVersion"])
+async def _kubectl(command: str, kubeconfig: str) -> dict[str, Any]:
+    told = await kubectl.Kubectl(command, kubeconfig)(
+        "get", "pods,nodes", "-n", objects.SYSTEM, "-o", "wide"
+    )
+    return {"wall": told.wall, "cpu": told.cpu}

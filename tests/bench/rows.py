@@ -50,6 +50,10 @@ GOALS: dict[str, Goal] = {
     "routes_all_1000": Goal(
         "s", 60, "`routes --all` of 1,000 nodes looked at by exec, until the answer is there"
     ),
+    "drain_wall": Goal(
+        "s", None, "drain of a node with 30 pods, from first write to last pod gone"
+    ),
+    "drain_vs_kubectl": Goal("x", 1.1, "the same, of `kubectl drain`'s of the same pods"),
     "soak_rss_growth": Goal("%", 5, "memory after half an hour of everything at once: growth"),
     "soak_files_left": Goal("files", 0, "open files and sockets left behind by it"),
     "soak_tasks_left": Goal("tasks", 0, "tasks left behind by it"),

@@ -75,6 +75,10 @@ class Plant:
     told: list[str] = field(default_factory=list)
     evicted: list[str] = field(default_factory=list)
     gaps: tuple[Gap, ...] = ()
+    grace: timedelta = timedelta(0)
+    """How long an evicted pod takes to go."""
+    asked: list[tuple[str, datetime]] = field(default_factory=list)
+    """Every call of the actuator by its verb, and when it came."""
 
     def __post_init__(self) -> None:
         now = self.clock.now()
@@ -91,6 +95,7 @@ class Plant:
         past = now - timedelta(hours=1)
         self.pods = {name: _Pod(name, f"old-{name}", OLD, past, past) for name in names}
         self.apps: dict[str, NodePod] = {}
+        self.leaving: dict[str, datetime] = {}
 
     @property
     def args(self) -> str:
@@ -98,6 +103,8 @@ class Plant:
 
     def _advance(self) -> None:
         now = self.clock.now()
+        for name in [name for name, at in self.leaving.items() if at <= now]:
+            del self.leaving[name], self.apps[name]
         while self.strategy == "RollingUpdate" and now - self.moved_at >= self.pace:
             self.moved_at += self.pace
             new = [one for one in self.pods.values() if one.template == self.args]
@@ -177,6 +184,7 @@ class Plant:
 
     def _fails(self, verb: str) -> None:
         self._advance()
+        self.asked.append((verb, self.clock.now()))
         for i, (which, error) in enumerate(self.faults):
             if which in (verb, "*"):
                 del self.faults[i]
@@ -264,7 +272,8 @@ class Plant:
         if self.clock.now() < self.budget_until.get(name, self.clock.now()) and not dry_run:
             raise actuation.Blocked("budget shop/web allows no disruption now")
         if not dry_run:
-            del self.apps[name]
+            self.leaving[name] = self.clock.now() + self.grace
+            self._advance()
             self.evicted.append(name)
             self._answer_lost("evict")
         return True

@@ -90,9 +90,9 @@ def on_delete() -> Plan:
     return rolling(*steps)
 
 
-def drained() -> Plan:
+def drained(*names: str) -> Plan:
     node = Target("prod", "Node", "", "n1", "n1")
-    pods = [Target("prod", "Pod", "shop", f"web-{i}", "n1") for i in (1, 2)]
+    pods = [Target("prod", "Pod", "shop", name, "n1") for name in names or ("web-1", "web-2")]
     own = Target("prod", "Pod", NAMESPACE, "flannel-old-n1", "n1")
     return plans.plan(
         Step(StepKind.CORDON, node, MINUTE, uid="uid-n1"),
@@ -182,6 +182,28 @@ async def test_a_drain_moves_the_pods_restarts_flannel_and_lifts_its_own_cordon(
     assert sorted(plant.evicted) == ["web-1", "web-2"]
     assert plant.pods["n1"].uid != "old-n1"
     assert not plant.nodes["n1"].unschedulable
+
+
+async def test_a_drain_asks_all_pods_to_go_before_it_waits_for_any_and_looks_in_moderation() -> (
+    None
+):
+    clock, store = LoopClock(), MemoryStore()
+    names = [f"web-{number}" for number in range(100)]
+    plan = drained(*names)
+    plant = Plant(clock, grace=timedelta(seconds=30))
+    for name in names:
+        plant.apps[name] = NodePod("shop", name, f"u-{name}", "n1", owner="ReplicaSet/web")
+    plant.budget_until["web-7"] = clock.now() + timedelta(seconds=8)
+    await approved(store, clock, plan)
+    await Office(plant, store, clock).work()
+    assert (await ended(store)).state is run.State.SUCCEEDED
+    evictions = [at for verb, at in plant.asked if verb == "evict"]
+    looks = [at for verb, at in plant.asked if verb == "pod"]
+    took = (max(looks) - min(evictions)).total_seconds()
+    # All but the one that its budget held: at once; nobody waits for another's grace.
+    assert sorted(evictions)[len(names) - 1] - min(evictions) < SECOND
+    assert took < 30 + 8 + 10
+    assert len(looks) < len(names) + 20 * (took + 1)
 
 
 async def test_a_foreign_cordon_is_never_lifted() -> None:
