@@ -5,7 +5,7 @@ import contextlib
 import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -93,14 +93,18 @@ async def serving(
     *,
     objects: registry.Registry | None = None,
     options: http.Options = FAST,
+    identities: Mapping[str, http_access.Identity] | None = None,
     **more: Any,
 ) -> AsyncIterator[Api]:
-    """A server on a free port; stopped and checked for leftovers at the end."""
+    """A server on a free port; stopped and checked for leftovers at the end.
+
+    `identities` are good beside the administrator's, by their tokens.
+    """
     objects = objects or registry.Registry(store.Store(), rng=random.Random(7))
     server = http.ApiServer(
         objects,
         certificates=CERTIFICATES,
-        tokens=http_access.Tokens({TOKEN: http_access.ADMIN}),
+        tokens=http_access.Tokens({TOKEN: http_access.ADMIN, **(identities or {})}),
         options=options,
         **more,
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.sim.cluster import daemonsets, placement, registry, resources, store
-from tests.sim import api, deviations, recorded
+from tests.sim import api, deviations, parts, recorded
 from tests.sim.recorded import Difference
 
 
@@ -75,13 +75,14 @@ class NamesInOrder(Meanwhile):
         return super().create(resource, namespace, obj, **more)
 
 
-async def nodes_come_up(server: api.Api, nodes: Sequence[Mapping[str, Any]]) -> None:
+def nodes_come_up(
+    objects: registry.Registry, nodes: Sequence[Mapping[str, Any]], clock: parts.StoppedClock
+) -> None:
     """Kubelets register their nodes, Ready but for the taint that admission adds."""
     for node in nodes:
         status = recorded.concrete(node["status"])
-        server.registry.create("nodes", "", {"metadata": own(node["metadata"]), "status": status})
-    names = [node["metadata"]["name"] for node in nodes]
-    await api.until(lambda: all(untainted(server, name) for name in names))
+        objects.create("nodes", "", {"metadata": own(node["metadata"]), "status": status})
+        clock.run(2.0)
 
 
 def recorded_nodes() -> list[dict[str, Any]]:
@@ -90,11 +91,6 @@ def recorded_nodes() -> list[dict[str, Any]]:
         "items"
     ]
     return found
-
-
-def untainted(server: api.Api, name: str) -> bool:
-    spec = server.registry.get("nodes", "", name)["spec"]
-    return "podCIDR" in spec and "taints" not in spec
 
 
 def leave(objects: registry.Registry, obj: Mapping[str, Any], of: str = "") -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Who may come in, over which certificates, and what is noted of it."""
 
 import asyncio
-import json
 import socket
 import ssl
 from pathlib import Path
@@ -178,32 +177,3 @@ async def test_a_stopped_server_refuses_connections() -> None:
         await server.server.stop()
         with pytest.raises(aiohttp.ClientConnectorError):
             await server.ask("GET", NODES)
-
-
-async def test_rules_are_told_and_obeyed_as_a_real_server_does() -> None:
-    story = json.loads((ROOT / "tests/recorded/kubernetes-1.36/09-access.json").read_text())
-    asked = [
-        one for one in story["exchanges"]
-        if "reviews" in one["request"]["path"] and one["request"].get("identity")
-        and "nonResource" not in json.dumps(one["request"]) and one["response"]["status"] == 201
-        and "spec" in one["request"]["body"]
-    ]  # fmt: skip
-    assert len(asked) == 5
-    everything, named = ("get", "list", "watch"), "kube-flannel-ds-amd64"
-    rules = http_access.Rules(
-        http_access.Rule(everything, ("apps",), ("daemonsets",), "kube-system"),
-        http_access.Rule(("patch",), ("apps",), ("daemonsets",), "kube-system", (named,)),
-        http_access.Rule(everything, ("",), ("pods",), "kube-system"),
-    )
-    async with api.serving(authorizer=rules) as server:
-        for one in asked:
-            request, real = one["request"], one["response"]["body"]
-            code, answer = await server.ask("POST", request["path"], request["body"])
-            assert code == 201
-            for key in ("kind", "apiVersion", "metadata", "spec"):
-                assert answer[key] == real[key], one["name"]
-            for key in ("allowed", "resourceRules", "incomplete"):
-                assert answer["status"].get(key) == real["status"].get(key), one["name"]
-        code, _ = await server.ask("POST", request["path"], {"spec": {}})
-        assert code == 400
-        assert (await server.ask("GET", NODES))[0] == 403

@@ -25,7 +25,7 @@ UP = ("pod01", "pod06", "pod03", "pod02", "pod05", "pod04")
 MOMENT = 2.0
 """Seconds in which controllers and scheduler have done what there is to do."""
 LONGER = 6.0
-"""Seconds in which a kubelet's silence is noticed, too."""
+"""Seconds in which all nodes were looked at, too."""
 
 Object = dict[str, Any]
 
@@ -87,6 +87,9 @@ async def test_cordons_and_a_silent_node_are_told_as_recorded() -> None:
     async def it_speaks(_: Replay) -> None:
         silent.silent = False
 
+    async def the_next_look_at_all_nodes_is_over(_: Replay) -> None:
+        clock.run(LONGER)
+
     async with api.serving(objects=objects) as server:
         with parts.controllers(
             objects,
@@ -111,7 +114,7 @@ async def test_cordons_and_a_silent_node_are_told_as_recorded() -> None:
                     13: a_moment_later,
                     17: node_6_falls_silent,
                     21: it_speaks,
-                    22: a_moment_later,
+                    22: the_next_look_at_all_nodes_is_over,
                 },
             )
             stories.check(await replay.run(), NAME)

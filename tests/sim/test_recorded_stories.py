@@ -42,35 +42,39 @@ def test_the_list_of_deviations_only_shrinks_and_spares_what_clients_decide_by()
 
 
 async def test_nodes_are_registered_listed_and_shown_as_recorded() -> None:
-    story = recorded.story("01-nodes")["exchanges"]
+    clock = parts.StoppedClock()
     async with api.serving() as server:
-        with parts.controllers(server.registry):
 
-            async def the_other_nodes_come_up(_: recorded.Replay) -> None:
-                await stories.nodes_come_up(server, story[5]["response"]["body"]["items"][1:])
+        def cordon(wanted: bool | None) -> None:
+            change = {"spec": {"unschedulable": wanted}}
+            server.registry.patch("nodes", "", "node-4", change, kind="merge")
 
-            async def a_node_is_cordoned(_: recorded.Replay) -> None:
-                cordoned = {"spec": {"unschedulable": True}}
-                server.registry.patch("nodes", "", "node-4", cordoned, kind="merge")
-                await api.until(lambda: not stories.untainted(server, "node-4"))
+        async def a_moment_later(_: recorded.Replay) -> None:
+            clock.run(2.0)
 
-            async def and_uncordoned(_: recorded.Replay) -> None:
-                free = {"spec": {"unschedulable": None}}
-                server.registry.patch("nodes", "", "node-4", free, kind="merge")
+        async def the_other_nodes_come_up(_: recorded.Replay) -> None:
+            stories.nodes_come_up(server.registry, stories.recorded_nodes()[1:], clock)
 
-            async def its_taint_is_taken_away(_: recorded.Replay) -> None:
-                await api.until(lambda: stories.untainted(server, "node-4"))
+        async def a_node_is_cordoned(_: recorded.Replay) -> None:
+            cordon(True)
+            clock.run(2.0)
 
+        async def and_uncordoned(_: recorded.Replay) -> None:
+            cordon(None)
+
+        with parts.controllers(server.registry, clock=clock):
             replay = recorded.Replay(
                 "01-nodes",
                 url=server.server.url,
                 authority=api.CERTIFICATES.authority,
                 token=api.TOKEN,
                 before={
+                    1: a_moment_later,
+                    3: a_moment_later,
                     5: the_other_nodes_come_up,
                     15: a_node_is_cordoned,
                     17: and_uncordoned,
-                    20: its_taint_is_taken_away,
+                    20: a_moment_later,
                 },
             )
             stories.check(await replay.run(), "01-nodes")
@@ -186,12 +190,14 @@ async def test_a_config_map_is_guarded_as_recorded() -> None:
 async def test_events_and_discovery_are_answered_as_recorded() -> None:
     async with api.serving() as server:
         server.registry.create("namespaces", "", {"metadata": {"name": "shop"}})
-        with parts.controllers(server.registry):
-            await stories.nodes_come_up(server, stories.recorded_nodes())
+        clock = parts.StoppedClock()
+        with parts.controllers(server.registry, clock=clock):
+            stories.nodes_come_up(server.registry, stories.recorded_nodes(), clock)
             about = server.registry.create(
                 "daemonsets", "kube-system", api.daemonset("kube-flannel-ds-amd64")
             )
-            await api.until(lambda: len(server.store.list("events", "kube-system")) >= 6)
+            clock.run(2.0)
+            assert len(server.store.list("events", "kube-system")) >= 6
         replay = recorded.Replay(
             "10-events-and-discovery",
             url=server.server.url,

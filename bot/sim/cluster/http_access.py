@@ -10,7 +10,8 @@ from typing import Any
 
 from bot.sim.cluster import errors, http_paths
 
-PUBLIC_PATHS = frozenset({"/healthz", "/livez", "/readyz", "/version", "/version/"})
+LIVES = ("/healthz", "/livez", "/readyz", "/version", "/version/")
+"""What everybody may ask, without a token, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,19 @@ class Identity:
 
     user: str
     groups: tuple[str, ...] = ()
+    uid: str = ""
+    credential: str = ""
+    """The id of the token, as a review of oneself tells it."""
+
+    def told(self) -> dict[str, Any]:
+        """As a SelfSubjectReview tells it."""
+        kept = {"authentication.kubernetes.io/credential-id": [self.credential]}
+        return {
+            "username": self.user,
+            **({"uid": self.uid} if self.uid else {}),
+            "groups": list(self.groups),
+            **({"extra": kept} if self.credential else {}),
+        }
 
 
 ANONYMOUS = Identity("system:anonymous", ("system:unauthenticated",))
@@ -41,7 +55,7 @@ Authorizer = Callable[[Question], bool]
 def members_may_everything(question: Question) -> bool:
     """The default rule: whoever has a token is an administrator."""
     return "system:authenticated" in question.identity.groups or (
-        question.target is None and question.path in PUBLIC_PATHS
+        question.target is None and question.path in LIVES
     )
 
 
@@ -49,7 +63,8 @@ def members_may_everything(question: Question) -> bool:
 class Rule:
     """What may be done, as a Role has it.
 
-    An empty namespace means in all of them and at none; no names mean every object.
+    An empty namespace means in all of them and at none; no names mean every object. `reason` is
+    what an access review says of its yes.
     """
 
     verbs: tuple[str, ...]
@@ -57,6 +72,7 @@ class Rule:
     resources: tuple[str, ...]
     namespace: str = ""
     names: tuple[str, ...] = ()
+    reason: str = ""
 
     def allows(self, verb: str, found: http_paths.Target) -> bool:
         """Whether it allows that."""
@@ -91,23 +107,80 @@ ONESELF = (
 """What every account may by default: ask about itself."""
 
 
-class Rules:
-    """An authorizer by rules, for everybody with a token. What is not a resource may be read."""
+EVERY_URL = ("*",)
+URLS: tuple[tuple[str, ...], ...] = (
+    (
+        *("/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez"),
+        *("/openapi", "/openapi/*", "/readyz", "/version", "/version/"),
+    ),
+    LIVES,
+    (
+        "/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/",
+        "/openid/v1/jwks",
+        "/openid/v1/jwks/",
+    ),
+)
+"""What is no resource and every account may read, by the roles that say so."""
 
-    def __init__(self, *rules: Rule) -> None:
-        self.rules = (*ONESELF, *rules)
+
+class Rules:
+    """An authorizer by rules, with what every account may.
+
+    Args:
+        rules: what may be done.
+        user: by whom; others with a token may everything. Everybody by default.
+    """
+
+    def __init__(self, *rules: Rule, user: str = "") -> None:
+        self._rules = (*ONESELF, *rules)
+        self._user = user
 
     def __call__(self, question: Question) -> bool:
         """Whether a rule allows it."""
-        if "system:authenticated" not in question.identity.groups or question.target is None:
+        if not self._bound(question.identity):
             return members_may_everything(question)
-        return any(rule.allows(question.verb, question.target) for rule in self.rules)
+        if question.target is None:
+            urls = [pattern for role in URLS for pattern in role]
+            return question.verb == "get" and any(_covers(one, question.path) for one in urls)
+        return self._allowing(question) is not None
+
+    def reason(self, question: Question) -> str:
+        """Why it is allowed, where a rule says so."""
+        rule = self._allowing(question) if self._bound(question.identity) else None
+        return rule.reason if rule is not None else ""
+
+    def of(self, identity: Identity) -> tuple[Rule, ...]:
+        """The rules that somebody lives by."""
+        return self._rules if self._bound(identity) else (*ONESELF, EVERYTHING)
+
+    def urls(self, identity: Identity) -> tuple[tuple[str, ...], ...]:
+        """What is no resource and somebody may read."""
+        return URLS if self._bound(identity) else (EVERY_URL, *URLS)
+
+    def _bound(self, identity: Identity) -> bool:
+        return "system:authenticated" in identity.groups and self._user in ("", identity.user)
+
+    def _allowing(self, question: Question) -> Rule | None:
+        target = question.target
+        if target is None:
+            return None
+        return next((rule for rule in self._rules if rule.allows(question.verb, target)), None)
 
 
-def rules_of(authorizer: Authorizer, namespace: str) -> list[dict[str, Any]]:
-    """The rules that hold in a namespace; of a mere function, what it is by default."""
-    rules = authorizer.rules if isinstance(authorizer, Rules) else (*ONESELF, EVERYTHING)
-    return [rule.told() for rule in rules if rule.namespace in ("", namespace)]
+def _covers(pattern: str, path: str) -> bool:
+    return path == pattern or (pattern.endswith("/*") and path.startswith(pattern[:-1]))
+
+
+def told_rules(authorizer: Authorizer, identity: Identity, namespace: str) -> dict[str, Any]:
+    """What somebody may in a namespace; by a mere function, what it is by default."""
+    held = authorizer if isinstance(authorizer, Rules) else Rules(user="nobody")
+    rules, urls = held.of(identity), held.urls(identity)
+    return {
+        "resourceRules": [rule.told() for rule in rules if rule.namespace in ("", namespace)],
+        "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": list(role)} for role in urls],
+        "incomplete": False,
+    }
 
 
 class Tokens:

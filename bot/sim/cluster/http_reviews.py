@@ -14,12 +14,11 @@ async def who(call: http_context.Call) -> web.Response:
         errors.StatusError: 400, 415, 422.
     """
     await http_writes.read_object(call)
-    identity = call.identity
     body = {
         "kind": call.row.kind,
         "apiVersion": call.row.api_version,
-        "metadata": {},
-        "status": {"userInfo": {"username": identity.user, "groups": list(identity.groups)}},
+        "metadata": {"creationTimestamp": call.context.registry.now()},
+        "status": {"userInfo": call.identity.told()},
     }
     return http_context.reply(http_forms.encode(body), status=201)
 

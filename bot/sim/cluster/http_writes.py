@@ -202,13 +202,14 @@ async def review(call: http_context.Call) -> web.Response:
         )
         cause = ("FieldValueInvalid", message, "spec.resourceAttributes")
         raise errors.invalid("", call.row.group, "", [cause])
-    allowed = call.context.authorizer(_question(call, about or {}, path or {}))
+    authorizer, question = call.context.authorizer, _question(call, about or {}, path or {})
+    reason = authorizer.reason(question) if isinstance(authorizer, http_access.Rules) else ""
     answer = {
         "kind": call.row.kind,
         "apiVersion": call.row.api_version,
         "metadata": {},
         "spec": spec,
-        "status": {"allowed": allowed},
+        "status": {"allowed": authorizer(question)} | ({"reason": reason} if reason else {}),
     }
     return call.answer(answer, status=201)
 
@@ -228,11 +229,7 @@ async def rules_review(call: http_context.Call) -> web.Response:
         "apiVersion": call.row.api_version,
         "metadata": {},
         "spec": {},
-        "status": {
-            "resourceRules": http_access.rules_of(call.context.authorizer, namespace),
-            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["/version"]}],
-            "incomplete": False,
-        },
+        "status": http_access.told_rules(call.context.authorizer, call.identity, namespace),
     }
     return call.answer(answer, status=201)
 

@@ -16,8 +16,8 @@ GRACE = 50.0
 MONITOR = 5.0
 """Seconds between two looks at all kubelets."""
 
-EXECUTE = 0.1
-"""Seconds between two rounds in which NoExecute taints are written, apart from the others."""
+EXECUTE = 0.25
+"""Seconds from a look that finds a node down, or up again, to its NoExecute taint."""
 
 EVICT = 300.0
 """Seconds a pod stays on an unreachable node by the toleration admission gives it."""
@@ -48,6 +48,7 @@ class NodeLifecycle:
         self._network = ipaddress.IPv4Network(pod_network)
         self._queue = context.Queue(ctx.clock, self._sync, what="node")
         self._round = context.Queue(ctx.clock, self._execute, what="node taints", delay=EXECUTE)
+        self._turned: set[str] = set()
         self._evictions: dict[str, timing.Timer] = {}
 
     def start(self) -> None:
@@ -75,6 +76,9 @@ class NodeLifecycle:
         for name, one in self._kubelets.items():
             if one.silent and now - one.contact >= GRACE:
                 self._lost(name)
+        for name in self._turned:
+            self._round.add(name)
+        self._turned.clear()
 
     def _lost(self, name: str) -> None:
         """Turn all conditions of a silent node Unknown, but for the network's."""
@@ -109,6 +113,7 @@ class NodeLifecycle:
         )
         for pod in self._ctx.index.on_node(name):
             self._mark_not_ready(pod, now)
+        self._round.add(name)
 
     def _mark_not_ready(self, pod: Object, now: str) -> None:
         if not podstate.ready(pod):
@@ -141,10 +146,12 @@ class NodeLifecycle:
             self._allocate(name)
             return
         self._write_taints(node, "NoSchedule")
-        self._round.add(name)
+        if not _settled(node, "NoExecute"):
+            # Those that drive pods away wait for the next look at all nodes.
+            self._turned.add(name)
 
     def _execute(self, key: Hashable) -> None:
-        """Write what drives pods away, which comes after they were marked."""
+        """Write what drives pods away."""
         name = str(key)
         node = self._ctx.api.store.get("nodes", "", name)
         if node is not None:
@@ -154,12 +161,10 @@ class NodeLifecycle:
 
     def _write_taints(self, node: Object, effect: str) -> None:
         """Bring our taints of one effect up to date."""
-        name = node["metadata"]["name"]
-        everything = node["spec"].get("taints") or ()
-        present = {one["key"]: one for one in everything if _is_ours(one, effect)}
-        wanted = [key for key, of in _taints(node) if of == effect]
-        if set(present) == set(wanted):
+        if _settled(node, effect):
             return
+        name = node["metadata"]["name"]
+        present, wanted = _ours(node, effect), _wanted(node, effect)
         if UNREACHABLE in present and UNREACHABLE not in wanted and effect == "NoSchedule":
             self._ctx.events.emit(
                 node,
@@ -169,7 +174,8 @@ class NodeLifecycle:
                 host=name,
             )
         now = timing.stamp(self._ctx.clock.now())
-        taints = [one for one in everything if not _is_ours(one, effect)]
+        everything = node["spec"].get("taints") or ()
+        taints = [one for one in everything if one not in present.values()]
         for key in wanted:
             fresh = {"key": key, "effect": effect, "timeAdded": now}
             taints.append(present.get(key, fresh))
@@ -257,8 +263,21 @@ def _telling(node: Object) -> tuple[object, ...]:
     )
 
 
-def _is_ours(taint: Object, effect: str) -> bool:
-    return taint["key"] in _OURS and taint["effect"] == effect
+def _ours(node: Object, effect: str) -> dict[str, Object]:
+    """The taints of one effect that are the controllers' own, by key."""
+    return {
+        one["key"]: one
+        for one in node["spec"].get("taints") or ()
+        if one["key"] in _OURS and one["effect"] == effect
+    }
+
+
+def _wanted(node: Object, effect: str) -> list[str]:
+    return [key for key, of in _taints(node) if of == effect]
+
+
+def _settled(node: Object, effect: str) -> bool:
+    return set(_ours(node, effect)) == set(_wanted(node, effect))
 
 
 def _taints(node: Object) -> list[tuple[str, str]]:
