@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from bot.adapters.slack import (
+    interpreter,
     limits,
     measures,
     prose,
@@ -53,7 +54,10 @@ def card(view: notice.CardView) -> prose.Page:
             lines.append(prose.labelled(wording.UNSEEN, wording.UNSEEN_TEXT))
         if value.cure:
             lines.append(
-                prose.labelled(wording.NEXT, *prose.marked(limits.sentences(value.cure, _NEXT)))
+                prose.labelled(
+                    wording.NEXT,
+                    *prose.marked(limits.sentences(interpreter.told(value.cure), _NEXT)),
+                )
             )
     lines.append(_told(view))
     others = _sorted_names(value.affected)[NAMED:]
@@ -96,7 +100,9 @@ def _status(view: notice.CardView) -> prose.Line:
 
 
 def _muted(mute: muting.Mute) -> list[str | prose.Piece]:
-    pieces: list[str | prose.Piece] = [f"{wording_attention.MUTED}: {limits.cut(mute.text, _WHY)}"]
+    pieces: list[str | prose.Piece] = [
+        f"{wording_attention.MUTED}: {limits.cut(interpreter.told(mute.text), _WHY)}"
+    ]
     if mute.by:
         pieces += [" · ", prose.Person(mute.by)]
     if mute.until is not None and mute.kind is muting.Kind.SILENCE:
@@ -108,7 +114,7 @@ def _after(value: incident.Incident) -> prose.Line:
     """What it ended after."""
     if value.state is not incident.State.RESOLVED:
         return ()
-    fixed = limits.cut(value.fixed_by, _WHY) or wording_attention.NOT_FIXED_BY_US
+    fixed = limits.cut(interpreter.told(value.fixed_by), _WHY) or wording_attention.NOT_FIXED_BY_US
     return prose.labelled(wording_attention.FIXED_BY, fixed)
 
 
@@ -131,7 +137,7 @@ def mark(value: incident.Incident) -> str:
 
 def title(value: incident.Incident) -> str:
     """The headline: how bad, which, what."""
-    return f"{mark(value)} · {value.name} · {value.title}"
+    return f"{mark(value)} · {value.name} · {interpreter.told(value.title)}"
 
 
 def place(value: incident.Incident) -> str:
@@ -143,11 +149,14 @@ def place(value: incident.Incident) -> str:
 def brief(value: incident.Incident) -> prose.Line:
     """One incident in one line."""
     muted = value.muted
+    said = limits.cut(interpreter.told(value.title), _NEXT)
     return prose.line(
         prose.strong(f"{mark(value)} · {value.name}"),
-        f"  {limits.cut(value.title, _NEXT)} · {place(value)} · {wording.state(value)}",
+        f"  {said} · {place(value)} · {wording.state(value)}",
         *((f" · {wording_attention.OWNER} ", prose.Person(value.owner)) if value.owner else ()),
-        f" · {wording_attention.MUTED}: {limits.cut(muted.text, _WHY)}" if muted else "",
+        f" · {wording_attention.MUTED}: {limits.cut(interpreter.told(muted.text), _WHY)}"
+        if muted
+        else "",
     )
 
 
@@ -224,7 +233,9 @@ def _why(value: incident.Incident) -> prose.Line:
     told += [proof for proof in shown.evidence[:1] if proof]
     if not told:
         return ()
-    return prose.labelled(wording.WHY, *prose.marked(limits.cut(" · ".join(told), _WHY)))
+    return prose.labelled(
+        wording.WHY, *prose.marked(limits.cut(" · ".join(map(interpreter.told, told)), _WHY))
+    )
 
 
 def _since(view: notice.CardView) -> prose.Line:

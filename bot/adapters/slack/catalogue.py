@@ -30,6 +30,16 @@ MODULES = (
     "wording_work",
 )
 """Every module that holds words."""
+CORE = (
+    "core_checks",
+    "core_common",
+    "core_faults",
+    "core_fields",
+    "core_hazards",
+    "core_logs",
+    "core_nics",
+)
+"""Modules that only other languages have: what the core says, by English templates."""
 
 _spoken: ContextVar[str] = ContextVar("spoken", default=ENGLISH)
 
@@ -45,6 +55,11 @@ class Languages:
     def of(self, *, channel: str = "", user: str = "") -> str:
         """Return the language for a message to one person, or to a channel."""
         return self.users.get(user) or self.channels.get(channel) or self.default
+
+
+def spoken() -> str:
+    """Return the language that is spoken now."""
+    return _spoken.get()
 
 
 @contextmanager

@@ -63,10 +63,10 @@ def cut(text: str, limit: int) -> str:
 def sentences(text: str, limit: int) -> str:
     """Return whole sentences from the start, at most `limit` characters; at least one, cut."""
     kept = ""
-    for sentence in re.split(r"(?<=[.!?]) (?=[A-Z])", text):
-        if kept and len(kept) + 1 + len(sentence) > limit:
+    for sentence in re.split(r"(?<=[.!?])(?= [A-Z])|(?<=。)", text):
+        if kept and len(kept) + len(sentence) > limit:
             break
-        kept = f"{kept} {sentence}".lstrip()
+        kept += sentence
     return cut(kept, limit)
 
 

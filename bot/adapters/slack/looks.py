@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.adapters.slack import limits, prose, wording_network
+from bot.adapters.slack import interpreter, limits, prose, wording_network
 from bot.flannel import deviants
 from bot.flow import network_answers
 
@@ -100,7 +100,7 @@ def names(nodes: Sequence[str], *, most: int) -> prose.Line:
 
 def text(said: str) -> prose.Line:
     """Return a sentence of the core, its backticks as code; a very long one cut."""
-    return prose.marked(limits.cut(said, _TEXT))
+    return prose.marked(limits.cut(interpreter.told(said), _TEXT))
 
 
 def group(value: deviants.Group, *, most: int) -> prose.Paragraph:
@@ -109,7 +109,7 @@ def group(value: deviants.Group, *, most: int) -> prose.Paragraph:
         prose.line(
             wording_network.SEVERITY[value.severity],
             " ",
-            prose.strong(value.what),
+            prose.strong(interpreter.told(value.what)),
             wording_network.group_size(len(value.members)),
         )
     ]

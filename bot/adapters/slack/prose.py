@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.adapters.slack import measures
+from bot.adapters.slack import interpreter, measures
 from bot.flow import drawings
 
 
@@ -132,10 +132,14 @@ def code(text: str) -> Run:
 
 
 def marked(text: str) -> Line:
-    """Make a line of one of our own sentences, in which backticks stand around code."""
-    parts = text.split("`")
+    """Make a line of one of our own sentences, in which backticks stand around code.
+
+    What is the core's is said in the language that is spoken.
+    """
+    told = interpreter.told(text)
+    parts = told.split("`")
     if len(parts) % 2 == 0:
-        return line(text)
+        return line(told)
     return line(*(code(part) if index % 2 else part for index, part in enumerate(parts) if part))
 
 

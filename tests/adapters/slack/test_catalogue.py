@@ -159,7 +159,7 @@ def test_a_card_in_chinese_keeps_names_and_has_chinese_buttons() -> None:
     with catalogue.speaking("zh-CN"):
         made = blocks.render(cards.card(samples.view(value, acts=True)))
         title = answers_view.help_page(grammar.COMMANDS, slash="/flannel").title
-    assert "🔴 严重 · INC-42 · flannel OOM-killed on 4 of 120 nodes" in made.text
+    assert "🔴 严重 · INC-42 · flannel 被 OOM 终止：120 个节点中的 4 个" in made.text
     assert "prod · DaemonSet kube-system/kube-flannel-ds" in made.text
     assert "状态  已认领 · 认领人 @U0OPERATOR" in made.text
     assert "静默" in str(made.blocks)

@@ -1,0 +1,248 @@
+"""What the core says is known to every other language, sentence by sentence."""
+
+import ast
+import functools
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bot
+from bot.adapters.slack import catalogue, interpreter
+from bot.flannel import catalogue as log_lines
+from bot.flannel import faults, hazards, versions
+
+ROOM = Path(bot.__file__).parent
+LANGUAGES = list(catalogue.PACKAGES)
+SOURCES = (
+    *sorted(path.relative_to(ROOM).as_posix() for path in (ROOM / "checks").glob("*.py")),
+    "flannel/faults.py",
+    "flannel/announced.py",
+    "flannel/devices.py",
+    "flannel/tables.py",
+    "flannel/leftovers.py",
+    "flannel/lease.py",
+    "flannel/present.py",
+    "flannel/anchoring.py",
+    "flannel/choice.py",
+    "flannel/deviants.py",
+    "flannel/outlook.py",
+    "flow/explain.py",
+    "domain/tracking.py",
+)
+"""Modules whose every sentence is translated. The list may only grow."""
+LISTS = ("flannel/catalogue.py", "flannel/hazards.py", "flannel/selection.py")
+"""Modules that hold others' words too; what they say is asked of their lists."""
+NOT_SAID = {
+    "condition Ready=": "a case of `condition {kind}=`",
+    "mtu": "what `ip` prints",
+    "the MTU in subnet.env": "a source's name, which is not shown",
+}
+MADE = {
+    *("opened", "reopened", "severity rose", "spread grew", "resolved", "muted"),
+    *("unmuted", "acknowledged"),
+    *("now info:", "now warning:", "now critical:"),
+    *("earlier state.terminated.reason=", "with no address"),
+}
+"""Texts that the core makes of values, such as an enumeration's names."""
+CJK = re.compile("[\u4e00-\u9fff]")
+HOLE_NAME = re.compile(r"\{([a-z_0-9]+)")
+HOLE = re.compile(r"\{[a-z_0-9]+(?::[a-z]+)?\}")
+
+
+@functools.cache
+def templates(language: str) -> dict[str, str]:
+    found = interpreter.tables(language)
+    assert found is not None
+    return {one.english: one.translation for one in found.templates}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The parts of a sentence between what is put in, without what is code."""
+    for part in re.sub(r"`[^`]*`", "\0", text).split("\0"):
+        for sentence in re.split(r"(?<=[.;:,]) |[()]", part):
+            if re.search(r"[A-Za-z]{2,} |^ [a-z]{2,}| [a-z]{2,}", sentence):
+                yield sentence.strip()
+
+
+def said(tree: ast.AST) -> Iterator[str]:
+    """Every text in a module that is no docstring, its places as zeros."""
+    inner = {
+        id(each)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for each in node.values
+        if isinstance(each, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inner.add(id(node.value))
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(each.value) if isinstance(each, ast.Constant) else "\0" for each in node.values
+            )
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner
+        ):
+            yield HOLE.sub("\0", node.value)
+
+
+@functools.cache
+def spoken(source: str) -> set[str]:
+    return {
+        piece for text in said(ast.parse((ROOM / source).read_text())) for piece in pieces(text)
+    }
+
+
+@functools.cache
+def known(language: str) -> set[str]:
+    found = set()
+    for english in templates(language):
+        bare = re.sub(r"\[\[|\]\]", "\0", HOLE.sub("\0", english)).replace("{{", "{")
+        found |= set(pieces(bare.replace("}}", "}")))
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_sentence_of_the_core_is_in_every_other_language(source: str, language: str) -> None:
+    there = "\n".join(known(language))
+    counts = importlib.import_module(
+        f"bot.adapters.slack.{catalogue.PACKAGES[language]}.core_common"
+    ).COUNTS
+    lacking = {one for one in spoken(source) if one not in there and one not in counts}
+    assert sorted(lacking - NOT_SAID.keys()) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_translation_is_left_of_a_sentence_that_nobody_says(language: str) -> None:
+    there = "\n".join(piece for source in (*SOURCES, *LISTS) for piece in spoken(source))
+    assert {one for one in known(language) if one not in there} == MADE
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_all_knowledge_of_flannel_is_in_every_other_language(language: str) -> None:
+    entries = (
+        *log_lines.REASONS, *log_lines.ENTRIES, *log_lines.WAITING, *log_lines.EVENTS,
+        log_lines.CHOSE_FOREIGN_NIC,
+    )  # fmt: skip
+    everywhere = [
+        hazards.of(version, hazards.Surroundings(
+            backend="vxlan", nodes=nodes, patterns=("10.0",), public_ip=True,
+            memory_limit=50 * 2**20, kernels=("4.9.0",),
+        ))
+        for nodes in (5, 9_000)
+        for version in (None, *(versions.Version(0, minor, 0) for minor in range(7, 30)))
+    ]  # fmt: skip
+    restarts = [
+        said
+        for backend in ("vxlan", "host-gw", "wireguard", "udp", "ipsec", "ipip", "alloc")
+        for version in (None, *(versions.Version(0, minor, 0) for minor in range(7, 30)))
+        for new_nic in (False, True)
+        for said in hazards.restart(version, backend, new_nic=new_nic)
+    ]
+    told = [
+        *(text for one in entries for text in (one.cause, one.cure)),
+        *(text for one in faults.FACTS.values() for text in (one.cause, one.cure)),
+        *(text for one in everywhere for hazard in one for text in (hazard.text, hazard.cure)),
+        *restarts,
+    ]
+    assert len(told) > 200
+    assert [left for text in told if text for left in interpreter.left(text, language)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_has_the_same_places_and_code_and_is_translated(language: str) -> None:
+    for english, other in templates(language).items():
+        holes = sorted(HOLE_NAME.findall(english))
+        assert holes == sorted(HOLE_NAME.findall(other)), english
+        code = re.findall(r"`[^`]*`", re.sub(r":[a-z]+\}", "}", english))
+        assert sorted(code) == sorted(re.findall(r"`[^`]*`", other)), english
+        words = re.sub(r"`[^`]*`", "", HOLE.sub("", english))
+        assert other == english or CJK.search(other) or not re.search("[a-z]{2} [a-z]{2}", words), (
+            english
+        )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_template_knows_itself_again_and_is_hidden_by_no_other(language: str) -> None:
+    """Filled with names, a sentence comes out with these names and no word of English."""
+    samples = {"": "n-7", "text": "x y", "names": "a, b and 3 more", "count": "3 nodes"}
+    for english, other in templates(language).items():
+        kinds = {hole[1]: hole[2] or "" for hole in interpreter._HOLE.finditer(english)}
+        if any(kind in ("own", "most", "said", "term") for kind in kinds.values()):
+            continue
+        filled = interpreter._fill(
+            english_holes(english), {n: samples[k] for n, k in kinds.items()}
+        )
+        assert list(interpreter.left(filled, language)) == [], english
+        told = interpreter.tables(language).interpret(filled)[0]
+        assert told == filled or CJK.search(told) or not CJK.search(other), (english, told)
+        for kind in kinds.values():
+            assert kind in ("names", "count") or samples[kind] in told, (english, told)
+
+
+def english_holes(english: str) -> str:
+    return re.sub(r"(\{[a-z_0-9]+):[a-z]+\}", r"\1}", english)
+
+
+NASTY = st.one_of(
+    st.text(),
+    st.text(alphabet="`<@!>|*_~[]{}\\;.: \nand7more", max_size=200),
+    st.builds(
+        lambda a, n: a * n,
+        st.sampled_from(["<@U1> ", "a. ", "; ", "`", " and 3 more", "{x}"]),
+        st.integers(0, 2_000),
+    ),
+)
+
+
+@given(NASTY)
+@settings(max_examples=50)
+def test_interpreting_any_text_never_raises_and_loses_nothing_it_does_not_know(text: str) -> None:
+    with catalogue.speaking("zh-CN"):
+        told = interpreter.told(text)
+    if not CJK.search(told):
+        assert told == text
+
+
+@given(NASTY.filter(lambda text: text.strip()))
+@settings(max_examples=50)
+def test_what_others_say_comes_out_as_it_went_in(text: str) -> None:
+    said = f"The log could not be read: {text}"
+    with catalogue.speaking("zh-CN"):
+        told = interpreter.told(said)
+    assert told in (said, f"读不到日志：{text}")
+    name = "".join(text.split())
+    with catalogue.speaking("zh-CN"):
+        assert name in interpreter.told(
+            f"{name} was OOM-killed 3 times on {name} (memory limit 50Mi)"
+        )
+
+
+def test_a_long_text_takes_no_longer_than_its_length_asks_for() -> None:
+    """A pattern that backtracks would need ages for these."""
+    tables = interpreter.tables("zh-CN")
+    assert tables is not None
+    for text in ("no route to " + "a, " * 2_600, "; ".join(["x: x"] * 1_900), ": " * 3_900):
+        assert tables.interpret(text)
+
+
+def test_english_needs_no_tables_and_stays_as_it_is() -> None:
+    assert interpreter.tables(catalogue.ENGLISH) is None
+    assert interpreter.told("kube-flannel OOM-killed") == "kube-flannel OOM-killed"
+
+
+def test_every_module_of_the_cores_words_is_in_the_catalogue_and_none_says_a_thing_twice() -> None:
+    for package in catalogue.PACKAGES.values():
+        place = Path(interpreter.__file__).parent / package
+        assert {path.stem for path in place.glob("core_*.py")} == set(catalogue.CORE)
+        seen: dict[str, str] = {}
+        for name in catalogue.CORE:
+            for english in importlib.import_module(f"bot.adapters.slack.{package}.{name}").TEXTS:
+                assert seen.setdefault(english, name) == name
+            assert len((place / f"{name}.py").read_text().splitlines()) <= 300
