@@ -104,8 +104,9 @@ class Insight:
         """
         known = self._known
         serves = {node: one for one in reversed(known.flannels) for node in one.serves}
-        for gone in self._studies.keys() - taken.nodes.keys():
+        for gone in self._judged_by.keys() - taken.nodes.keys():
             self._studies.pop(gone, None)
+            del self._judged_by[gone]
         for name, seen in self._looks.items():
             node, flannel = taken.nodes.get(name), serves.get(name)
             if node is None or flannel is None or flannel.name not in known.gathered:

@@ -82,7 +82,7 @@ class Cluster:
         return ()
 
     def latest(self) -> Mapping[str, Inspection]:
-        return dict(self._latest)
+        return {name: one for name, one in self._latest.items() if name in self.names}
 
     async def node(self, name: str, *, max_age: timedelta) -> Inspection:
         found = (await self.nodes([name], max_age=max_age))[name]
@@ -416,3 +416,14 @@ async def test_probe_pods_are_left_to_people_most_of_the_time_and_recovery_is_se
     assert looked.count(name[1]) == 60
     scene.outside.stopped = set()
     assert name[0] in await scene.run()
+
+
+async def test_nodes_that_come_and_go_leave_nothing_behind() -> None:
+    scene = Scene(count=3, sample=10)
+    for number in range(40):
+        scene.outside.names = [f"n{number + place}" for place in range(3)]
+        await scene.run(after=1200)
+    assert len(scene.studies()) == 3
+    held = {**vars(scene.audit), **vars(scene.known), **vars(scene.known._fleets)}
+    sizes = {name: len(one) for name, one in held.items() if isinstance(one, dict | set | list)}
+    assert {name: size for name, size in sizes.items() if size > 10} == {}

@@ -109,8 +109,9 @@ class SlackApp:
         self._http: http.Http | None = None
         if options.mode == "http":
             self._http = http.Http(
-                web, options=options, clock=clock, telemetry=telemetry, take=self._inbox.take
-            )
+                web, options=options, clock=clock, telemetry=telemetry, take=self._inbox.take,
+                busy=lambda: self._errands.full,
+            )  # fmt: skip
         self._way: http.Http | socket.Socket = self._http or socket.Socket(
             web, options=options, clock=clock, telemetry=telemetry, handle=self._handle
         )
@@ -170,7 +171,9 @@ class SlackApp:
             log.warning("slack_scopes_lacking", scopes=self._web.identity.lacking)
 
     async def _handle(self, link: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Take one envelope and acknowledge it."""
+        """Take one envelope and acknowledge it, unless too much is under way already."""
+        if self._errands.full:
+            return
         carried = await self._inbox.take(request.type, request.payload)
         try:
             await link.send_socket_mode_response(

@@ -10,11 +10,32 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-class Errands:
-    """Tasks under way. Bolt keeps no reference to its own and does not wait for them."""
+MOST = 1_000
+"""Errands at a time: more than a workspace asks at once, and some tens of MiB at most."""
 
-    def __init__(self) -> None:
+
+class Errands:
+    """Tasks under way. Bolt keeps no reference to its own and does not wait for them.
+
+    Whoever takes what Slack brings asks `full` before, and does not acknowledge what finds it so:
+    then Slack tells the person, and sends an event again later.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._refused = 0
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may begin now."""
+        if len(self._tasks) < self._most:
+            self._refused = 0
+            return False
+        self._refused += 1
+        if self._refused == 1:  # the first of many says it
+            log.error("too_many_questions", under_way=len(self._tasks))
+        return True
 
     def run(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Begin a piece of work; what it raises is logged by whoever wrote it, or lost here."""

@@ -54,12 +54,14 @@ class Http:
         clock: ports.Clock,
         telemetry: ports.Telemetry,
         take: Take,
+        busy: Callable[[], bool],
     ) -> None:
         self._web = web_api
         self._options = options
         self._clock = clock
         self._telemetry = telemetry
         self._take = take
+        self._busy = busy
         self._signatures = signatures.Signatures(options.signing_secret)
         self._open = False
         self._spoken_at = float("-inf")
@@ -114,9 +116,9 @@ class Http:
             objection = self._signatures.objection(request.headers, body, now=now)
         if objection:
             return self._refuse(objection, request)
-        if not self._open:
+        if not self._open or self._busy():
             # Slack sends events again, and tells a person whose command it could not deliver.
-            return self._answered("closed", 503)
+            return self._answered("busy" if self._open else "closed", 503)
         if self._signatures.repeated(request.headers):
             return self._answered("repeated", 200)
         found = _parsed(request.content_type, body)

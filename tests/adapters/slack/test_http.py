@@ -6,16 +6,19 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from functools import partialmethod
 from typing import Any
+from unittest.mock import AsyncMock
 from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 import structlog
 from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.adapters.slack import errands, signatures
 from bot.adapters.slack import http as slack_http
-from bot.adapters.slack import signatures
 from bot.sim.slack import people, webhooks
 from tests.adapters.slack import samples
 from tests.adapters.slack.conftest import Slack, until
@@ -265,6 +268,30 @@ async def test_before_the_start_and_after_the_end_slack_is_told_to_come_again(
     assert not app.connected
     assert (await post(slack, command(), signed(command())))[0] == 503
     assert not desk.asked
+
+
+async def test_what_would_be_too_much_at_once_is_refused_aloud_and_taken_again_later(
+    slack: Slack, desk: samples.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        errands.Errands, "__init__", partialmethod(errands.Errands.__init__, most=3)
+    )
+    finish = asyncio.Event()
+    desk.wait = finish.wait
+    async with slack.app(desk) as app:
+        sent = [command(trigger=f"1.{number}") for number in range(8)]
+        told = [await post(slack, body, signed(body)) for body in sent]
+        assert [status for status, _ in told] == [200] * 3 + [503] * 5
+        link = AsyncMock()
+        payload = {"type": "block_actions"}
+        await app._handle(link, SocketModeRequest("interactive", "e1", payload))
+        # Without an acknowledgement Slack tells the person that it did not work.
+        link.send_socket_mode_response.assert_not_awaited()
+        finish.set()
+        await until(lambda: not app._errands.full)
+        assert (await post(slack, sent[7], signed(sent[7])))[0] == 200
+        await until(lambda: len(slack.whispers(OPERATOR)) == 4)
+    assert results(slack) == ["ok"] * 3 + ["busy"] * 5 + ["ok"]
 
 
 async def test_it_is_ready_while_the_web_api_answers_and_never_because_nobody_calls(
