@@ -64,9 +64,21 @@ def test_only_takes_rows_and_families():
     assert bench.chosen(["idle", "cycle_5000"]) == {
         "cycle": ("cycle_5000",), "idle": ("bot_120_rss",),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--only", "cycle_5001"], ["--samples", "0"], ["--samples", "many"], ["--bogus"],
+        ["--output", "no/such/folder/rows"], ["--output", "."], ["--compare", "no-such-file"],
+        ["--compare", "pyproject.toml"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_said_before_anything_is_measured(given, capsys):
     with pytest.raises(SystemExit) as ended:
-        bench.arguments(["--only", "cycle_5001"])
+        bench.main(given)
     assert ended.value.code == 2
+    assert given[0] in capsys.readouterr().err
 
 
 def test_an_earlier_run_is_compared_row_by_row():

@@ -55,8 +55,16 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     for name in found.only:
         if name not in known:
             parser.error(f"--only: there is no {name!r}; --list names what there is")
-    if found.compare is not None and not found.compare.is_file():
-        parser.error(f"--compare: {found.compare} is no file")
+    if found.samples is not None and found.samples < 1:
+        parser.error(f"--samples: must be at least 1, not {found.samples}")
+    # Before an hour of measuring, not after it.
+    if found.output is not None and (found.output.is_dir() or not found.output.parent.is_dir()):
+        parser.error(f"--output: {found.output} cannot be written")
+    if found.compare is not None:
+        try:
+            found.compare = rows.read(found.compare.read_text())
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            parser.error(f"--compare: {found.compare} holds no rows: {error}")
     return found
 
 
@@ -88,7 +96,6 @@ async def measured(family: str, names: tuple[str, ...], size: sizes.Size) -> lis
 
 async def run(given: argparse.Namespace) -> int:
     size = sizes.Size(quick=given.quick, samples=given.samples)
-    earlier = rows.read(given.compare.read_text()) if given.compare is not None else None
     results: list[rows.Row] = []
     for family, names in chosen(given.only).items():
         for one in await measured(family, names, size):
@@ -97,7 +104,7 @@ async def run(given: argparse.Namespace) -> int:
             sys.stdout.flush()
     if given.output is not None:
         given.output.write_text("".join(one.line() + "\n" for one in results))
-    sys.stderr.write(rows.table(results, earlier) + "\n")
+    sys.stderr.write(rows.table(results, given.compare) + "\n")
     return 1 if any(one.ok is False for one in results) else 0
 
 

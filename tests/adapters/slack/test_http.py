@@ -315,9 +315,14 @@ async def test_it_is_ready_while_the_web_api_answers_and_never_because_nobody_ca
 
 
 async def test_no_body_and_no_secret_reaches_the_log_and_strangers_cannot_fill_it(
-    slack: Slack, desk: samples.Desk, caplog: pytest.LogCaptureFixture
+    slack: Slack,
+    desk: samples.Desk,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written = io.StringIO()
+    # One that was used before under the program's own configuration keeps to that.
+    monkeypatch.setattr(slack_http, "log", structlog.get_logger())
     structlog.configure(
         processors=[structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(written),
