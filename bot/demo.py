@@ -45,6 +45,8 @@ _TOKENS = {
 _READY_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 _MISCONFIGURED = 2
+_FAILS = 5
+"""Starts in a row that end by themselves before the bot is ready, until the demo ends with it."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -186,6 +188,8 @@ class Demo:
             raise errors.Misconfigured(f"--ready-file {file}: it is a directory; name a file")
         if file is not None and not os.access(file.absolute().parent, os.W_OK | os.X_OK):
             raise errors.Misconfigured(f"--ready-file {file}: its directory cannot be written")
+        if file is not None:
+            file.unlink(missing_ok=True)  # of an earlier demo: who waits for it must not read it
 
     def _directory(self, stack: contextlib.AsyncExitStack) -> Path:
         if self._options.data_dir is None:
@@ -234,7 +238,10 @@ class Demo:
         }
         bot_http = f"http://{options.host}:{environment['FLANNEL_BOT_HTTP__PORT']}"
         bot = await self._start_bot(directory, environment)
-        await self._bot_ready(bot, bot_http, directory)
+        if not await self._became_ready(bot, bot_http, directory, _READY_WITHIN):
+            raise errors.Misconfigured(
+                f"the bot did not become ready: {_last_line(directory / 'bot.log')}"
+            )
         self._ready = {
             "page": slack["page"],
             "slack_api": slack["slack_api"],
@@ -306,23 +313,22 @@ class Demo:
     async def _start_bot(self, directory: Path, environment: Mapping[str, str]) -> _Child:
         return await self._spawn(directory, "bot", ["run"], environment)
 
-    async def _bot_ready(self, bot: _Child, bot_http: str, directory: Path) -> None:
-        async with aiohttp.ClientSession() as session:
-            deadline = asyncio.get_running_loop().time() + _READY_WITHIN
-            while asyncio.get_running_loop().time() < deadline:
-                if bot.process.returncode is not None:
-                    break
-                for child in self._children:
-                    if child.process.returncode is not None:
-                        raise _ended(child, directory)
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"{bot_http}/readyz") as answer:
-                        if answer.ok:
-                            return
-                await asyncio.sleep(0.1)
-        raise errors.Misconfigured(
-            f"the bot did not become ready: {_last_line(directory / 'bot.log')}"
-        )
+    async def _became_ready(
+        self, bot: _Child, bot_http: str, directory: Path, within: float | None
+    ) -> bool:
+        """Return whether the bot became ready before it ended, or before that many seconds did."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), aiohttp.ClientSession() as session:
+                while bot.process.returncode is None:
+                    for child in self._children:
+                        if child is not bot and child.process.returncode is not None:
+                            raise _ended(child, directory)
+                    with contextlib.suppress(aiohttp.ClientError):
+                        async with session.get(f"{bot_http}/readyz") as answer:
+                            if answer.ok:
+                                return True
+                    await asyncio.sleep(0.1)
+        return False
 
     def _announce(self) -> None:
         text = json.dumps(self._ready)
@@ -356,20 +362,25 @@ class Demo:
     async def _supervise(
         self, bot: _Child, directory: Path, environment: Mapping[str, str]
     ) -> None:
+        failed = 0
         while True:
             code = await bot.process.wait()
             self._children.remove(bot)
-            if code == _MISCONFIGURED:
+            if code == _MISCONFIGURED or failed >= _FAILS:
                 raise errors.Misconfigured(
                     f"the bot refused to run: {_last_line(directory / 'bot.log')}"
                 )
             _tell(f"the bot (pid {bot.process.pid}) died with code {code}; starting it again")
             await asyncio.sleep(0.2)
             bot = await self._start_bot(directory, environment)
-            self._ready["bot_pid"] = bot.process.pid
-            await self._bot_ready(bot, self._ready["bot_http"], directory)
-            _tell(f"the bot is back, pid {bot.process.pid}, on the same database")
-            self._announce()
+            # However long that takes: somebody may have broken Slack or the cluster, too.
+            if await self._became_ready(bot, self._ready["bot_http"], directory, None):
+                failed = 0
+                self._ready["bot_pid"] = bot.process.pid
+                _tell(f"the bot is back, pid {bot.process.pid}, on the same database")
+                self._announce()
+            elif (bot.process.returncode or 0) > 0:
+                failed += 1  # by itself; to be killed again meanwhile is no failure of its own
 
     async def _narrate(self, control: str) -> None:
         """Say in the terminal what the pretend outside does and what the bot makes of it."""

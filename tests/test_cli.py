@@ -77,3 +77,14 @@ def test_the_demo_refuses_a_ready_file_that_is_a_directory(
     assert capsys.readouterr().err == (
         f"error: --ready-file {tmp_path}: it is a directory; name a file\n"
     )
+
+
+def test_the_ready_file_of_an_earlier_demo_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    """Whoever waits for it would talk to addresses that nobody listens at any more."""
+    ready, file = tmp_path / "ready.json", tmp_path / "file"
+    ready.write_text("{}")
+    file.touch()
+    asked = ["demo", "--no-browser", "--ready-file", str(ready), "--data-dir", str(file)]
+    free = ["--page-port", "0", "--api-port", "0", "--health-port", "0"]
+    assert cli.main([*asked, *free]) == 2
+    assert not ready.exists()

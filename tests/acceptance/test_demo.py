@@ -94,6 +94,13 @@ async def test_the_demo_says_where_everything_is_survives_a_kill_and_ends_cleanl
 
             os.kill(ready["bot_pid"], signal.SIGKILL)
 
+            async def another() -> set[int]:
+                return set(children(demo.pid)) - set(family)
+
+            # Whoever kills it for fun does so again while it is still starting.
+            (starting,) = await processes.until(another, what="the bot's start")
+            os.kill(starting, signal.SIGKILL)
+
             async def back() -> bool:
                 again = json.loads(ready_file.read_text())
                 return again["bot_pid"] != ready["bot_pid"] and alive(again["bot_pid"])
