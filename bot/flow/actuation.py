@@ -16,7 +16,14 @@ from bot.domain.target import Target
 
 
 class Blocked(errors.Unavailable):
-    """An eviction that a PodDisruptionBudget does not allow now; the text names the budget."""
+    """An eviction that a PodDisruptionBudget does not allow now; the text names the budget.
+
+    `reason` is the text without whose eviction it was.
+    """
+
+    def __init__(self, reason: str, *, what: str = "") -> None:
+        super().__init__(f"{what}: {reason}" if what else reason)
+        self.reason = reason
 
 
 class Unsettled(errors.Unavailable):

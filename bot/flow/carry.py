@@ -7,6 +7,7 @@ before anything else. Guards are asked before every batch of writes.
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from bot.domain import errors, guard, run, units, verification
 from bot.domain.access import Person, Role
 from bot.domain.plan import Plan, Step, StepKind
 from bot.domain.run import Act, Run, Seen, StepState
-from bot.flow import follow, hands, ports, remedy_answers
+from bot.flow import follow, hands, heldup, ports, remedy_answers
 from bot.flow.hands import Done
 from bot.flow.journal import Journal
 from bot.flow.site import Site
@@ -84,6 +85,7 @@ class Carrier:
         self._slots = asyncio.Semaphore(means.options.at_once)
         self._cancelled = False
         self._prolonged = mine.prolonged
+        self._held_up = heldup.HeldUp()
         self._tried: Counter[int] = Counter()
 
     @property
@@ -204,12 +206,13 @@ class Carrier:
                         step,
                         operation=self._operation,
                         stop=self._stopped,
-                        report=self._report,
+                        held=functools.partial(self._wait_longer, number),
                         patience=lambda: self._prolonged,
                     )
                 )
         else:
             done = await self._wait(number)
+        self._held_up.forget(number)
         if done is None:
             return  # its answer was lost; the journal has it as begun, and it is looked for next
 
@@ -244,6 +247,11 @@ class Carrier:
 
     def _stopped(self) -> bool:
         return self._cancelled or self._run.cancelled_at is not None
+
+    def _wait_longer(self, number: int, hold: heldup.Hold) -> None:
+        """Show what holds the run up, all of it together."""
+        self._held_up.note(number, hold)
+        self._report(str(self._held_up), self._held_up.until)
 
     def _report(self, text: str, gives_up_at: datetime | None = None) -> None:
         """Show what is waited for; the newest only, and never holding up the work."""
@@ -314,7 +322,7 @@ class Carrier:
                     replace(step, uid=""),
                     operation=self._operation,
                     stop=lambda: False,
-                    report=self._report,
+                    held=lambda _: None,
                     patience=lambda: 0,
                 )
 

@@ -6,7 +6,7 @@ another NIC than was predicted, ends the wait as a failure. Under RollingUpdate 
 on meanwhile, so the only brake is what the run does next: the inverse patch.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,8 +15,11 @@ from bot.domain.plan import Effect, Plan, Prediction, Step
 from bot.domain.run import StepState
 from bot.domain.verification import NodeLook, Rollout
 from bot.flow import ports
-from bot.flow.hands import Done, Report, Stop
+from bot.flow.hands import Done, Stop
 from bot.flow.site import Site
+
+Report = Callable[[str], None]
+"""Told what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Follower:
             now, seen = self._clock.now(), view(self._site.mirror.snapshot())
             if seen is not None:
                 first = len(seen.ready) if first is None else first
-                report(verification.progress(seen, began=began, now=now, before=first), None)
+                report(verification.progress(seen, began=began, now=now, before=first))
                 wrong = await self._harm(seen, watch)
                 if wrong:
                     return Done(StepState.FAILED, wrong)
@@ -162,7 +165,7 @@ class Follower:
                 return Done(StepState.FAILED, wrong)
             if ready and not watch.waiting(ready):
                 return Done(StepState.APPLIED, f"flannel is ready on {node}")
-            report(f"waiting for flannel on {node}", None)
+            report(f"waiting for flannel on {node}")
             if stop():
                 return Done(StepState.SKIPPED, f"cancelled while flannel started on {node}")
             if self._clock.now() - began >= step.timeout:

@@ -7,7 +7,7 @@ every write names the uid that the plan was bound to; a write whose answer was l
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain import errors, patch
@@ -15,6 +15,7 @@ from bot.domain.drain import NodePod
 from bot.domain.plan import Step, StepKind
 from bot.domain.run import Seen, StepState
 from bot.flow import actuation, ports
+from bot.flow.heldup import Hold
 
 T = TypeVar("T")
 
@@ -65,8 +66,8 @@ Stop = Callable[[], bool]
 Patience = Callable[[], int]
 """How often people have asked so far for as much time again."""
 
-Report = Callable[[str, datetime | None], None]
-"""Told what is waited for, and until when where people may prolong that."""
+Held = Callable[[Hold], None]
+"""Told what holds a step up, which people may prolong."""
 
 
 class Hands:
@@ -95,7 +96,7 @@ class Hands:
         self._awaited = 0
 
     async def do(
-        self, step: Step, *, operation: str, stop: Stop, report: Report, patience: Patience
+        self, step: Step, *, operation: str, stop: Stop, held: Held, patience: Patience
     ) -> Done | None:
         """Do one writing step to its end, which may be that it failed.
 
@@ -110,7 +111,7 @@ class Hands:
                 case StepKind.UNCORDON:
                     return await self._uncordon(step, operation)
                 case StepKind.EVICT_POD:
-                    return await self._evict(step, stop, report, patience)
+                    return await self._evict(step, stop, held, patience)
                 case StepKind.DELETE_POD:
                     return await self._delete(step)
                 case _:
@@ -215,7 +216,7 @@ class Hands:
             return Done(StepState.APPLIED, f"{step.target.name} takes pods again")
         return Done(StepState.SKIPPED, f"the cordon of {step.target.name} is not this run's")
 
-    async def _evict(self, step: Step, stop: Stop, report: Report, patience: Patience) -> Done:
+    async def _evict(self, step: Step, stop: Stop, held: Held, patience: Patience) -> Done:
         place = f"{step.target.namespace}/{step.target.name}"
         began, at, given = self._clock.monotonic(), self._clock.now(), patience()
         while True:
@@ -224,7 +225,7 @@ class Hands:
             try:
                 there = await self._patiently(lambda: self._ask_to_go(step))
             except actuation.Blocked as error:
-                report(f"{place} waits: {error}", at + allowed)
+                held(Hold(place, error.reason, at + allowed))
                 if stop():
                     return Done(StepState.SKIPPED, f"cancelled while {place} waited: {error}")
                 if self._clock.monotonic() >= ends:

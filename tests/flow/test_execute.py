@@ -370,14 +370,16 @@ async def test_a_budget_is_waited_for_as_long_again_as_people_say() -> None:
     clock, store = LoopClock(), MemoryStore()
     plant = ordinary(Plant(clock))
     plant.budget_until["web-1"] = clock.now() + 12 * MINUTE
+    plant.budget_until["web-2"] = clock.now() + 6 * MINUTE
     plan = await approved(store, clock, drained())
     office = Office(plant, store, clock)
     work = asyncio.create_task(office.work())
-    for minutes in (5, 10):
+    why = "budget shop/web allows no disruption now"
+    for minutes, who in ((5, "shop/web-1, shop/web-2 wait"), (10, "shop/web-1 waits")):
         await asyncio.sleep(4 * 60)
         held = await store.remedy.run_of(plan.id)
         assert held is not None
-        assert "web-1 waits" in held.progress
+        assert held.progress == f"{who}: {why}"
         assert held.gives_up_at == held.steps[1].intended_at + minutes * MINUTE
         await office.journal.move(held, plan, run.prolong, kind="run_prolonged", text="")
     await work

@@ -54,7 +54,7 @@ def of_write(failure: failures.Failure, ask: client.Ask) -> errors.BotError:
     said = failure.said
     if _by_budget(failure):
         why = said.cause(_BUDGET) if said else None
-        return actuation.Blocked(f"{ask.what}: {why or 'its disruption budget does not allow it'}")
+        return actuation.Blocked(why or "its disruption budget does not allow it", what=ask.what)
     if gone(failure) or failure.status == 409:
         return errors.Conflict(text)
     if failure.status == 422:

@@ -178,7 +178,10 @@ def told_rules(authorizer: Authorizer, identity: Identity, namespace: str) -> di
     rules, urls = held.of(identity), held.urls(identity)
     return {
         "resourceRules": [rule.told() for rule in rules if rule.namespace in ("", namespace)],
-        "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": list(role)} for role in urls],
+        "nonResourceRules": [
+            {"verbs": ["*" if role == EVERY_URL else "get"], "nonResourceURLs": list(role)}
+            for role in urls
+        ],
         "incomplete": False,
     }
 

@@ -162,7 +162,7 @@ async def carried(own: hands.Hands, step: Step) -> StepState | None:
             step,
             operation=RUN,
             stop=lambda: False,
-            report=lambda _text, _until: None,
+            held=lambda _: None,
             patience=lambda: 0,
         )
         if done is not None:
