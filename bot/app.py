@@ -47,6 +47,7 @@ from bot.flow import (
     explain,
     leading,
     plancards,
+    ports,
     sender,
     summary,
 )
@@ -71,11 +72,16 @@ class Bot:
     """The running bot. Everything is built by `run`, nothing before."""
 
     def __init__(
-        self, given: settings.Settings, reload: reloading.Reloading, stopping: asyncio.Event
+        self,
+        given: settings.Settings,
+        reload: reloading.Reloading,
+        stopping: asyncio.Event,
+        *,
+        clock: ports.Clock | None = None,
     ) -> None:
         self._settings = given
         self._reload = reload
-        self._clock = clocks.SystemClock()
+        self._clock = clock or clocks.SystemClock()
         self._telemetry = telemetry.PrometheusTelemetry(bot.__version__)
         self._stopping = stopping
         self._beat = self._clock.monotonic()

@@ -173,6 +173,8 @@ class DigestView:
 
     incidents: tuple[Incident, ...]
     now: datetime
+    delayed_seconds: float = 0.0
+    """As of a card; of the incident that waited longest."""
 
 
 @dataclass(frozen=True, slots=True)

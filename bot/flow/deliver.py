@@ -331,19 +331,22 @@ class Courier:
     async def _view(
         self, incident: Incident, *, now: datetime, posted_at: datetime
     ) -> notice.CardView:
-        detected = incident.detected_at or incident.opened_at
-        waited = posted_at - detected
-        delayed = waited if waited >= self._options.delayed_after else timedelta(0)
         return notice.CardView(
             incident=incident,
             now=now,
             posted_at=posted_at,
-            detected_at=detected,
+            detected_at=incident.detected_at or incident.opened_at,
             ticket=await self._plans.of_incident(incident),
             acts=True,
             on_call=self._on_call(incident),
-            delayed_seconds=delayed.total_seconds(),
+            delayed_seconds=self._delayed([incident], posted_at),
         )
+
+    def _delayed(self, incidents: Sequence[Incident], posted_at: datetime) -> float:
+        """For how many seconds the first post waited because it had to; 0 for no time at all."""
+        seen = [each.detected_at or each.opened_at for each in incidents]
+        waited = posted_at - min(seen, default=posted_at)
+        return waited.total_seconds() if waited >= self._options.delayed_after else 0.0
 
     async def _edit(self, row: notice.Outgoing, incident: Incident, shown: notice.Posted) -> None:
         now = self._clock.now()
@@ -352,7 +355,7 @@ class Courier:
         view: ports.Message
         together = await self._store.shown_at(self._channel, shown.ts)
         if shown.digest:
-            view = await self._digest_view(together)
+            view = await self._digest_view(together, posted_at=shown.posted_at)
         else:
             view = await self._view(incident, now=now, posted_at=shown.posted_at)
         await self._update(shown.ts, view, row=row)
@@ -404,16 +407,20 @@ class Courier:
             await self._store.collapse(rows, digest)
 
     async def _send_digest(self, row: notice.Outgoing) -> None:
-        view = await self._digest_view(row.incidents)
+        view = await self._digest_view(row.incidents, posted_at=self._clock.now())
         ts = await self._messenger.post(self._channel, view, row=row)
         self._pace()
         await self._delivered(row, ts, self._clock.now())
 
-    async def _digest_view(self, numbers: Sequence[int]) -> notice.DigestView:
-        incidents = [await self._store.incident(number) for number in numbers]
+    async def _digest_view(
+        self, numbers: Sequence[int], *, posted_at: datetime
+    ) -> notice.DigestView:
+        found = [await self._store.incident(number) for number in numbers]
+        incidents = tuple(one for one in found if one is not None)
         return notice.DigestView(
-            incidents=tuple(found for found in incidents if found is not None),
+            incidents=incidents,
             now=self._clock.now(),
+            delayed_seconds=self._delayed(incidents, posted_at),
         )
 
 

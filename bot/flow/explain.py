@@ -143,8 +143,8 @@ def diagnosis(
 
 
 def affected(incident: Incident) -> notice.Section:
-    """Name every member with its proof."""
-    members = incident.affected or incident.members
+    """Name every member with its proof; of what is over by now, those that were."""
+    members = incident.affected or incident.members or incident.recovered
     lines = []
     for member in members[:_LISTED]:
         proof = "; ".join(member.evidence)

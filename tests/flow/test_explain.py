@@ -178,3 +178,18 @@ def test_a_log_that_tells_no_failure_and_another_containers_are_left_as_they_are
     assert told_of("whatever") == ()
     assert told_of(FAILED, name="install-cni") == ()
     assert explain.diagnosis(trouble(), None, None, FAILED) == ()
+
+
+def test_what_was_over_before_it_could_be_told_still_names_who_was_affected() -> None:
+    at = fakes.START
+    member = incident.Member(
+        name="n1", fingerprint="f", target=Target("c", "Pod", "kube-system", "p", "n1"),
+        severity=Severity.WARNING, summary="not ready", evidence=("Ready=False",),
+        first_seen_at=at, last_seen_at=at,
+    )  # fmt: skip
+    over = incident.Incident(
+        id=1, fingerprint="f", check="pod_not_ready", cluster="c",
+        workload=Target("c", "DaemonSet", "kube-system", "d"), state=incident.State.RESOLVED,
+        severity=Severity.WARNING, summary="s", cure="", opened_at=at, changed_at=at, recovered=(member,),
+    )  # fmt: skip
+    assert explain.affected(over).lines == ("n1 (kube-system/p): Ready=False",)

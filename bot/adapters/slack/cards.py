@@ -125,6 +125,9 @@ def digest(view: notice.DigestView) -> prose.Page:
         key=lambda i: (i.state is incident.State.RESOLVED, -i.severity.rank, i.id),
     )
     lines = [brief(value) for value in ordered]
+    if view.delayed_seconds > 0:
+        # First, for a long list may be cut at its end.
+        lines.insert(0, prose.labelled(wording.TOLD, wording.delayed(view.delayed_seconds)))
     return prose.Page(title=wording.digest_title(view.incidents), parts=(prose.paragraph(*lines),))
 
 

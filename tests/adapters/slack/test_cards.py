@@ -1,5 +1,6 @@
 """What a card says, and when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -129,6 +130,13 @@ def test_a_digest_puts_what_stands_and_is_worst_first() -> None:
     assert page.title == "🔴 Critical · 3 incidents together, 1 resolved"
     order = [text.split("INC-")[1][0] for text in said(page).splitlines()[1:]]
     assert order == ["3", "2", "1"]
+
+
+def test_a_digest_that_slack_kept_waiting_says_for_how_long() -> None:
+    view = notice.DigestView(incidents=(samples.trouble(),) * 30, now=samples.NOW)
+    assert "delayed" not in said(cards.digest(view))
+    late = said(cards.digest(replace(view, delayed_seconds=540.0)))
+    assert "delayed 9 min" in late.splitlines()[1]
 
 
 def test_a_digest_of_what_is_over_is_green() -> None:
