@@ -88,8 +88,12 @@ class Remediation:
     # Tickets.
 
     async def of_incident(self, incident: Incident) -> str:
-        """Return the value of an incident's buttons; empty where nothing can be proposed."""
-        if not self.offers_for(incident):
+        """Return the value of an incident's buttons; empty where nothing can be proposed.
+
+        What fits cannot be told while the cluster is not seen, as right after a start. The button
+        stays: it would come back a moment later, and a click is answered meanwhile.
+        """
+        if not self.offers_for(incident) and not self._unseen(incident):
             return ""
         return await self._button(Ticket(ticket.Kind.INCIDENT, incident.id))
 
@@ -157,6 +161,15 @@ class Remediation:
         )
         return propose.offered(offers.of(incident, given))
 
+    def _unseen(self, incident: Incident) -> bool:
+        """Whether only what is not seen now keeps a fix from being offered."""
+        site = self._sites.get(incident.cluster)
+        if not self._enabled or site is None or incident.state is IncidentState.RESOLVED:
+            return False
+        work = incident.workload
+        seen = site.mirror.snapshot().sees(work.kind, work.namespace, work.name)
+        return offers.may_come(incident) and not seen
+
     async def fix(self, ticket_value: str, user: str, *, runbook: str = "") -> Proposal:
         """Propose the fix of the incident that a button is on."""
         await self._may(user, Role.REQUESTER)
@@ -172,6 +185,11 @@ class Remediation:
         if incident.state is IncidentState.RESOLVED:
             raise errors.Refused(f"{incident.name} is resolved: there is nothing to fix")
         fitting = self.offers_for(incident)
+        if not fitting and not runbook and self._unseen(incident):
+            raise errors.Refused(
+                f"cluster {incident.cluster} is not seen right now, so what would cure "
+                f"{incident.name} cannot be told; try again in a moment"
+            )
         if not fitting and not runbook:
             raise errors.Refused(f"no runbook fits {incident.name} ({incident.check})")
         name = runbook or fitting[0].runbook

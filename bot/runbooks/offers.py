@@ -36,6 +36,12 @@ def of(incident: Incident, case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_fitting(incident, case, flannel))) if flannel else ()
 
 
+def may_come(incident: Incident) -> bool:
+    """Whether something may fit, by the trouble alone, before flannel itself is seen."""
+    ours = incident.check in _MEMORY | _PATTERN | _TRAPPED
+    return ours and incident.workload.kind == "DaemonSet"
+
+
 def _concerned(incident: Incident, case: Case) -> Flannel | None:
     workload = incident.workload
     containers = {one.container for one in incident.members} - {""}

@@ -13,14 +13,18 @@ from bot.domain import audit, errors, notice, plan, run
 from bot.domain.access import Role
 from bot.domain.approval import Answer, Choice
 from bot.domain.plan import Effect, Plan, Prediction
+from bot.domain.snapshot import Gap
 from bot.flow import approve, propose, remediation, remedy_answers
 from bot.flow.remedy_answers import Wishes
 from bot.runbooks import NoPlan
+from tests.checks import worlds
 from tests.domain import plans
+from tests.flow import networks
 from tests.flow.fakes import LoopClock
 from tests.flow.office import Office, Staff, ended
 from tests.flow.plant import NEW, OLD, Plant
 from tests.flow.test_execute import rolling
+from tests.runbooks import cases
 
 pytestmark = pytest.mark.looptime
 
@@ -432,3 +436,23 @@ async def test_a_plan_or_run_that_is_not_there_is_said(number: int) -> None:
     for ask in (bench.desk.plan, bench.desk.run):
         with pytest.raises(errors.Refused, match=f"-{number}"):
             await ask(number)
+
+
+@pytest.mark.parametrize(
+    ("check", "unseen", "offered"),
+    [("nic_pattern", True, True), ("nic_pattern", False, False), ("node_not_ready", True, False)],
+)
+async def test_a_card_keeps_its_button_while_the_cluster_is_not_seen_yet(
+    check: str, unseen: bool, offered: bool
+) -> None:
+    """Right after a start cards are renewed before anything has been listed."""
+    bench = Bench()
+    gap = Gap("daemonsets", "not listed yet", plans.START)
+    nothing = worlds.world(gaps=(gap,) if unseen else ())
+    site = replace(bench.office.site, mirror=networks.StillMirror(nothing))
+    bench.desk._sites = {"prod": site}
+    async with bench.store.unit() as unit:
+        held = await unit.save_incident(cases.trouble(check, id=0))
+    assert bool(await bench.desk.of_incident(held)) == offered
+    with pytest.raises(errors.Refused, match="not seen right now" if offered else "no runbook"):
+        await bench.desk.fix_incident(held.id, "UREQ")
