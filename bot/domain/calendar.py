@@ -7,7 +7,7 @@ clocks jump; one that exists twice (clocks back) counts from its first to its la
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -35,7 +35,10 @@ class Window:
         return self.until(now) is not None
 
     def until(self, now: datetime) -> datetime | None:
-        """Return when the window that holds this moment ends, aware; None if none holds it."""
+        """Return when the window that holds this moment ends, in UTC; None if none holds it.
+
+        In the zone itself a wall time that comes twice would equal no moment of any other zone.
+        """
         zone = ZoneInfo(self.timezone)
         if self.first is not None and self.last is not None:
             begin = _moment(datetime.combine(self.first, time()), zone, late=False)
@@ -54,23 +57,22 @@ class Window:
 
 
 def _moment(wall: datetime, zone: ZoneInfo, *, late: bool) -> datetime:
-    """Turn wall time into a moment: the first or the last of two, the jump where there is none."""
+    """Return the moment of a wall time in UTC: the first or last of two, the jump where is none."""
     first = wall.replace(tzinfo=zone, fold=0)
     again = wall.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == again.utcoffset():
-        return first
-    exists = first.astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None) == wall
+        return first.astimezone(UTC)
+    exists = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
     if exists:
-        return again if late else first
+        return (again if late else first).astimezone(UTC)
     # Skipped by the clocks: both readings lie around the jump, and their offsets differ by it.
     gap = (first.utcoffset() or timedelta()) - (again.utcoffset() or timedelta())
     return _jump(first + gap if gap > timedelta() else first, again, zone)
 
 
 def _jump(one: datetime, other: datetime, zone: ZoneInfo) -> datetime:
-    """Return the moment between the two at which the zone's offset changes."""
-    utc = ZoneInfo("UTC")
-    low, high = sorted((one.astimezone(utc), other.astimezone(utc)))
+    """Return the moment between the two at which the zone's offset changes, in UTC."""
+    low, high = sorted((one.astimezone(UTC), other.astimezone(UTC)))
     low, high = low - timedelta(hours=3), high + timedelta(hours=3)
     before = low.astimezone(zone).utcoffset()
     while high - low > timedelta(seconds=1):
@@ -79,7 +81,7 @@ def _jump(one: datetime, other: datetime, zone: ZoneInfo) -> datetime:
             low = middle
         else:
             high = middle
-    return high.replace(microsecond=0).astimezone(zone)
+    return high.replace(microsecond=0)
 
 
 def covering(windows: Iterable[Window], now: datetime) -> Window | None:

@@ -15,6 +15,9 @@ from bot.domain import guard, patch
 from bot.domain.patch import Patch
 from bot.domain.target import Target
 
+_SET_BACK = timedelta(minutes=1)
+"""A clock that is behind by more was set back; one that is behind by less is another machine's."""
+
 
 class StepKind(enum.StrEnum):
     """Everything that a plan can do. There is no other verb, and no free text in any."""
@@ -208,8 +211,12 @@ class Plan:
         return self.digest[:6]
 
     def expired(self, now: datetime) -> bool:
-        """Whether its time is over, at the very moment too."""
-        return now >= self.expires_at
+        """Whether its time is over, at the very moment too.
+
+        While the clock is behind the moment of the request it was set back, and how long people
+        have had is not known any more: then it is over.
+        """
+        return now >= self.expires_at or now < self.created_at - _SET_BACK
 
 
 def _canonical(plan: Plan) -> str:

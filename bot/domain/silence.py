@@ -52,6 +52,9 @@ class Silence:
     broken: str = ""
     withheld: int = 0
     """How many calls it has kept from people so far."""
+    planned: bool = False
+    """Whether it was set for later. Any other holds from when it was set, whatever a clock that was
+    set back since calls that moment."""
 
     @property
     def name(self) -> str:
@@ -67,7 +70,7 @@ class Silence:
         """Where it is in its life."""
         if self.ended_at is not None or now >= self.until:
             return Phase.EXPIRED
-        return Phase.ACTIVE if now >= self.since else Phase.PENDING
+        return Phase.PENDING if self.planned and now < self.since else Phase.ACTIVE
 
     def covers(self, value: Incident, like: matcher.Like) -> bool:
         """Whether it is about that incident."""

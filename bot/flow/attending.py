@@ -178,6 +178,7 @@ class Attending:
             reason=reason.strip()[:REASON],
             since=now + after,
             until=now + after + lasts,
+            planned=after > timedelta(),
         )
         async with self._store.unit() as unit:
             known = await self._standing(unit)

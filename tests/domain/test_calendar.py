@@ -50,6 +50,58 @@ def test_a_window_holds_from_its_beginning_to_just_before_its_end(
     assert window.covers(now) is inside
 
 
+HOWE, CHATHAM = "Australia/Lord_Howe", "Pacific/Chatham"  # by half an hour; from a quarter hour
+
+
+def sunday(zone: str, *start: int) -> Window:
+    return Window("w", zone, day=6, start=time(*start), minutes=60)
+
+
+@pytest.mark.parametrize(
+    ("window", "begins", "ends"),
+    [
+        # Lord Howe, 2026-10-04: 02:00 to 02:30 is skipped at 15:30 UTC the day before
+        (sunday(HOWE, 2, 10), utc(2026, 10, 3, 15, 30), utc(2026, 10, 3, 16, 10)),
+        (sunday(HOWE, 1, 15), utc(2026, 10, 3, 14, 45), utc(2026, 10, 3, 15, 30)),
+        # 2026-04-05: 01:30 to 02:00 comes twice, the second time from 15:00 UTC
+        (sunday(HOWE, 1, 40), utc(2026, 4, 4, 14, 40), utc(2026, 4, 4, 16, 10)),
+        (sunday(HOWE, 0, 40), utc(2026, 4, 4, 13, 40), utc(2026, 4, 4, 15, 10)),
+        # Chatham, 2026-09-27: 02:45 to 03:45 is skipped at 14:00 UTC the day before
+        (sunday(CHATHAM, 3), utc(2026, 9, 26, 14, 0), utc(2026, 9, 26, 14, 15)),
+        (sunday(CHATHAM, 2), utc(2026, 9, 26, 13, 15), utc(2026, 9, 26, 14, 0)),
+        # 2026-04-05: 02:45 to 03:45 comes twice, the second time from 14:00 UTC
+        (sunday(CHATHAM, 3), utc(2026, 4, 4, 13, 15), utc(2026, 4, 4, 15, 15)),
+        (sunday(CHATHAM, 2), utc(2026, 4, 4, 12, 15), utc(2026, 4, 4, 14, 15)),
+        # Santiago, 2026-09-06: midnight itself is skipped, at 04:00 UTC
+        (
+            Window("w", "America/Santiago", first=date(2026, 9, 6), last=date(2026, 9, 6)),
+            utc(2026, 9, 6, 4),
+            utc(2026, 9, 7, 3),
+        ),
+        (
+            Window("w", "America/Santiago", first=date(2026, 9, 5), last=date(2026, 9, 5)),
+            utc(2026, 9, 5, 4),
+            utc(2026, 9, 6, 4),
+        ),
+    ],
+)
+def test_where_clocks_change_by_other_than_an_hour_or_at_midnight(
+    window: Window, begins: datetime, ends: datetime
+) -> None:
+    moment = timedelta(seconds=1)
+    assert not window.covers(begins - moment)
+    assert window.until(begins) == window.until(ends - moment) == ends
+    assert not window.covers(ends)
+
+
+def test_a_day_that_a_zone_left_out_has_no_window() -> None:
+    """Samoa had no 30 December 2011: clocks went forward by a day, at 10:00 UTC."""
+    left_out = Window("w", "Pacific/Apia", day=4, start=time(9), minutes=60)
+    jump = utc(2011, 12, 30, 10)
+    for hours in range(-30, 30):
+        assert not left_out.covers(jump + timedelta(hours=hours))
+
+
 def test_days_are_included_whole() -> None:
     window = Window("holidays", SHANGHAI, first=date(2026, 2, 16), last=date(2026, 2, 22))
     assert not window.covers(utc(2026, 2, 15, 15, 59))
@@ -88,6 +140,7 @@ def test_a_persons_freeze_comes_before_the_calendar_and_ends_when_lifted() -> No
     assert by_hand.holds("prod", now)
     assert not by_hand.holds("staging", now)
     assert not by_hand.holds("prod", now + timedelta(hours=2))
+    assert by_hand.holds("prod", now - timedelta(hours=3)), "a clock that is set back thaws nothing"
     why = freeze.closed("prod", now=now, freezes=[by_hand], windows=[WEEKEND])
     assert why
     assert why.by == "U1"

@@ -76,6 +76,12 @@ def test_a_plan_expires_at_its_very_moment() -> None:
     assert not PLAN.expired(PLAN.expires_at - timedelta(microseconds=1))
 
 
+def test_a_plan_from_the_future_is_over_for_the_clock_was_set_back_since() -> None:
+    made = plans.plan()
+    assert not made.expired(made.created_at - timedelta(seconds=30)), "another machine's clock"
+    assert made.expired(made.created_at - timedelta(hours=3))
+
+
 def test_nodes_are_named_once_in_the_order_in_which_they_are_touched() -> None:
     made = plans.plan(
         plans.step(name="b"), plans.step(name="a"), plans.step(name="b"), restarts=("n1", "a")

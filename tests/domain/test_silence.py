@@ -35,7 +35,11 @@ def judged(value: silence.Silence, *incidents: Incident) -> silence.Silence:
     [(-1, "pending"), (0, "active"), (59, "active"), (60, "expired"), (600, "expired")],
 )
 def test_it_is_in_force_from_its_begin_until_its_end(minutes: float, phase: str) -> None:
-    assert quiet().phase(START + timedelta(minutes=minutes)).value == phase
+    assert quiet(planned=True).phase(START + timedelta(minutes=minutes)).value == phase
+
+
+def test_one_that_was_set_for_now_holds_although_the_clock_is_set_back() -> None:
+    assert quiet().phase(START - 3 * HOUR) is silence.Phase.ACTIVE
 
 
 def test_one_that_was_ended_is_over() -> None:
@@ -85,7 +89,7 @@ def test_what_was_recovering_when_it_was_set_may_come_back() -> None:
 
 
 def test_one_that_is_pending_or_over_is_not_judged() -> None:
-    later = quiet(since=START + HOUR, until=START + 2 * HOUR)
+    later = quiet(since=START + HOUR, until=START + 2 * HOUR, planned=True)
     assert judged(later, trouble("n1")) == later
     over = quiet(until=START)
     assert judged(over, trouble("n1")) == over
