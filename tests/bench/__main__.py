@@ -88,7 +88,7 @@ async def measured(family: str, names: tuple[str, ...], size: sizes.Size) -> lis
     try:
         found = await FAMILIES[family].measure(size)
     except (children.Failed, OSError, AssertionError) as error:
-        sys.stderr.write(f" failed: {error}\n")
+        sys.stderr.write(f" failed: {error!r}\n")
         return [rows.broken(name) for name in names]
     sys.stderr.write(f" {time.monotonic() - began:.0f} s\n")
     return [one for one in found if one.name in names]

@@ -12,6 +12,7 @@ import random
 import signal
 import ssl
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -45,6 +46,9 @@ QUESTIONS = (
     "routes --all", "nics --all", "memory", "verify phys-02", "simulate ^eth1$", "logs phys-03",
     "plans", "audit", "nonsense", "nics no-such-node",
 )  # fmt: skip
+
+_BROKEN = (aiohttp.ClientError, TimeoutError)
+"""How calls of the API server end while it is in trouble, which here is nothing to fail for."""
 
 
 @dataclass
@@ -98,10 +102,10 @@ class Soak:
                 number += 1
                 name = f"soak-{number}"
                 node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
-                with contextlib.suppress(aiohttp.ClientError):  # the API may be broken just now
+                with contextlib.suppress(*_BROKEN):
                     await call("POST", "/api/v1/nodes", node)
                 await asyncio.sleep(self.rng.uniform(2, 6))
-                with contextlib.suppress(aiohttp.ClientError):
+                with contextlib.suppress(*_BROKEN):
                     await call("DELETE", f"/api/v1/nodes/{name}", None)
 
     async def calm(self) -> Held:
@@ -132,6 +136,9 @@ async def measure(size: Size) -> list[rows.Row]:
         for _ in range(10):
             await _storm(soak, minutes * 6)
             memory.append((await soak.held()).rss)
+            # Half an hour is long: what was seen so far is not lost if the rest goes wrong.
+            sys.stderr.write(f" {memory[-1]:.0f}")
+            sys.stderr.flush()
         after = await soak.calm()
     tasks = {
         name: count - before.tasks.get(name, 0)
