@@ -278,6 +278,7 @@ async def outside(
     speed: float = 20,
     scenario: str = "story",
     events_url: str = "",
+    with_slack: bool = True,
 ) -> AsyncIterator[Outside]:
     """Start both sims by themselves, as an outsider would; Slack calls `events_url` if given."""
     over_http = ("--mode", "http", "--events-url", events_url) if events_url else ()
@@ -287,13 +288,17 @@ async def outside(
             "sim", "cluster", "--port", "0", "--nodes", str(nodes), "--seed", str(seed),
             "--speed", f"{speed:g}", "--scenario", scenario, "--write-kubeconfig", str(kubeconfig),
         ) as cluster,
-        started("sim", "slack", "--port", "0", *over_http) as slack,
+        (
+            started("sim", "slack", "--port", "0", *over_http)
+            if with_slack
+            else contextlib.nullcontext()
+        ) as slack,
         aiohttp.ClientSession() as session,
     ):  # fmt: skip
         yield Outside(
             session=session,
             cluster=await cluster.ready(),
-            slack=await slack.ready(),
+            slack=await slack.ready() if slack is not None else {},
             kubeconfig=kubeconfig,
             directory=directory,
             speed=speed,

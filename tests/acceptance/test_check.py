@@ -12,7 +12,9 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("check")]
 
 
 async def test_a_healthy_cluster_is_0_and_the_json_stands_alone_on_stdout(tmp_path: Path) -> None:
-    async with processes.outside(tmp_path, nodes=10, scenario="healthy") as outside:
+    async with processes.outside(
+        tmp_path, nodes=10, scenario="healthy", with_slack=False
+    ) as outside:
         code, out, err = await processes.finished(
             "check", "--kubeconfig", str(outside.kubeconfig), "--output", "json", cwd=tmp_path
         )
@@ -42,7 +44,7 @@ async def test_a_healthy_cluster_is_0_and_the_json_stands_alone_on_stdout(tmp_pa
 
 
 async def test_findings_are_1_and_carry_proof_and_cure(tmp_path: Path) -> None:
-    async with processes.outside(tmp_path, nodes=12, speed=50) as outside:
+    async with processes.outside(tmp_path, nodes=12, speed=50, with_slack=False) as outside:
         await outside.fault("flannel_crash")
 
         async def looping() -> bool:
@@ -74,7 +76,9 @@ async def test_findings_are_1_and_carry_proof_and_cure(tmp_path: Path) -> None:
 async def test_what_only_a_look_shows_is_found_unless_looks_are_switched_off(
     tmp_path: Path,
 ) -> None:
-    async with processes.outside(tmp_path, nodes=6, scenario="healthy") as outside:
+    async with processes.outside(
+        tmp_path, nodes=6, scenario="healthy", with_slack=False
+    ) as outside:
         await outside.fault("route_missing", nodes=["vm-1"])
         await outside.fault("exec_hangs", nodes=["phys-2"])
         asked = ("check", "--kubeconfig", str(outside.kubeconfig), "-o", "json")
@@ -97,7 +101,9 @@ async def test_what_only_a_look_shows_is_found_unless_looks_are_switched_off(
 
 
 async def test_what_cannot_be_seen_is_2_and_named(tmp_path: Path) -> None:
-    async with processes.outside(tmp_path, nodes=5, scenario="healthy") as outside:
+    async with processes.outside(
+        tmp_path, nodes=5, scenario="healthy", with_slack=False
+    ) as outside:
         await outside.fault("bad_object", params={"resource": "pods"})
         code, out, _ = await processes.finished(
             "check", "--kubeconfig", str(outside.kubeconfig), "-o", "json", cwd=tmp_path
