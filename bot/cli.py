@@ -166,7 +166,10 @@ def doctor(
 @cli.command()
 def demo(
     *,
-    nodes: Annotated[int, typer.Option(min=1, max=5000, help="Nodes in the cluster.")] = 120,
+    nodes: Annotated[
+        int,
+        typer.Option(min=1, max=5000, help="Nodes in the cluster; few never fill 50Mi."),
+    ] = 120,
     seed: Annotated[int, typer.Option(help="The same seed makes the same cluster.")] = 1,
     speed: Annotated[
         float, typer.Option(min=0.1, max=100, help="How much faster than real time runs.")
