@@ -5,9 +5,10 @@ at any instant either repeats the whole decision or none of it.
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ from bot import checks
 from bot.domain import alert, errors, ledger, notice, routing, snapshot, tracking
 from bot.domain.incident import Incident, State
 from bot.flow import absence, judge, leading, ports, quieting, tell
+from bot.flow import due as dues
 from bot.flow import insight as insights
 
 log = structlog.get_logger(__name__)
@@ -24,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _FIXED_WITHIN = timedelta(hours=6)
 """A change of ours that ended longer ago is not what a trouble ended by."""
+
+_LEAST_WAIT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class Cycle:
         self._lock = asyncio.Lock()
         self._ledger: ledger.Ledger | None = None
         self._marked_at: datetime | None = None
+        self._due: datetime | None = None
+        self._due_moved = asyncio.Event()
         self.latest: Outcome | None = None
 
     @property
@@ -144,8 +150,28 @@ class Cycle:
                 log.warning("cycle_not_stored", cluster=self.cluster, error=str(error))
                 await self._clock.sleep(self._options.retry_after.total_seconds())
                 continue
-            await self._mirror.changed()
-            await self._clock.sleep(self._options.debounce.total_seconds())
+            if await self._changed_before_due():
+                await self._clock.sleep(self._options.debounce.total_seconds())
+
+    async def _changed_before_due(self) -> bool:
+        """Wait for a change, or for the moment at which time alone may change a verdict."""
+        async with _task(self._mirror.changed()) as changed:
+            while True:
+                self._due_moved.clear()
+                async with _task(self._due_moved.wait()) as moved, _task(self._until_due()) as due:
+                    waits = (changed, moved, due)
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                    if changed.done() or due.done():
+                        return changed.done()
+
+    async def _until_due(self) -> None:
+        """Return when it is due; never where nothing is."""
+        if self._due is None:
+            await asyncio.Event().wait()
+            return
+        left = (self._due - self._clock.now()).total_seconds()
+        # Not at once again: what could say nothing new would be a tight loop.
+        await self._clock.sleep(max(left, _LEAST_WAIT))
 
     async def follow(self) -> None:
         """Judge for those who ask this replica, while another one leads; until cancelled."""
@@ -266,8 +292,21 @@ class Cycle:
             if (due or update.changed) and update.ledger.seen_until is not None:
                 await unit.set_mark(self._mark_key, update.ledger.seen_until.isoformat())
                 self._marked_at = now
+            silences = await unit.silences.alive(now=now)
         self._ledger = update.ledger
-        self._gauge(open_incidents, stored)
+        latest = {each.id: each for each in (*open_incidents, *(told.incident for told in stored))}
+        soonest = dues.due(
+            taken,
+            list(latest.values()),
+            silences,
+            limits=self._options.limits,
+            memory=self._options.memory,
+            policy=policy,
+        )
+        if soonest != self._due:
+            self._due = soonest
+            self._due_moved.set()
+        self._gauge(latest.values())
         return stored
 
     async def _store_notice(
@@ -299,11 +338,9 @@ class Cycle:
         )
         return stored
 
-    def _gauge(self, before: list[Incident], notices: list[notice.Notice]) -> None:
-        latest = {incident.id: incident for incident in before}
-        latest.update({told.incident.id: told.incident for told in notices})
+    def _gauge(self, latest: Iterable[Incident]) -> None:
         counts = dict.fromkeys(State, 0)
-        for incident in latest.values():
+        for incident in latest:
             counts[incident.state] += 1
         for state in (State.OPEN, State.ACKNOWLEDGED):
             self._telemetry.gauge(
@@ -324,3 +361,14 @@ class Cycle:
                 "findings", number, cluster=self.cluster, check=name, severity=severity
             )
         self._telemetry.gauge("gaps", len(outcome.snapshot.gaps), cluster=self.cluster)
+
+
+@contextlib.asynccontextmanager
+async def _task(work: Coroutine[object, object, object]) -> AsyncIterator[asyncio.Task[object]]:
+    """Run something beside, and end it at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
