@@ -23,8 +23,12 @@ def node(value: network_answers.NodeNics) -> prose.Page:
     using = ahead.present.nic or ahead.present.likely
     using_now = (prose.code(using), f" {ahead.present.ip} · {now.text}") if now else ()
     fails = ahead.verdict is Verdict.FAILS and bool(ahead.choice.log)
-    # What flannel would say itself is quoted below.
-    why = [one for one in ahead.choice.reasons if not (fails and _quoted(one, ahead))]
+    # What flannel would say itself is quoted below, and what the outlook ends with is said there.
+    why = [
+        one
+        for one in ahead.choice.reasons
+        if not (fails and _quoted(one, ahead)) and not ahead.risk.endswith(one)
+    ]
     now_label = words.BEFORE if value.stopped else words.NOW
     lines = [
         *([prose.labelled(words.NOW, words.stopped(value.stopped))] if value.stopped else []),

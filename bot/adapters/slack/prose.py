@@ -6,12 +6,15 @@ text, and both say the same because they are made of the same pieces.
 """
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.adapters.slack import interpreter, measures
 from bot.flow import drawings
+
+_STAMP = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(?!\w)", re.ASCII)
 
 
 class Style(enum.StrEnum):
@@ -134,13 +137,30 @@ def code(text: str) -> Run:
 def marked(text: str) -> Line:
     """Make a line of one of our own sentences, in which backticks stand around code.
 
-    What is the core's is said in the language that is spoken.
+    What is the core's is said in the language that is spoken, and a time in the reader's zone.
     """
     told = interpreter.told(text)
     parts = told.split("`")
     if len(parts) % 2 == 0:
-        return line(told)
-    return line(*(code(part) if index % 2 else part for index, part in enumerate(parts) if part))
+        return line(*_timed(told))
+    pieces: list[str | Piece] = []
+    for index, part in enumerate(parts):
+        pieces += [code(part)] if index % 2 and part else _timed(part)
+    return line(*pieces)
+
+
+def _timed(text: str) -> list[str | Piece]:
+    """Take the moments out of a text that the core wrote down as Kubernetes does."""
+    pieces: list[str | Piece] = []
+    begun = 0
+    for found in _STAMP.finditer(text):
+        try:
+            at = datetime.fromisoformat(found[0])
+        except ValueError:
+            continue  # it only looks like one
+        pieces += [text[begun : found.start()], Moment(at)]
+        begun = found.end()
+    return [*pieces, text[begun:]]
 
 
 def labelled(label: str, *pieces: str | Piece) -> Line:

@@ -172,6 +172,12 @@ async def test_a_crash_looping_node_says_first_that_flannel_does_not_run_and_why
     assert "veth17f90f70" in quoted.text
 
 
+async def test_what_was_not_seen_of_a_crash_looping_node_is_said_once() -> None:
+    world = story()
+    world.looks.given["n2"] = Inspection("n2", networks.NOW, Way.LOG, Kernel())
+    assert shown(await nics(world)).count("the node's interfaces were not read") == 1
+
+
 async def test_a_look_by_log_says_what_it_cannot_show() -> None:
     world = story()
     world.looks.given["n1"] = Inspection(
