@@ -294,7 +294,8 @@ class Bot:
     ) -> sender.Sender:
         leader, own = self._replica.leader, self._replica.store
         messenger = leading.LeadersMessenger(
-            notifier.Notifier(web, languages=options.languages(self._settings)), leader
+            notifier.Notifier(web, languages=options.languages(self._settings), clock=self._clock),
+            leader,
         )
         pace = options.telling(self._settings)
         mirrors = [

@@ -8,6 +8,7 @@ from bot.adapters.slack import (
     doctor_view,
     grammar,
     memory_view,
+    names,
     network_commands,
     prose,
     remedy_commands,
@@ -16,6 +17,9 @@ from bot.adapters.slack import (
     works,
 )
 from bot.flow import answers, ports
+
+_NAMING = frozenset({"handover", "incident", "audit"})
+"""What tells who did something, in stored texts."""
 
 
 class Commands:
@@ -39,6 +43,7 @@ class Commands:
         self._slash = slash
         self._timeout = timeout
         self._long = long
+        self._names = names.Names(web, clock=clock)
 
     async def answer(
         self, text: str, *, channel: str, work: works.Work | None = None
@@ -49,9 +54,10 @@ class Commands:
             return answers_view.problem(asked.text, asked.hint)
         slow = network_commands.all_nodes(asked) or asked.name in remedy_commands.NAMES
         allowed = self._long if slow else self._timeout
-        return await answering.within(
+        page = await answering.within(
             allowed, self._answer(asked, channel, work or works.Work("", text))
         )
+        return await self._names.told(page) if asked.name in _NAMING else page
 
     async def _answer(self, asked: grammar.Request, channel: str, work: works.Work) -> prose.Page:
         if asked.cluster is not None:

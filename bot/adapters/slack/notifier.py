@@ -7,7 +7,17 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.adapters.slack import blocks, cards, catalogue, client, details, faults, plan_cards, prose
+from bot.adapters.slack import (
+    blocks,
+    cards,
+    catalogue,
+    client,
+    details,
+    faults,
+    names,
+    plan_cards,
+    prose,
+)
 from bot.domain import errors, notice
 from bot.flow import ports
 
@@ -23,10 +33,22 @@ _NEVER_READABLE = frozenset(
 
 
 class Notifier:
-    """Slack as `bot.flow.ports.Messenger`. Repeats nothing by itself but a refused layout."""
+    """Slack as `bot.flow.ports.Messenger`. Repeats nothing by itself but a refused layout.
 
-    def __init__(self, web: client.Web, *, languages: catalogue.Languages | None = None) -> None:
+    Args:
+        languages: whom to speak which language to.
+        clock: time, by which people's names are believed; None tells their ids.
+    """
+
+    def __init__(
+        self,
+        web: client.Web,
+        *,
+        languages: catalogue.Languages | None = None,
+        clock: ports.Clock | None = None,
+    ) -> None:
         self._web = web
+        self._names = names.Names(web, clock=clock) if clock is not None else None
         self._languages = languages or catalogue.Languages()
 
     async def post(
@@ -36,6 +58,8 @@ class Notifier:
         language = self._languages.of(channel=channel)
         with catalogue.speaking(language):
             page = page_of(message)
+            if self._names is not None and isinstance(message, notice.Detail):
+                page = await self._names.told(page)
         extra: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False}
         if thread_ts:
             broadcast = isinstance(message, notice.Detail) and message.broadcast

@@ -104,6 +104,11 @@ EXPIRED = "ran out"
 ENDED_BY = "ended by "
 
 
+def somebody(user: str) -> str:
+    """Of a person whose name cannot be had now."""
+    return f"somebody ({user})"
+
+
 def no_silence_number(word: str) -> str:
     """Of a word that names no silence."""
     return f"{word!r} names no silence; they are called like SIL-3."

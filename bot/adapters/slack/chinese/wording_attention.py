@@ -98,6 +98,11 @@ EXPIRED = "到期"
 ENDED_BY = "结束者 "
 
 
+def somebody(user: str) -> str:
+    """Of a person whose name cannot be had now."""
+    return f"某人（{user}）"
+
+
 def no_silence_number(word: str) -> str:
     """Of a word that names no silence."""
     return f"{word!r} 不是静默名；静默名形如 SIL-3。"
