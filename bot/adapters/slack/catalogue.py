@@ -35,9 +35,12 @@ CORE = (
     "core_common",
     "core_faults",
     "core_fields",
+    "core_guards",
     "core_hazards",
     "core_logs",
     "core_nics",
+    "core_runbooks",
+    "core_runs",
 )
 """Modules that only other languages have: what the core says, by English templates."""
 

@@ -31,6 +31,8 @@ _DEEPEST = 5
 _TOGETHER = 4
 """Most sentences that one template has."""
 _MOST_PARTS = 60
+_MOST_TEXTS = 200
+"""Texts within one text that are looked at: what is made to be slow is not worth more."""
 _KEPT = 2_048
 """Answers remembered: a card is rendered many times before its text changes."""
 
@@ -53,6 +55,9 @@ _SHAPES = {
 
 Told = tuple[str, tuple[str, ...]]
 """A text in another language, and those parts of it that stayed English."""
+
+Known = dict[str, Told]
+"""What is known already of texts within a text: each is asked of once."""
 
 _options = re2.Options()
 _options.log_errors = False
@@ -121,41 +126,55 @@ class Tables:
     surplus: str
     semicolon: str
 
-    def interpret(self, text: str, depth: int = 0) -> Told:
+    def interpret(self, text: str, depth: int = 0, known: Known | None = None) -> Told:
         """Return a text in this language, and those parts of it that stayed English."""
+        known = {} if known is None else known
+        if text not in known:
+            # What is asked again meanwhile stands within itself, and stays as it is.
+            known[text] = text, (text,)
+            known[text] = self._interpret(text, depth, known)
+        return known[text]
+
+    def _interpret(self, text: str, depth: int, known: Known) -> Told:
+        if len(known) > _MOST_TEXTS:
+            return text, (text,)
         if depth > _DEEPEST or len(text) > _LONGEST or not _encodes(text):
             return text, (text,)
-        found = self._whole(text, depth)
+        found = self._whole(text, depth, known)
         if found is not None:
             return found
         sentences = _parts(_SENTENCE, text)
         if len(sentences) > 1:
-            return self._each(sentences, depth)
-        return self._clauses(text, depth) or (text, (text,))
+            return self._each(sentences, depth, known)
+        return self._clauses(text, depth, known) or (text, (text,))
 
-    def _each(self, sentences: Sequence[str], depth: int) -> Told:
+    def _each(self, sentences: Sequence[str], depth: int, known: Known) -> Told:
         """Sentences one after the other, as many at once as one template has."""
         left: list[str] = []
         said, at, foreign = "", 0, True
         while at < len(sentences):
             for end in range(min(len(sentences), at + _TOGETHER), at, -1):
-                found = self._whole(" ".join(sentences[at:end]), depth)
+                found = self._whole(" ".join(sentences[at:end]), depth, known)
                 if found is not None:
                     break
-            own = found or self._clauses(sentences[at], depth) or (sentences[at], (sentences[at],))
+            own = (
+                found
+                or self._clauses(sentences[at], depth, known)
+                or (sentences[at], (sentences[at],))
+            )
             left += own[1]
             # A full-width stop has its space within; beside English a space is needed.
             said += f" {own[0]}" if said and (foreign or own[1]) else own[0]
             foreign, at = bool(own[1]), end
         return said, tuple(left)
 
-    def _clauses(self, text: str, depth: int) -> Told | None:
+    def _clauses(self, text: str, depth: int, known: Known) -> Told | None:
         """What is put in a row by semicolons, where any of it is known."""
         clauses = _parts(_CLAUSE, text)
         at, said, left = 0, list[str](), list[str]()
         while at < len(clauses):
             for end in range(min(len(clauses), at + _TOGETHER), at, -1):
-                found = self._whole("; ".join(clauses[at:end]), depth)
+                found = self._whole("; ".join(clauses[at:end]), depth, known)
                 if found is not None:
                     break
             own = found or (clauses[at], (clauses[at],))
@@ -164,18 +183,20 @@ class Tables:
             at = end
         return (self.semicolon.join(said), tuple(left)) if len(left) < len(clauses) else None
 
-    def _whole(self, text: str, depth: int) -> Told | None:
+    def _whole(self, text: str, depth: int, known: Known) -> Told | None:
         for one in self.templates:
             if one.known_by not in text:
                 continue
             found = one.pattern.fullmatch(text)
             if found is not None:
-                told = self._filled(one, found.groupdict(), depth)
+                told = self._filled(one, found.groupdict(), depth, known)
                 if told is not None:
                     return told
         return None
 
-    def _filled(self, one: Template, given: Mapping[str, str | None], depth: int) -> Told | None:
+    def _filled(
+        self, one: Template, given: Mapping[str, str | None], depth: int, known: Known
+    ) -> Told | None:
         values: dict[str, str] = {}
         left: list[str] = []
         for name, kind in one.holes.items():
@@ -184,7 +205,7 @@ class Tables:
                 continue
             values[name] = text
             if kind in ("said", "own", "most", "term"):
-                values[name], english = self.interpret(text, depth + 1)
+                values[name], english = self.interpret(text, depth + 1, known)
                 if english and kind in ("own", "most"):
                     return None
                 left += english if kind == "said" else ()

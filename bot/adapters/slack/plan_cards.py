@@ -7,7 +7,15 @@ that whole, with exact patches, is in the thread.
 
 from collections.abc import Iterator, Sequence
 
-from bot.adapters.slack import cards, limits, plan_buttons, prose, wording, wording_plans
+from bot.adapters.slack import (
+    cards,
+    interpreter,
+    limits,
+    plan_buttons,
+    prose,
+    wording,
+    wording_plans,
+)
 from bot.domain import approval, guard, notice, plan, run
 
 _LINE = 300
@@ -45,13 +53,13 @@ def draft(value: plan.Plan, *, title: str) -> prose.Page:
         parts.append(prose.Verbatim("\n".join(value.diff)))
     # There is no thread below it that would have the rest.
     parts.append(prose.paragraph(*_judging(value, most=_LINE)))
-    return prose.Page(title=f"{title} · {value.title}", parts=tuple(parts))
+    return prose.Page(title=f"{title} · {interpreter.told(value.title)}", parts=tuple(parts))
 
 
 def title(view: notice.PlanView) -> str:
     """The headline: how it stands, which, what."""
     names = view.plan.name if view.run is None else f"{view.plan.name} · {view.run.name}"
-    return f"{mark(view)} · {names} · {view.plan.title}"
+    return f"{mark(view)} · {names} · {interpreter.told(view.plan.title)}"
 
 
 def mark(view: notice.PlanView) -> str:
@@ -66,10 +74,10 @@ def brief(view: notice.PlanView) -> prose.Line:
     value = view.plan
     pieces: list[str | prose.Piece] = [
         prose.strong(f"{mark(view)} · {value.name}"),
-        f"  {limits.cut(value.title, _LINE)} · {value.cluster}",
+        f"  {limits.cut(interpreter.told(value.title), _LINE)} · {value.cluster}",
     ]
     if view.run is not None:
-        pieces.append(f" · {view.run.name}: {limits.cut(_now(view.run), _LINE)}")
+        pieces.append(f" · {view.run.name}: {limits.cut(interpreter.told(_now(view.run)), _LINE)}")
     elif value.state is plan.State.PROPOSED:
         pieces += [f" · {wording_plans.EXPIRES.lower()} ", prose.Moment(value.expires_at)]
     return prose.line(*pieces)
@@ -90,7 +98,7 @@ def _risk(value: plan.Plan) -> str:
         told.append(wording_plans.nodes_touched(len(value.nodes), value.at_once))
     if value.expected:
         told.append(wording_plans.takes(value.expected))
-    return "; ".join([*told, *value.risks])
+    return "; ".join([*told, *map(interpreter.told, value.risks)])
 
 
 def _predicted(predictions: Sequence[plan.Prediction]) -> Iterator[prose.Piece]:
@@ -119,31 +127,33 @@ def _judging(value: plan.Plan, *, most: int) -> Iterator[prose.Line]:
     """What speaks against it, what else it does, how it is judged, stopped and undone."""
     for denial in guard.denials(value.verdicts):
         yield _labelled(wording_plans.AGAINST, denied(denial))
-    yield _labelled(wording_plans.EFFECTS, _first(value.side_effects, " ", most))
+    yield _labelled(wording_plans.EFFECTS, _first(value.side_effects, most))
     owner = value.ownership
     yield _labelled(
-        wording_plans.OWNER, " · ".join(each for each in (owner.owner, owner.reverts) if each)
+        wording_plans.OWNER,
+        " · ".join(interpreter.told(each) for each in (owner.owner, owner.reverts) if each),
     )
     texts = [each.text for each in value.criteria if each.text]
-    yield _labelled(wording_plans.HELPED_IF, _first(texts, "; ", most))
+    yield _labelled(wording_plans.HELPED_IF, _first(texts, most, "; "))
     yield _labelled(wording_plans.BRAKE, value.brake)
     yield _labelled(wording_plans.UNDO, value.undo)
 
 
-def _first(texts: Sequence[str], between: str, most: int) -> str:
+def _first(texts: Sequence[str], most: int, between: str = " ") -> str:
     """The first of these that fit into so many characters, one at least, and how many more."""
+    texts = [interpreter.told(text) for text in texts]
     shown = 1
     while shown < len(texts) and len(between.join(texts[: shown + 1])) <= most:
         shown += 1
     told = between.join(texts[:shown])
     left = len(texts) - shown
-    return told.rstrip(".") + wording_plans.in_thread(left) if left > 0 else told
+    return told.rstrip(".。") + wording_plans.in_thread(left) if left > 0 else told
 
 
 def denied(verdict: guard.Verdict) -> str:
     """Why a guard says no, and what would help."""
-    remedy = f" ({verdict.remedy})" if verdict.remedy else ""
-    return f"{verdict.reason}{remedy}"
+    remedy = f" ({interpreter.told(verdict.remedy)})" if verdict.remedy else ""
+    return f"{interpreter.told(verdict.reason)}{remedy}"
 
 
 def _deciding(view: notice.PlanView) -> Iterator[prose.Line]:
@@ -172,7 +182,7 @@ def _more(number: int) -> str:
 
 
 def _decided(value: plan.Plan) -> Iterator[prose.Line]:
-    pieces: list[str | prose.Piece] = [value.state.value]
+    pieces: list[str | prose.Piece] = [interpreter.told(value.state.value)]
     if value.decided_by:
         pieces += [wording_plans.BY, *prose.people(value.decided_by)]
     if value.decided_at is not None:
@@ -245,11 +255,16 @@ def _journal(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:
             continue
         what = of.steps[number].text or of.steps[number].kind.value.replace("_", " ")
         yield prose.line(
-            f"{number + 1}. {limits.cut(what, 80)}: {each.state.value}, ",
-            *prose.marked(limits.cut(each.text, 160)),
+            f"{number + 1}. {limits.cut(interpreter.told(what), 80)}: "
+            f"{interpreter.told(each.state.value)}, ",
+            *prose.marked(limits.cut(interpreter.told(each.text), 160)),
         )
 
 
 def _labelled(label: str, text: str) -> prose.Line:
     """A line of one of our own sentences; none where there is nothing to say."""
-    return prose.labelled(label, *prose.marked(limits.cut(text, _LINE))) if text else ()
+    return (
+        prose.labelled(label, *prose.marked(limits.cut(interpreter.told(text), _LINE)))
+        if text
+        else ()
+    )

@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.adapters.slack import answers_view, limits, plan_cards, prose, wording, wording_plans
+from bot.adapters.slack import (
+    answers_view,
+    interpreter,
+    limits,
+    plan_cards,
+    prose,
+    wording,
+    wording_plans,
+)
 from bot.domain import notice
 from bot.domain.access import Role
 from bot.domain.approval import Answer, Outcome
@@ -31,7 +39,7 @@ def proposal(value: remedy_answers.Proposal) -> prose.Page:
         title = page.title
         page = _with(page, prose.paragraph(prose.line(wording_plans.NO_OTHER)))
     else:
-        page = answers_view.told(f"{made.title}. {wording_plans.CARD_COMES}")
+        page = answers_view.told(f"{interpreter.told(made.title)}. {wording_plans.CARD_COMES}")
         title = wording_plans.proposed(made.name)
     parts: list[prose.Part] = []
     if value.manual.strip():
@@ -47,7 +55,9 @@ def proposal(value: remedy_answers.Proposal) -> prose.Page:
 def offers(value: Sequence[remedy_answers.Offer]) -> list[prose.Line]:
     """Other ways to go."""
     return [
-        prose.labelled(wording_plans.INSTEAD, prose.code(one.runbook), f"  {one.text}")
+        prose.labelled(
+            wording_plans.INSTEAD, prose.code(one.runbook), f"  {interpreter.told(one.text)}"
+        )
         for one in value
     ]
 
@@ -58,18 +68,18 @@ def _with(page: prose.Page, *parts: prose.Part) -> prose.Page:
 
 def outcome(value: Outcome) -> prose.Page:
     """What became of a vote or a withdrawal."""
-    return _said(value.text, done=value.answer in _DONE, people=value.people)
+    return _said(interpreter.told(value.text), done=value.answer in _DONE, people=value.people)
 
 
 def said(value: remedy_answers.Said) -> prose.Page:
     """An answer in a sentence."""
-    return _said(value.text, done=value.done, people=value.people)
+    return _said(interpreter.told(value.text), done=value.done, people=value.people)
 
 
 def may_not(text: str, people: Sequence[str], role: Role) -> prose.Page:
     """Why not, and who may."""
     if not people:
-        text = f"{text} {wording_plans.nobody(role.value)}"
+        text = f"{interpreter.told(text)} {wording_plans.nobody(role.value)}"
     return _said(text, done=False, people=people)
 
 
@@ -113,7 +123,7 @@ def audit(entries: Sequence[Entry]) -> prose.Page:
             prose.Moment(one.at),
             "  ",
             prose.Person(one.actor),
-            f" · {one.subject} · {one.kind} · {limits.cut(one.text, _LINE)}",
+            f" · {one.subject} · {one.kind} · {limits.cut(interpreter.told(one.text), _LINE)}",
         )
         for one in entries
     ]

@@ -19,6 +19,12 @@ from bot.flannel import faults, hazards, versions
 ROOM = Path(bot.__file__).parent
 LANGUAGES = list(catalogue.PACKAGES)
 SOURCES = (
+    *sorted(path.relative_to(ROOM).as_posix() for path in (ROOM / "guards").glob("*.py")),
+    *sorted(
+        path.relative_to(ROOM).as_posix()
+        for path in (ROOM / "runbooks").glob("*.py")
+        if path.name != "byhand.py"  # commands and files to be copied, as they are typed
+    ),
     *sorted(path.relative_to(ROOM).as_posix() for path in (ROOM / "checks").glob("*.py")),
     "flannel/faults.py",
     "flannel/announced.py",
@@ -31,21 +37,62 @@ SOURCES = (
     "flannel/choice.py",
     "flannel/deviants.py",
     "flannel/outlook.py",
+    "flannel/rewriting.py",
+    "flannel/sizing.py",
     "flow/explain.py",
+    "flow/plancards.py",
+    "flow/approve.py",
+    "flow/follow.py",
+    "flow/permits.py",
+    "flow/stops.py",
+    "domain/approval.py",
+    "domain/attention.py",
+    "domain/verification.py",
+    "domain/drain.py",
+    "domain/freeze.py",
+    "domain/inhibition.py",
+    "domain/silence.py",
     "domain/tracking.py",
 )
 """Modules whose every sentence is translated. The list may only grow."""
-LISTS = ("flannel/catalogue.py", "flannel/hazards.py", "flannel/selection.py")
+LISTS = (
+    "flow/heldup.py",
+    *("flow/hands.py", "flow/carry.py", "flow/propose.py", "flow/remediation.py", "domain/run.py"),
+    *("flow/situations.py", "flow/judge.py"),
+    "flannel/catalogue.py",
+    "flannel/hazards.py",
+    "flannel/selection.py",
+)
 """Modules that hold others' words too; what they say is asked of their lists."""
 NOT_SAID = {
     "condition Ready=": "a case of `condition {kind}=`",
     "mtu": "what `ip` prints",
+    **dict.fromkeys(("- and", "- pod", "pods more", "DaemonSets"), "a diff"),
+    **dict.fromkeys(("- resources.limits.memory:", "+ resources.limits.memory:"), "a diff"),
+    "+ resources.requests.memory:": "a diff",
+    **dict.fromkeys(("kubectl -n", "kubectl uncordon", "patch daemonset"), "a command"),
+    "--type json -p": "a command",
+    **dict.fromkeys(("resources can be set from v0.27.1 on", "may call it otherwise"), "a file"),
+    **dict.fromkeys(("# flannel's own chart;", "# as flannel's own chart has it;"), "a file"),
+    "a host NIC": "in a list of nodes and NICs, which is quoted whole",
+    "1 more": "replaced where it is made",
     "the MTU in subnet.env": "a source's name, which is not shown",
 }
 MADE = {
-    *("opened", "reopened", "severity rose", "spread grew", "resolved", "muted"),
+    *("waits:", "wait:"),
+    *("opened", "reopened", "severity rose", "spread grew"),
     *("unmuted", "acknowledged"),
     *("now info:", "now warning:", "now critical:"),
+    *("by you already,", "one more needed.", "mores needed.", "was deleted,", "was evicted,"),
+    *(
+        "needs human",
+        "rolled back",
+        "Changes to cluster",
+        "Changes to all clusters are frozen until",
+    ),
+    *("names nobody.", "only approvers may allow a look by a probe pod,", "at a time:"),
+    *("and so unavailable all the time,", "and so unavailable all the time:"),
+    "and so many that the rollout cannot move:",
     *("earlier state.terminated.reason=", "with no address"),
 }
 """Texts that the core makes of values, such as an enumeration's names."""

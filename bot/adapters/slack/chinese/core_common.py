@@ -17,6 +17,12 @@ COUNTS = {
     "route to peers": "条到对端的路由",
     "routes to peers": "条到对端的路由",
     "line": "行",
+    "time": "次",
+    "freeze": "个冻结",
+    "incident": "个事件",
+    "call": "次呼叫",
+    "OOM kill": "次 OOM 终止",
+    "new pod": "个新 pod",
 }
 SURPLUS = r"\1 以及另外 \2 个"
 SEMICOLON = "；"
