@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import objects, rows, sizes
+from tests.bench import objects, page, rows, sizes
 
 FIELDS = ["name", "value", "unit", "goal", "ok", "peer", "runs", "spread", "skipped"]
 
@@ -87,6 +87,27 @@ def test_an_earlier_run_is_compared_row_by_row():
     lines = rows.table(now, earlier).splitlines()
     assert "40 (+25 %)" in lines[1]
     assert lines[2].split()[:2] == ["ok", "bot_120_rss"]
+
+
+def test_the_page_shows_what_was_measured_beside_its_goal_and_keeps_the_rest():
+    found = [
+        rows.row("cycle_5000", [35.2]),
+        rows.ratio("drain_vs_kubectl", [12], [10], of=("kubectl drain", "v1")),
+        rows.missing("sync_1000_cpu_vs_kubectl", "kubectl is not installed"),
+        rows.row("bot_120_rss", [99.0], skipped="measured with 10 nodes instead of 120"),
+    ]
+    made = page.table(rows.read("".join(one.line() + "\n" for one in found)))
+    assert [line.split(" | ")[1:] for line in made.splitlines()[2:]] == [
+        ["not measured: kubectl is not installed", "0.5 × |"],
+        ["35.2 ms", "150 ms |"],
+        ["1.2 × of kubectl drain v1, **missed**", "1.1 × |"],
+        ["99 MiB (measured with 10 nodes instead of 120)", "130 MiB |"],
+    ]
+    before = page.PAGE.read_text()
+    after = page.put(page.put(before, "nothing"), made)
+    assert made in after
+    assert after.partition(page.BEGIN)[0] == before.partition(page.BEGIN)[0]
+    assert after.partition(page.END)[2] == before.partition(page.END)[2]
 
 
 def test_objects_are_as_large_as_real_ones():
