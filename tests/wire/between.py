@@ -137,18 +137,25 @@ class Between:
         status = {"conditions": [self._condition("Ready", well=well)]}
         self._status("nodes", "", name, status)
 
-    def pod(self, name: str, *, node: str, well: bool = True) -> None:
-        """A pod of a DaemonSet of its own name."""
+    def pod(self, name: str, *, node: str, well: bool = True, number: int | str = "x") -> None:
+        """A pod of a DaemonSet of that name."""
         owner = {
             "apiVersion": "apps/v1", "kind": "DaemonSet", "name": name, "uid": f"uid-{name}",
             "controller": True,
         }  # fmt: skip
-        made = api.pod(f"{name}-x", nodeName=node)
+        made = api.pod(f"{name}-{number}", nodeName=node)
         made["metadata"]["ownerReferences"] = [owner]
         self.kube.registry.create("pods", SYSTEM, made)
-        self.turn(name, well=well)
+        self.turn(name, well=well, number=number)
 
-    def turn(self, name: str, *, well: bool, since: timedelta = timedelta(minutes=10)) -> None:
+    def turn(
+        self,
+        name: str,
+        *,
+        well: bool,
+        since: timedelta = timedelta(minutes=10),
+        number: int | str = "x",
+    ) -> None:
         """Have a pod be ready or not, and since when."""
         began = self._stamp(since)
         running = {"running": {"startedAt": began}}
@@ -159,7 +166,7 @@ class Between:
         self._status(
             "pods",
             SYSTEM,
-            f"{name}-x",
+            f"{name}-{number}",
             {
                 "phase": "Running",
                 "startTime": began,
@@ -214,8 +221,9 @@ class Between:
         said = await self.said()
         return [one for one in said if troubles.payload(one).get("kind") == "card"]
 
-    async def whispers(self) -> list[str]:
-        return [one.text for one in self.slack.world.space.ephemerals("C0ALERTS")]
+    async def whispered(self, words: str) -> bool:
+        """Whether somebody was told so alone."""
+        return any(words in one.text for one in self.slack.world.space.ephemerals("C0ALERTS"))
 
     # The bot
 

@@ -258,3 +258,28 @@ async def test_a_wall_clock_that_jumps_and_comes_back_tells_and_resolves_nothing
             await on.until(lambda: green(on))
             await on.settled()
         assert of(1, await on.said()) == ["INC-1: particulars", "INC-1 resolved"]
+
+
+@pytest.mark.trial
+async def test_a_silence_holds_while_the_wall_clock_is_set_back_and_ends_by_it(
+    outsides: Open,
+) -> None:
+    async with outsides(ACCESS__REQUESTERS='["U0OPERATOR"]') as on:
+        on.pod("agent", node="node-1")
+        async with on.running():
+            await on.ready()
+            text = "/flannel silence check=pod_not_ready 2h planned work"
+            asked = await on.act("command", user="U0OPERATOR", channel="C0ALERTS", text=text)
+            assert asked["acked"], asked
+            await on.until(lambda: on.whispered("SIL-1"))
+            for off in (-timedelta(hours=3), timedelta()):
+                on.clock.off = off
+                await on.drift(timedelta(seconds=5))
+                await on.ready()
+                on.turn("agent", well=False, since=timedelta(hours=5))
+                await on.until(lambda: on.knows(1))
+                await on.leap(MINUTE)
+                await on.settled()
+                assert await on.cards() == [], "what is silenced was told"
+            on.clock.off = timedelta(hours=3)
+            assert "agent-x" in (await standing(on))["text"]
