@@ -39,6 +39,7 @@ CORE = (
     "core_hazards",
     "core_logs",
     "core_nics",
+    "core_reports",
     "core_runbooks",
     "core_runs",
 )

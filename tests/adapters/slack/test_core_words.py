@@ -56,7 +56,8 @@ SOURCES = (
 )
 """Modules whose every sentence is translated. The list may only grow."""
 LISTS = (
-    "flow/heldup.py",
+    *("flow/heldup.py", "flow/doctor.py", "flow/noise_report.py"),
+    *("flow/summary.py", "flow/handover.py"),
     *("flow/hands.py", "flow/carry.py", "flow/propose.py", "flow/remediation.py", "domain/run.py"),
     *("flow/situations.py", "flow/judge.py"),
     "flannel/catalogue.py",
@@ -79,6 +80,8 @@ NOT_SAID = {
     "the MTU in subnet.env": "a source's name, which is not shown",
 }
 MADE = {
+    *("critical:", "warning:", "info:"),
+    *("over the budget of", "within the budget of", "on the worst day,"),
     *("waits:", "wait:"),
     *("opened", "reopened", "severity rose", "spread grew"),
     *("unmuted", "acknowledged"),
