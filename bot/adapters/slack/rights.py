@@ -55,9 +55,9 @@ class Rights:
         if any(person.may(role) for role in roles):
             return None
         log.info("role_lacking", user=user, needed=[role.value for role in roles], what=what)
-        return plan_pages.may_not(
-            wording_plans.may_not(what), await self._people.who(roles[0]), roles[0]
-        )
+        # Any of the roles would do, so whoever has one of them can help.
+        able = [each for role in roles for each in await self._people.who(role)]
+        return plan_pages.may_not(wording_plans.may_not(what), list(dict.fromkeys(able)), roles[0])
 
     async def _require_inside(self, channel: str) -> None:
         if channel.startswith("D"):
