@@ -28,6 +28,7 @@ from bot import (
     stopping,
     tending,
     watched,
+    wrongs,
 )
 from bot.adapters import alertmanager, garbage, health, schedule, telemetry
 from bot.adapters import clock as clocks
@@ -76,10 +77,12 @@ class Bot:
         given: settings.Settings,
         reload: reloading.Reloading,
         stopping: asyncio.Event,
+        before: settings.Settings | None = None,
         *,
         clock: ports.Clock | None = None,
     ) -> None:
         self._settings = given
+        self._wrong = wrongs.Wrongs(given, before)
         self._reload = reload
         self._clock = clock or clocks.SystemClock()
         self._telemetry = telemetry.PrometheusTelemetry(bot.__version__)
@@ -164,7 +167,9 @@ class Bot:
             name=remediating.me(),
         )
         stack.push_async_callback(replica.release)
-        people = slack_people.People(web, policy=options.roles(self._settings), clock=self._clock)
+        people = slack_people.People(
+            web, policies=options.policies(self._settings), clock=self._clock
+        )
         alerts = self._alerts = await tending.alerts(
             self._settings, store, clock=self._clock, telemetry=self._telemetry
         )
@@ -179,8 +184,6 @@ class Bot:
             clock=self._clock,
             told=self._told,
         )
-        for sentence in options.nobody(self._settings):
-            log.warning("nobody_may", reason=sentence)
         minded = attended.build(
             self._settings, self._watched, store, people, clock=self._clock, told=self._told
         )
@@ -205,7 +208,7 @@ class Bot:
             about=desk.About(
                 version=bot.__version__,
                 started_at=self._clock.now(),
-                remediation_enabled=self._settings.remediation.enabled,
+                remediation_enabled=self._remedies.desk.enabled,
             ),
             schedule=jobs,
             connected=lambda: self._slack is not None and self._slack.connected,
@@ -254,9 +257,9 @@ class Bot:
             leads, tells = replica.leader.while_leading, replica.leader.while_telling
             group.create_task(tells(sending.run), name="sender")
             group.create_task(leads(self._remedies.executor.run), name="executor")
-            on = self._settings.inspection.probe_pods != "off"
             for each in self._watched:
-                watching = _verified(each.api.verify, each.mirror.run)
+                on = each.given.inspection.probe_pods != "off"
+                watching = self._wrong.beside(each.api, each.mirror.run)
                 group.create_task(watching, name=f"mirror {each.cycle.cluster}")
                 group.create_task(tells(each.cycle.run), name=f"cycle {each.cycle.cluster}")
                 tidying = partial(
@@ -360,7 +363,7 @@ class Bot:
         given, told = self._settings, self._replica.told
         made = [options.job(given, "daily summary", given.schedule.digest, told(self._summarise))]
         for each in self._watched:
-            made += each.jobs(given, told)
+            made += each.jobs(told)
         if given.replicas.enabled:
             # What Alertmanager told another replica.
             catch_up = told(partial(tending.caught_up, self._alerts, self._watched))
@@ -484,7 +487,7 @@ async def run(given: settings.Settings, reload: reloading.Reloading) -> None:
     with stopping.by_signal(given.process.stop_within.total_seconds()) as told:
         while True:
             try:
-                await Bot(given, reload, told).run()
+                await Bot(given, reload, told, before).run()
             except reloading.Renewed as renewed:
                 before, given = given, renewed.given
             except errors.Misconfigured as error:

@@ -56,7 +56,7 @@ async def run(
         taken = await reader.read_once(
             api, clock=clock, is_flannel=options.is_flannel, deadline=_DEADLINE
         )
-        sight = await _looked(given, api, taken, clock, looks=looks)
+        sight = await _looked(given.within(one), api, taken, clock, looks=looks)
     report = desk.one_pass(
         taken,
         limits=options.limits(given, one_pass=True),

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from bot import settings, settings_sources, settings_text
+from bot import settings, settings_clusters, settings_sources, settings_text
 from bot.adapters import telemetry
 from bot.domain import errors
 
@@ -88,6 +88,10 @@ def written(values: Any) -> str:  # noqa: ANN401  # whatever YAML can hold
 def shown(given: settings.Settings) -> str:
     """Return the settings in force as YAML, secrets hidden."""
     values = _plain(given.model_dump())
+    for number, one in enumerate(given.clusters):
+        own = given.within(one).model_dump(include=set(settings_clusters.RULES))
+        own["remediation"].pop("timing")  # the same for all
+        values["clusters"][number] |= _plain(own)
     values["database"]["url"] = _without_password(given)
     return written(values)
 

@@ -42,6 +42,7 @@ from bot.flow import (
     quieting,
 )
 from bot.flow import memory as flow_memory
+from bot.flow import rules as rules_
 from bot.flow import sampling as flow_sampling
 
 
@@ -241,8 +242,13 @@ def remembering(given: settings.Settings) -> flow_memory.Options:
     return flow_memory.Options(over=given.metrics.history, trend=trend)
 
 
+def policies(given: settings.Settings) -> access.Policies:
+    """Return who has which role in which cluster."""
+    return access.Policies({one.name: roles(given.within(one)) for one in given.watched})
+
+
 def roles(given: settings.Settings) -> access.Policy:
-    """Return who has which role."""
+    """Return who has which role where these settings are in force."""
     named, groups = given.access, given.access.groups
 
     def members(users: tuple[str, ...], of: tuple[str, ...]) -> access.Members:
@@ -279,7 +285,7 @@ def drafting(given: settings.Settings) -> runbooks.Limits:
 def proposing(given: settings.Settings) -> propose.Options:
     """Return how plans are drafted, and from how fresh looks."""
     poll = given.remediation.timing.poll
-    return propose.Options(limits=drafting(given), look_age=30 * poll, again=(1 * poll, 2 * poll))
+    return propose.Options(look_age=30 * poll, again=(1 * poll, 2 * poll))
 
 
 def carrying(given: settings.Settings) -> carry.Options:
@@ -308,6 +314,17 @@ def changing(given: settings.Settings) -> guards.Limits:
     )
 
 
+def rules(given: settings.Settings) -> rules_.Rules:
+    """Return what may be changed in a cluster where these settings are in force."""
+    return rules_.Rules(
+        enabled=given.remediation.enabled,
+        allowed=frozenset(given.remediation.runbooks),
+        limits=changing(given),
+        windows=frozen(given),
+        drafting=drafting(given),
+    )
+
+
 def lease_holder(given: settings.Settings) -> str:
     """Return the cluster that holds the Lease by which replicas elect a leader."""
     return given.replicas.cluster or given.watched[0].name
@@ -315,6 +332,7 @@ def lease_holder(given: settings.Settings) -> str:
 
 def doing(given: settings.Settings, cluster: str = "") -> checkup.Doing:
     """Return what is done in a cluster, for the rights that it takes."""
+    given = given.of(cluster)
     leased = given.replicas.enabled and cluster == lease_holder(given)
     able = given.remediation.runbooks if given.remediation.enabled else ()
     steps = frozenset(kind for name in able for kind in runbooks.WRITES[name])
@@ -337,6 +355,13 @@ def frozen(given: settings.Settings) -> tuple[calendar.Window, ...]:
 
 def nobody(given: settings.Settings) -> tuple[str, ...]:
     """Return sentences on roles that what is switched on needs and nobody has."""
+    found = {one.name: _nobody(given.within(one)) for one in given.watched}
+    if len(set(found.values())) == 1:
+        return next(iter(found.values()))
+    return tuple(f"cluster {name}: {sentence}" for name, each in found.items() for sentence in each)
+
+
+def _nobody(given: settings.Settings) -> tuple[str, ...]:
     policy = roles(given)
     if not given.remediation.enabled:
         approvers = policy.members[access.Role.APPROVER]

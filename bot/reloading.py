@@ -100,7 +100,7 @@ class Reloading:
         configuration.begin_logging(new, self._log_format, besides=self._secrets)
         if new.log != self._given.log:
             log.info("log_level_changed", level=new.log.level)
-        if new.model_copy(update={"log": self._given.log}) != self._given:
+        if new.model_copy(update={"log": self._given.log}).differs(self._given):
             self._next = new
         else:
             self._given = new

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot import options, settings, watched
@@ -19,7 +19,6 @@ from bot.flow import (
 )
 from bot.flow.journal import Journal
 from bot.flow.site import Site
-from bot.flow.situations import Options as Rules
 from bot.flow.situations import Situations
 
 
@@ -43,24 +42,13 @@ def build(
     told: Callable[[], None],
 ) -> Remedies:
     """Put remediation together over some clusters; `own` is the store as the leader writes it."""
-    enabled = given.remediation.enabled
-    sites = {each.cycle.cluster: _site(given, each, clock, leader) for each in watching}
+    sites = {each.cycle.cluster: _site(each, clock, leader) for each in watching}
 
     def kept(where: ports.Store) -> Journal:
-        return Journal(where, lambda cluster: sites[cluster].channel, clock=clock, told=told)
+        return Journal(where, lambda cluster: _channel(sites, cluster), clock=clock, told=told)
 
     journal = kept(store)
-    situations = Situations(
-        store,
-        people,
-        clock=clock,
-        options=Rules(
-            enabled=enabled,
-            runbooks=frozenset(given.remediation.runbooks),
-            limits=options.changing(given),
-            windows=options.frozen(given),
-        ),
-    )
+    situations = Situations(store, people, clock=clock)
     proposing = propose.Proposing(
         sites,
         journal,
@@ -76,7 +64,7 @@ def build(
         recheck=proposing.stale,
         options=options.carrying(given),
     )
-    executor = execute.Executor(sites, means, name=me(), enabled=enabled)
+    executor = execute.Executor(sites, means, name=me())
     desk = remediation.Remediation(
         sites,
         journal,
@@ -85,15 +73,17 @@ def build(
         proposing=proposing,
         approving=approve.Approving(journal, situations, people, proposing, clock=clock),
         clock=clock,
-        enabled=enabled,
         wake=executor.wake,
     )
     return Remedies(desk=desk, executor=executor)
 
 
-def _site(
-    given: settings.Settings, each: watched.Watched, clock: ports.Clock, leader: leading.Leader
-) -> Site:
+def _channel(sites: Mapping[str, Site], cluster: str) -> str:
+    """Return where a cluster is told; empty for one that is watched no more."""
+    return sites[cluster].channel if cluster in sites else ""
+
+
+def _site(each: watched.Watched, clock: ports.Clock, leader: leading.Leader) -> Site:
     return Site(
         mirror=each.mirror,
         actuator=actuator.Actuator(each.api, clock=clock, leads=leader.leads),
@@ -101,7 +91,8 @@ def _site(
         looks=each.inspector,
         known=each.cycle.insight,
         channel=each.cycle.channel,
-        own_node=given.remediation.own_node,
+        own_node=each.given.remediation.own_node,
+        rules=options.rules(each.given),
     )
 
 

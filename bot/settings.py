@@ -7,34 +7,49 @@ and `demo` see this module: adapters get frozen options.
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot import settings_text
-from bot.settings_base import Duration, GroupId, Section, Trigger, UserId, Wait
+from bot import settings_clusters, settings_text
+from bot.settings_base import Duration, Section, Trigger, Wait
+from bot.settings_clusters import Cluster
 from bot.settings_noise import Language, Noise, Quiet, Route
 from bot.settings_replicas import Replicas
+from bot.settings_rules import (
+    RUNBOOKS,
+    Access,
+    AccessKeys,
+    Groups,
+    Inspection,
+    InspectionKeys,
+    Limits,
+    Remediation,
+    RemediationKeys,
+    Timing,
+)
 from bot.settings_self import Alertmanager, Heartbeat, Process, Retention, SelfTest
 
-PREFIX = "FLANNEL_BOT_"
-
-Frozen = Annotated[str, AfterValidator(settings_text.frozen)]
-"""A named span of time, every week or dated."""
-
-Memory = Annotated[str, AfterValidator(settings_text.memory)]
-"""An amount of memory as Kubernetes writes it."""
-
-Runbook = Literal[
-    "raise-memory",
-    "anchor-regex",
-    "raise-memory-and-anchor",
-    "drain",
-    "evict-veth",
-    "restart",
+__all__ = [
+    "PREFIX",
+    "RUNBOOKS",
+    "Access",
+    "AccessKeys",
+    "Cluster",
+    "Groups",
+    "Inspection",
+    "InspectionKeys",
+    "Limits",
+    "Remediation",
+    "RemediationKeys",
+    "Section",
+    "Settings",
+    "Timing",
+    "Trigger",
 ]
-RUNBOOKS: tuple[Runbook, ...] = get_args(Runbook)
+
+PREFIX = "FLANNEL_BOT_"
 
 
 class Slack(Section):
@@ -67,29 +82,6 @@ class Slack(Section):
     @classmethod
     def _ends_in_slash(cls, value: str) -> str:
         return settings_text.url(value)
-
-
-class Cluster(Section):
-    """One cluster to be watched."""
-
-    name: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    """What people call it, in cards and as `@name` in commands."""
-    kubeconfig: Path | None = None
-    """A kubeconfig file; without one the pod's own service account is used."""
-    context: str | None = None
-    """A context of that file; without one its current context."""
-    channel: str = ""
-    """Channel id for this cluster's alerts; empty: `slack.channel`."""
-    namespaces: tuple[str, ...] = ("kube-system", "kube-flannel")
-    """System namespaces to be watched, besides those where flannel is discovered."""
-    private_cidrs: tuple[str, ...] = ()
-    """Prefixes that flannel's addresses must be in, such as `10.0.0.0/8`. Empty: an address is
-    wrong where it is public and most nodes announce private ones."""
-
-    @field_validator("private_cidrs")
-    @classmethod
-    def _prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(settings_text.prefix, value))
 
 
 class Database(Section):
@@ -206,60 +198,6 @@ class Schedule(Section):
         return settings_text.timezone(value)
 
 
-class Inspection(Section):
-    """How deeply nodes are looked at: NICs, routes and what else their kernels hold."""
-
-    exec: bool = True
-    """Run one fixed read-only script in flannel's pods. Needs create and get on pods/exec."""
-    probe_pods: Literal["off", "approve", "on"] = "off"
-    """Look by a short-lived pod at a node whose flannel does not run; needs create and delete on
-    pods where flannel is. `approve`: only when an approver (`access.approvers`) clicks for it.
-    `on` is the one thing that is done to a cluster without anybody's approval. `off` never makes
-    one."""
-    probes_at_once: int = Field(default=2, ge=1, le=20)
-    """Probe pods that exist at the same time in one cluster."""
-    probes_an_hour: int = Field(default=60, ge=1, le=3600)
-    """Probe pods that may be made in an hour in one cluster."""
-    exec_in_pods: bool = False
-    """Where a pattern hits a pod's NIC and the node's own tables do not tell whose it is, run
-    `cat /sys/class/net/eth0/iflink` in the pods that it could be. Needs create and get on
-    pods/exec where these pods are."""
-    at_once: int = Field(default=8, ge=1, le=64)
-    """Nodes looked at at the same time."""
-    within: Wait = timedelta(seconds=15)
-    """Longest time for one node."""
-    a_minute: int = Field(default=1200, ge=1, le=60000)
-    """Looks that may begin in a minute, for all people and jobs together."""
-    sample: int = Field(default=10, ge=1, le=1000)
-    """Nodes that `schedule.audit` looks at each time, the oldest look first."""
-    burst: int = Field(default=50, ge=1, le=5000)
-    """Nodes that it looks at each time after a change that concerns all of them."""
-    restarted: Duration = timedelta(seconds=20)
-    """How long flannel may take after its start before its node is looked at again."""
-
-    @field_validator("probe_pods", mode="before")
-    @classmethod
-    def _word(cls, value: object) -> object:
-        """Take back what YAML makes of a bare `off` or `on`."""
-        if isinstance(value, bool):
-            value = "on" if value else "off"
-        return value
-
-    @model_validator(mode="after")
-    def _all_need_exec(self) -> "Inspection":
-        if self.probe_pods != "off" and not self.exec:
-            raise ValueError(
-                "probe_pods needs exec: a look by a probe pod is an exec in it; set "
-                "inspection.exec to true or inspection.probe_pods to off"
-            )
-        if self.exec_in_pods and not self.exec:
-            raise ValueError(
-                "exec_in_pods needs exec; set inspection.exec to true or "
-                "inspection.exec_in_pods to false"
-            )
-        return self
-
-
 class Metrics(Section):
     """How flannel's memory over time is known."""
 
@@ -310,109 +248,6 @@ class Log(Section):
     """Least severe lines that are written."""
     format: Literal["json", "console"] = "json"
     """`json` for machines, `console` for people."""
-
-
-class Groups(Section):
-    """User groups of Slack (S...) whose members have a role."""
-
-    requesters: tuple[GroupId, ...] = ()
-    """Groups that may propose changes, withdraw and cancel them."""
-    approvers: tuple[GroupId, ...] = ()
-    """Groups that may vote on changes that others proposed."""
-    admins: tuple[GroupId, ...] = ()
-    """Groups that may freeze and unfreeze, and cancel anything."""
-
-
-class Access(Section):
-    """Who may do what, by Slack's ids. An empty list means nobody; viewing is every member's."""
-
-    requesters: tuple[UserId, ...] = ()
-    """User ids (U...) that may propose changes, withdraw and cancel them."""
-    approvers: tuple[UserId, ...] = ()
-    """User ids that may vote on changes that others proposed. Nobody approves their own."""
-    admins: tuple[UserId, ...] = ()
-    """User ids that may freeze and unfreeze, and cancel anything. That alone is no vote."""
-    groups: Groups = Groups()
-    """Whose members have a role too; asked of Slack anew before anything is changed."""
-    quorum: int = Field(default=1, ge=1, le=10)
-    """How many must approve a change."""
-    quorum_risky: int = Field(default=2, ge=1, le=10)
-    """How many must approve one that moves NICs, or touches more nodes than `many_nodes`."""
-    many_nodes: int = Field(default=200, ge=1)
-    """A change of more nodes than this counts as risky."""
-
-    @model_validator(mode="after")
-    def _risk_asks_for_no_less(self) -> "Access":
-        if self.quorum_risky < self.quorum:
-            raise ValueError(
-                f"quorum_risky ({self.quorum_risky}) must be at least quorum ({self.quorum})"
-            )
-        return self
-
-
-class Limits(Section):
-    """How much may be changed at once, and how fast."""
-
-    max_nodes: int = Field(default=1000, ge=1)
-    """Nodes that one plan may touch."""
-    min_healthy: float = Field(default=0.5, ge=0, le=1)
-    """Share of nodes whose flannel must stay ready while a plan is at work, from 0 to 1."""
-    cooldown: Duration = timedelta(minutes=10)
-    """Between the end of one run and the next on the same workload or node."""
-    drains_at_once: int = Field(default=1, ge=1, le=100)
-    """Nodes being drained at a time."""
-    control_plane: bool = False
-    """Whether control-plane nodes may be drained."""
-    memory_cap: Memory = "1Gi"
-    """The highest memory limit that is proposed, be it asked for by a person."""
-    batch: int = Field(default=5, ge=1, le=100)
-    """Flannel pods deleted at a time where the DaemonSet's update strategy is OnDelete."""
-    look_age: Wait = timedelta(minutes=10)
-    """A look at a node older than this foretells nothing."""
-    snapshot_age: Wait = timedelta(minutes=2)
-    """With an older picture of the cluster nothing is changed."""
-
-
-class Timing(Section):
-    """How long a change may take, and how long it must stay well."""
-
-    write: Wait = timedelta(minutes=1)
-    """One write, with its repetitions."""
-    pod_ready: Wait = timedelta(minutes=5)
-    """A restarted flannel until it is ready: image pull and start."""
-    settle: Wait = timedelta(seconds=30)
-    """A restarted flannel until its NIC and routes must be as foretold."""
-    pace: Wait = timedelta(seconds=36)
-    """What one node takes in a rolling update, for forecasts and time-outs."""
-    drain: Wait = timedelta(minutes=10)
-    """One pod's eviction, its budget's refusals and its grace included."""
-    helps_within: Wait = timedelta(minutes=10)
-    """After the last step, until it must be seen to have helped."""
-    stays: Wait = timedelta(minutes=5)
-    """How long it must then stay well."""
-    poll: Wait = timedelta(seconds=1)
-    """Between two glances while something is waited for."""
-
-
-class Remediation(Section):
-    """Changing the cluster, after people have approved exactly that change."""
-
-    enabled: bool = False
-    """Off, the bot only observes. Switched off again, it also stops what is approved and not
-    begun."""
-    runbooks: tuple[Runbook, ...] = RUNBOOKS
-    """What may be proposed at all."""
-    expiry: Wait = timedelta(minutes=15)
-    """How long a proposed plan waits for approval."""
-    frozen: tuple[Frozen, ...] = ()
-    """When nothing may be changed, in the time zone of `schedule.timezone`: every week, such as
-    `weekend: fri 16:00 - mon 08:00`, or dated, such as `year end: 2026-12-20 - 2027-01-03`."""
-    limits: Limits = Limits()
-    """How much may be changed at once, and how fast."""
-    timing: Timing = Timing()
-    """How long a change may take, and how long it must stay well."""
-    own_node: str = ""
-    """The node that the bot itself runs on: never drained, and restarted last."""
 
 
 class Settings(BaseSettings):
@@ -477,10 +312,21 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _clusters_make_sense(self) -> "Settings":
+        for number, one in enumerate(self.clusters):
+            for section in settings_clusters.RULES:
+                try:
+                    settings_clusters.in_force(getattr(self, section), getattr(one, section))
+                except ValueError as error:
+                    raise ValueError(f"clusters.{number}.{section}: {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _slack_is_slack(self) -> "Settings":
         unsafe = not self.slack.allow_insecure and settings_text.insecure(self.slack.api_url)
-        changes = self.remediation.enabled
-        if unsafe and (changes or self.inspection.probe_pods == "approve"):
+        each = [self.within(one) for one in self.watched]
+        changes = any(one.remediation.enabled for one in each)
+        if unsafe and (changes or any(one.inspection.probe_pods == "approve" for one in each)):
             key = "remediation.enabled" if changes else "inspection.probe_pods"
             raise ValueError(
                 f"slack.api_url: {self.slack.api_url!r} {unsafe}, and with {key} "
@@ -497,3 +343,24 @@ class Settings(BaseSettings):
     def channel_of(self, one: Cluster) -> str:
         """Return where a cluster is told; empty where no channel is named."""
         return one.channel or self.slack.channel
+
+    def within(self, one: Cluster) -> "Settings":
+        """Return the settings as they are for one cluster: what it gives itself counts more."""
+        return self.model_copy(
+            update={
+                section: settings_clusters.in_force(getattr(self, section), getattr(one, section))
+                for section in settings_clusters.RULES
+            }
+        )
+
+    def differs(self, other: "Settings") -> bool:
+        """Whether anything is otherwise in the other; a key that was given counts, not its value.
+
+        What a cluster gives may have the value of the default, and yet replace what is for all.
+        """
+        each = [self.within(one) for one in self.watched]
+        return self != other or each != [other.within(one) for one in other.watched]
+
+    def of(self, name: str) -> "Settings":
+        """Return the settings for a cluster by its name; those for all, where it gives none."""
+        return next((self.within(one) for one in self.watched if one.name == name), self)

@@ -13,7 +13,7 @@ from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import selftest as slack_selftest
 from bot.adapters.store import sql, upkeep
 from bot.domain import alert, notice, plan, run
-from bot.flow import absence, alerting, heartbeat, ports, selftest, tell
+from bot.flow import absence, alerting, heartbeat, ports, selftest, tell, unwatched
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,9 @@ class Tending:
     test: selftest.SelfTest | None
 
     async def begin(self) -> None:
-        """Tell where nobody watched until now. Raises Unavailable."""
+        """Tell where nobody watched until now, and where nobody watches. Raises Unavailable."""
+        if await unwatched.close(self.store, self.channels, now=self.clock.now()):
+            self.told()
         longest = self.given.checks.blind_after
         if await absence.tell_absence(
             self.store, self.channels, longer_than=longest, now=self.clock.now()
@@ -71,8 +73,15 @@ class Tending:
         self.told()
 
     async def changing(self) -> bool:
-        """Whether a change to a cluster is under way. Raises Unavailable."""
-        return bool(await self.store.remedy.runs())
+        """Whether a change is under way in a cluster that is watched and seen. Raises Unavailable.
+
+        One that waits for a cluster that cannot be reached would hold up the very configuration
+        that takes it out; it is in the journal, and is taken up again.
+        """
+        runs = await self.store.remedy.runs()
+        parts = await self.parts() if runs else {}
+        seen = {name for name, part in parts.items() if part.ok}
+        return any(f"mirror/{one.cluster}" in seen for one in runs)
 
     @property
     def trouble(self) -> str:

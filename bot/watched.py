@@ -31,6 +31,8 @@ Run = Callable[[], Awaitable[None]]
 class Watched:
     """One cluster's parts."""
 
+    given: settings.Settings
+    """As they are in force for this cluster."""
     api: client.Client
     mirror: mirror.Mirror
     cycle: cycle.Cycle
@@ -45,11 +47,10 @@ class Watched:
         """Return the namespaces where flannel is, none while that is not seen."""
         return {one.namespace for one in discovery.find(self.mirror.snapshot())}
 
-    def jobs(
-        self, given: settings.Settings, told: Callable[[Run], Run]
-    ) -> list[schedule.Job | None]:
+    def jobs(self, told: Callable[[Run], Run]) -> list[schedule.Job | None]:
         """Return what is done on a schedule; `told` has a job done by the replica that tells."""
-        name, when = self.cycle.cluster, given.schedule
+        given, name = self.given, self.cycle.cluster
+        when = given.schedule
         samples = partial(self.memories.sample, self.audit.peaks)
         looking = when.audit if given.inspection.exec else "off"
         return [
@@ -83,6 +84,7 @@ def make(
     `told` is called after something was stored to be told, `own` is the store as the leader
     writes it.
     """
+    given = given.within(one)
     looker, looks = looking.Looker(api), options.looking(given)
     probed = probes.Probes(
         probing.Prober(api),
@@ -94,7 +96,7 @@ def make(
         options=options.probing(given),
     )
     asks = given.inspection.probe_pods == "approve"
-    permitted = permits.Permits(people, clock=clock) if asks else None
+    permitted = permits.Permits(one.name, people, clock=clock) if asks else None
     inspector = inspect.Inspector(
         mirrored,
         looker,
@@ -133,6 +135,7 @@ def make(
         told=judged.once,
     )
     return Watched(
+        given=given,
         api=api,
         mirror=mirrored,
         cycle=judged,
@@ -148,7 +151,7 @@ def make(
 
 
 def networks(watching: Sequence[Watched], *, clock: ports.Clock) -> dict[str, network.Network]:
-    """Whom to ask about each cluster's network; what they all may do at once is one."""
+    """Whom to ask about each cluster's network."""
     allowed = quota.Quota(network.MAX_ALL)
     return {
         each.cycle.cluster: network.Network(

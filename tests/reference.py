@@ -38,7 +38,7 @@ def value(default: object) -> str:
         return "[" + ", ".join(str(each) for each in default) + "]"
     if isinstance(default, bool):
         return str(default).lower()
-    if isinstance(default, dict) or default is PydanticUndefined:
+    if isinstance(default, (dict, settings.Section)) or default is PydanticUndefined:
         return "{}"
     if default is None:
         return "null"
@@ -49,6 +49,8 @@ def value(default: object) -> str:
 def kind(field: FieldInfo) -> str:
     """The sort of value, in a word or two."""
     annotation = field.annotation
+    if annotation in OWN:
+        return "section"
     if get_origin(annotation) is Literal:
         return " \\| ".join(f"`{each}`" for each in get_args(annotation))
     if any(meta is settings.Trigger.__metadata__[0] for meta in field.metadata):  # type: ignore[attr-defined]
@@ -71,6 +73,10 @@ LISTS: dict[str, type[settings.Section]] = {
 """Sections of which there are several."""
 
 
+OWN = (settings.AccessKeys, settings.RemediationKeys, settings.InspectionKeys)
+"""What a cluster may have of its own, instead of what is for all."""
+
+
 EXAMPLES = {"when": '"night: daily 22:00 - 07:00"', "match": '"check=oom_killed"'}
 """Of what has no default."""
 
@@ -83,8 +89,10 @@ def sections() -> list[tuple[str, type[settings.Section]]]:
 
 
 def inside(field: FieldInfo) -> type[settings.Section] | None:
-    """The section that a key of a section is."""
+    """The section that a key of a section is; None where it is told as a section of its own."""
     kind = field.annotation
+    if kind in OWN:
+        return None
     return kind if isinstance(kind, type) and issubclass(kind, settings.Section) else None
 
 
@@ -125,6 +133,7 @@ def settings_page() -> str:
         for key, field in keys(section):
             meaning = " ".join((field.description or "").split())
             default = "must be given" if field.is_required() else f"`{value(field.default)}`"
+            default = f"[`{key}`](#{key})" if field.annotation in OWN else default
             lines.append(f"| `{key}` | {kind(field)} | {default} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
@@ -207,7 +216,7 @@ def commands_page() -> str:
         f"A question that takes longer shows its progress and a button *{wording_work.CANCEL}* "
         f"(action `{works.CANCEL}`, its value an opaque id), which obeys only who asked.",
         f"Each person may have one question to all nodes of a cluster under way, and "
-        f"{network.MAX_ALL} may run at once in all.",
+        f"{network.MAX_ALL} may run at once in each cluster.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -3,11 +3,17 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from bot import configuration, reloading, settings_sources
-from bot.domain import errors
+from bot import configuration, reloading, settings_sources, tending
+from bot.adapters import health
+from bot.adapters.store.memory import MemoryStore
+from bot.domain import errors, run
+from tests.domain import plans
+from tests.flow.fakes import LoopClock
+from tests.flow.office import approved
 
 BASE = {"SLACK_BOT_TOKEN": "xoxb-token", "SLACK_APP_TOKEN": "xapp-token"}
 GOOD = "slack: {channel: C1}\nlog: {level: info}\n"
@@ -169,3 +175,31 @@ def test_no_secret_of_any_kind_is_shown_and_all_are_known_to_the_log(
     with pytest.raises(errors.Misconfigured) as caught:
         settings_sources.load(file)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("parts", "waits"),
+    [
+        ({"mirror/prod": True, "slack": False}, True),
+        ({"mirror/prod": False, "slack": True}, False),
+        ({"mirror/other": True}, False),
+    ],
+    ids=["seen", "not reached", "not watched"],
+)
+async def test_a_run_holds_up_the_configuration_only_where_it_can_go_on(
+    file: Path, parts: dict[str, bool], *, waits: bool
+) -> None:
+    store = MemoryStore()
+    await approved(store, LoopClock(), plans.plan())
+    (claimed,) = await store.remedy.unclaimed()
+    async with store.unit() as unit:
+        await unit.remedy.start(claimed, run.begin(claimed, executor="e", now=plans.START))
+
+    async def told() -> dict[str, health.Part]:
+        return {name: health.Part(ok=ok) for name, ok in parts.items()}
+
+    own = tending.Tending(
+        settings_sources.load(file), cast("Any", store), {"prod": "C1"}, LoopClock(),
+        cast("Any", None), lambda: None, told, None,
+    )  # fmt: skip
+    assert await own.changing() is waits

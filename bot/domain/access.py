@@ -66,3 +66,25 @@ class Policy:
         """Return the user ids that have a role by name, for telling who may."""
         each = self.members.get(role, Members())
         return tuple(sorted(each.users))
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Who has which role in which cluster. In a cluster that is not known nobody has any."""
+
+    by_cluster: Mapping[str, Policy] = field(default_factory=dict)
+
+    def of(self, cluster: str | None) -> tuple[Policy, ...]:
+        """Return what a role is judged by: all of these have to give it. None: every cluster's.
+
+        What concerns all clusters takes the role in each of them, so that nobody reaches through
+        it into one where they have none. It is never empty: nothing would forbid anything.
+        """
+        if cluster is None:
+            return tuple(self.by_cluster.values()) or (Policy(),)
+        return (self.by_cluster.get(cluster, Policy()),)
+
+    def person(self, user: str, cluster: str | None, *, groups: Collection[str] = ()) -> Person:
+        """Return a full member with the roles they have in a cluster; None: in every one."""
+        each = [one.person(user, groups=groups).roles for one in self.of(cluster)]
+        return Person(id=user, roles=frozenset.intersection(*each))

@@ -115,9 +115,24 @@ class Incident:
         return f"{self.headline} on {number}{total} nodes"
 
     @property
+    def unwatched(self) -> bool:
+        """Whether it is over because nobody watches its cluster any more, and not as it is well."""
+        return self.state is State.RESOLVED and self.unseen
+
+    @property
+    def ending(self) -> str:
+        """How it is over, in a word or two."""
+        return "no longer watched" if self.unwatched else "resolved"
+
+    @property
     def affected(self) -> tuple[Member, ...]:
         """Members whose finding stands now (or was standing when sight was lost)."""
         return tuple(member for member in self.members if member.clear_since is None)
+
+
+def unwatched(value: Incident, now: datetime) -> Incident:
+    """Return it as over without anybody knowing how it went on."""
+    return replace(value, state=State.RESOLVED, resolved_at=now, changed_at=now, unseen=True)
 
 
 def acknowledged(value: Incident, user: str, now: datetime) -> Incident:

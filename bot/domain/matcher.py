@@ -202,6 +202,12 @@ def matches(matchers: Sequence[Matcher], value: Incident, like: Like) -> bool:
     return all(_holds(one, known[one.name], like) for one in matchers)
 
 
+def reaches(matchers: Sequence[Matcher], cluster: str, like: Like) -> bool:
+    """Whether anything in a cluster can be meant, going by what is said of clusters alone."""
+    named = [one for one in matchers if one.name == "cluster"]
+    return all(_holds(one, (cluster,), like) for one in named)
+
+
 def _holds(one: Matcher, values: Sequence[str], like: Like) -> bool:
     regular = one.operator in (Operator.LIKE, Operator.UNLIKE)
     hits = [like(one.value, text) if regular else one.value == text for text in values]

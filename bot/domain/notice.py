@@ -23,6 +23,7 @@ class Reason(enum.StrEnum):
     UNMUTED = "unmuted"
     REPEATED = "repeated"
     ACKNOWLEDGED = "acknowledged"
+    UNWATCHED = "unwatched"
 
 
 @dataclass(frozen=True, slots=True)

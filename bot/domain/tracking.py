@@ -258,7 +258,7 @@ def _advance(
     if group:
         updated = _renewed(updated, group)
     if incident.state is State.RESOLVED:
-        return _reopened(updated, group, now, policy)
+        return _reopened(updated, group, now, policy, back=not incident.unwatched)
     if not updated.members:
         return _resolved(updated, now)
     return _noticed(incident, updated, now, policy)
@@ -284,10 +284,11 @@ def _renewed(incident: Incident, group: Sequence[Finding]) -> Incident:
 
 
 def _reopened(
-    incident: Incident, group: Sequence[Finding], now: datetime, policy: Policy
+    incident: Incident, group: Sequence[Finding], now: datetime, policy: Policy, *, back: bool
 ) -> notice.Notice:
-    times = incident.reopened + 1
-    said = f"back again: {incident.title}"
+    """`back` is whether it had been well: who was not watched meanwhile did not come back."""
+    times = incident.reopened + back
+    said = f"back again: {incident.title}" if back else f"watched again: {incident.title}"
     if times >= policy.flapping:
         said = f"flapping, back for the {times}. time and not told again for that: {incident.title}"
     severity = _lead(group).severity
@@ -303,7 +304,7 @@ def _reopened(
             acknowledged_at=None,
             fixed_by="",
             changed_at=now,
-            reopened=incident.reopened + 1,
+            reopened=times,
             happened_at=max(happened) if happened else None,
             detected_at=now,
             told_severity=severity,

@@ -53,8 +53,8 @@ class Approving:
         self, held: Plan, site: Site, user: str, choice: Choice, *, digest: str, reason: str = ""
     ) -> Outcome:
         """Judge a click, and store what it changes. Raises Refused and Unavailable of people."""
-        person = await self._people.person(user, fresh=True)
-        approvers = await self._people.who(Role.APPROVER)
+        person = await self._people.person(user, held.cluster, fresh=True)
+        approvers = await self._people.who(Role.APPROVER, held.cluster)
         votes = await self._journal.store.remedy.votes(held.id)
         # Looking anew takes seconds: not for a click that can count for nothing.
         would = approval.vote(
@@ -71,7 +71,7 @@ class Approving:
 
     async def withdraw(self, held: Plan, user: str, *, reason: str) -> Outcome:
         """Take a request back."""
-        person = await self._people.person(user, fresh=True)
+        person = await self._people.person(user, held.cluster, fresh=True)
         now = self._clock.now()
         async with self._journal.store.unit() as unit:
             fresh = await self._read(unit, held.id)

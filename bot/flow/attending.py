@@ -6,7 +6,7 @@ admin). Both are deeds, kept in their chain.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -74,14 +74,16 @@ class Attending:
 
     async def acknowledge(self, number: int, user: str, *, take: bool = False) -> Acknowledged:
         """Take an incident on; with `take` also one that somebody else has."""
-        await self._people.person(user)
+        await self._people.person(user, None)
         now = self._clock.now()
         async with self._store.unit() as unit:
             before = await unit.incident(number)
             if before is None:
                 raise errors.Refused(await self._no_incident(number))
             if before.state is State.RESOLVED:
-                raise errors.Refused(f"{before.name} is resolved: there is nothing to take on")
+                raise errors.Refused(
+                    f"{before.name} is {before.ending}: there is nothing to take on"
+                )
             owned = before.state is State.ACKNOWLEDGED and before.acknowledged_at is not None
             if owned and (before.owner == user or not take):
                 return Acknowledged(
@@ -145,7 +147,7 @@ class Attending:
         if value is None:
             raise errors.Refused(await self._no_incident(number))
         if value.state is State.RESOLVED:
-            raise errors.Refused(f"{value.name} is resolved: there is nothing to silence")
+            raise errors.Refused(f"{value.name} is {value.ending}: there is nothing to silence")
         named = {
             "cluster": value.cluster,
             "check": value.check,
@@ -166,7 +168,7 @@ class Attending:
         after: timedelta = timedelta(),
         reason: str,
     ) -> Silenced:
-        await self._may(user)
+        await self._may(user, matchers)
         if not timedelta() < lasts <= silence.LONGEST:
             longest = units.duration(silence.LONGEST)
             raise errors.Refused(f"a silence lasts more than nothing and at most {longest}")
@@ -198,8 +200,10 @@ class Attending:
 
     async def unsilence(self, number: int, user: str) -> Said:
         """End a silence."""
-        await self._may(user)
         now = self._clock.now()
+        async with self._store.unit() as unit:  # nobody is asked of Slack while it is held
+            known = await unit.silences.get(number)
+        await self._may(user, known.matchers if known is not None else ())
         async with self._store.unit() as unit:
             found = await unit.silences.get(number)
             if found is None:
@@ -254,12 +258,21 @@ class Attending:
 
     # What they share.
 
-    async def _may(self, user: str) -> None:
-        person = await self._people.person(user)
-        if not any(person.may(role) for role in SAY):
-            raise errors.Refused(
-                "a silence keeps others from hearing: it takes a requester, an approver or an admin"
-            )
+    async def _may(self, user: str, matchers: Sequence[matcher.Matcher]) -> None:
+        """Raise Refused for whoever has no say in a cluster that a silence reaches."""
+        for cluster in self._reached(matchers):
+            person = await self._people.person(user, cluster)
+            if not any(person.may(role) for role in SAY):
+                where = f" in {cluster}" if cluster and len(self._judge) > 1 else ""
+                raise errors.Refused(
+                    "a silence keeps others from hearing: it takes a requester, an approver or an "
+                    f"admin{where}"
+                )
+
+    def _reached(self, matchers: Sequence[matcher.Matcher]) -> list[str | None]:
+        """Return the clusters that are meant; None stands for every one."""
+        found = [each for each in self._judge if matcher.reaches(matchers, each, regex.covers)]
+        return [None] if len(found) in (0, len(self._judge)) else [*found]
 
     async def _standing(self, unit: ports.Unit) -> dict[str, list[Incident]]:
         now = self._clock.now()

@@ -437,10 +437,10 @@ class Carrier:
         """
         for _ in range(self._options.tries - 1):
             try:
-                return await self._means.people.person(user, fresh=True)
+                return await self._means.people.person(user, self._plan.cluster, fresh=True)
             except errors.Unavailable:
                 await self._clock.sleep(self._options.again.total_seconds())
-        return await self._means.people.person(user, fresh=True)
+        return await self._means.people.person(user, self._plan.cluster, fresh=True)
 
     def _named(self, numbers: Sequence[int]) -> str:
         steps = [self._plan.steps[number] for number in numbers]

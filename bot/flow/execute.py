@@ -30,19 +30,15 @@ class Executor:
         sites: by cluster.
         means: journal, guards, people, clock, and the pace.
         name: of this process, told in the journal.
-        enabled: whether approved plans are begun; what is under way is ended in any case.
     """
 
-    def __init__(
-        self, sites: Mapping[str, Site], means: Means, *, name: str, enabled: bool
-    ) -> None:
+    def __init__(self, sites: Mapping[str, Site], means: Means, *, name: str) -> None:
         self._sites = sites
         self._means = means
         self._journal = means.journal
         self._store = means.journal.store
         self._clock = means.clock
         self._name = name
-        self._enabled = enabled
         self._woken = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stale: set[int] = set()
@@ -79,10 +75,10 @@ class Executor:
                 continue
             if one.cluster in self._sites:
                 await self._adopt(one)
-        if not self._enabled:
-            return
         for approved in await self._store.remedy.unclaimed():
-            if approved.cluster in self._sites:
+            site = self._sites.get(approved.cluster)
+            # Switched off, nothing is begun; what is under way is ended.
+            if site is not None and site.rules.enabled:
                 await self._claim(approved)
 
     async def _expire(self) -> None:

@@ -24,11 +24,13 @@ class Permits:
     """One cluster's permits. Implements `probe_ports.Permission`.
 
     Args:
+        cluster: its name.
         people: who somebody is now.
         clock: time.
     """
 
-    def __init__(self, people: remedy_answers.People, *, clock: ports.Clock) -> None:
+    def __init__(self, cluster: str, people: remedy_answers.People, *, clock: ports.Clock) -> None:
+        self._cluster = cluster
         self._people = people
         self._clock = clock
         self._granted: dict[str, tuple[str, datetime]] = {}
@@ -62,9 +64,9 @@ class Permits:
             Refused: that person may not act here at all.
             Unavailable: who they are cannot be seen now.
         """
-        person = await self._people.person(user, fresh=True)
+        person = await self._people.person(user, self._cluster, fresh=True)
         if not person.may(Role.APPROVER):
-            may = await self._people.who(Role.APPROVER)
+            may = await self._people.who(Role.APPROVER, self._cluster)
             said = "only approvers may allow a look by a probe pod"
             return Said(False, said if may else f"{said}, and nobody is one", people=may)
         self._granted[node] = (user, self._clock.now())

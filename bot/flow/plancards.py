@@ -23,7 +23,7 @@ class Clicks(Protocol):
     async def of_run(self, value: run.Run) -> str:
         """Return the value of a run's buttons."""
 
-    async def approvers(self) -> tuple[str, ...]:
+    async def approvers(self, cluster: str) -> tuple[str, ...]:
         """Return the user ids that may vote."""
 
 
@@ -45,8 +45,9 @@ class NoClicks:
         del value
         return ""
 
-    async def approvers(self) -> tuple[str, ...]:
+    async def approvers(self, cluster: str) -> tuple[str, ...]:
         """Return nobody."""
+        del cluster
         return ()
 
 
@@ -71,7 +72,7 @@ class PlanCards:
         approvers: tuple[str, ...] = ()
         ticket = ""
         if plan.state is State.PROPOSED:
-            approvers = await self._clicks.approvers()
+            approvers = await self._clicks.approvers(plan.cluster)
             ticket = await self._clicks.of_plan(plan)
         elif running is not None and running.state in (run.State.RUNNING, run.State.SUCCEEDED):
             ticket = await self._clicks.of_run(running)

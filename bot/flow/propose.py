@@ -6,7 +6,7 @@ before the first write: if it would be another plan by then, it is void.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -39,7 +39,6 @@ ON_A_NODE = frozenset({"drain", "evict-veth", "restart"})
 class Options:
     """How plans are drafted."""
 
-    limits: runbooks.Limits = field(default_factory=runbooks.Limits)
     look_age: timedelta = timedelta(seconds=30)
     """How old a look may be that a plan is drafted from."""
     again: tuple[timedelta, ...] = (timedelta(seconds=1), timedelta(seconds=2))
@@ -108,7 +107,7 @@ class Proposing:
                 pods=pods,
                 incident=incident,
                 own_node=site.own_node,
-                limits=self._options.limits,
+                limits=site.rules.drafting,
             ),
             name,
         )

@@ -7,9 +7,10 @@ from bot.domain import errors
 
 
 class Quota:
-    """One such work for a person and cluster, and so many for all; more is refused, not queued.
+    """One such work for a person, and so many in all, in each cluster; more is refused.
 
-    A queue would answer minutes later what somebody has stopped waiting for.
+    A queue would answer minutes later what somebody has stopped waiting for. And a cluster that
+    does not answer keeps nobody from asking about another.
     """
 
     def __init__(self, most: int) -> None:
@@ -25,9 +26,10 @@ class Quota:
                 f"you have a question to all nodes of {cluster} under way already",
                 "wait for its answer, or cancel it with its button",
             )
-        if len(self._running) >= self._most:
+        running = sum(where == cluster for _, where in self._running)
+        if running >= self._most:
             raise errors.Refused(
-                f"{len(self._running)} questions to all nodes are under way already",
+                f"{running} questions to all nodes of {cluster} are under way already",
                 "ask again when one of them is answered; questions to single nodes are answered",
             )
         self._running.add(key)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from bot import runbooks
 from bot.domain import audit, errors, freeze, plan, ticket
-from bot.domain.access import Person, Role
+from bot.domain.access import Role
 from bot.domain.approval import Answer, Choice, Outcome
 from bot.domain.incident import Incident
 from bot.domain.incident import State as IncidentState
@@ -50,7 +50,6 @@ class Remediation:
         proposing: drafts plans.
         approving: takes votes.
         clock: time.
-        enabled: whether anything may be changed at all.
         wake: called when there may be something to carry out or to stop.
     """
 
@@ -64,7 +63,6 @@ class Remediation:
         proposing: Proposing,
         approving: Approving,
         clock: ports.Clock,
-        enabled: bool,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._sites = sites
@@ -75,15 +73,14 @@ class Remediation:
         self._proposing = proposing
         self._approving = approving
         self._clock = clock
-        self._enabled = enabled
         self._wake = wake
         self._key: bytes | None = None
         self._cards = PlanCards(self._store, self)
 
     @property
     def enabled(self) -> bool:
-        """Whether anything may be changed at all."""
-        return self._enabled
+        """Whether anything may be changed in any cluster."""
+        return any(site.rules.enabled for site in self._sites.values())
 
     # Tickets.
 
@@ -105,9 +102,9 @@ class Remediation:
         """Return the value of a run's buttons."""
         return await self._button(Ticket(ticket.Kind.RUN, value.id))
 
-    async def approvers(self) -> tuple[str, ...]:
-        """Return the user ids that may vote."""
-        return await self._people.who(Role.APPROVER)
+    async def approvers(self, cluster: str) -> tuple[str, ...]:
+        """Return the user ids that may vote on changes of a cluster."""
+        return await self._people.who(Role.APPROVER, cluster)
 
     async def _button(self, its: Ticket) -> str:
         """Return a button's value. Raises Unavailable of the store."""
@@ -145,11 +142,9 @@ class Remediation:
 
     def offers_for(self, incident: Incident) -> Sequence[Offer]:
         """Return the runbooks that fit an incident; none while nothing may be changed."""
-        if not self._enabled or incident.state is IncidentState.RESOLVED:
+        site = self._sites.get(incident.cluster)
+        if site is None or not site.rules.enabled or incident.state is IncidentState.RESOLVED:
             return ()
-        if incident.cluster not in self._sites:
-            return ()
-        site = self._sites[incident.cluster]
         taken = site.mirror.snapshot()
         given = runbooks.Case(
             snapshot=taken,
@@ -164,7 +159,7 @@ class Remediation:
     def _unseen(self, incident: Incident) -> bool:
         """Whether only what is not seen now keeps a fix from being offered."""
         site = self._sites.get(incident.cluster)
-        if not self._enabled or site is None or incident.state is IncidentState.RESOLVED:
+        if site is None or not site.rules.enabled or incident.state is IncidentState.RESOLVED:
             return False
         work = incident.workload
         seen = site.mirror.snapshot().sees(work.kind, work.namespace, work.name)
@@ -172,16 +167,15 @@ class Remediation:
 
     async def fix(self, ticket_value: str, user: str, *, runbook: str = "") -> Proposal:
         """Propose the fix of the incident that a button is on."""
-        await self._may(user, Role.REQUESTER)
         number = await self._proved(ticket_value, ticket.Kind.INCIDENT)
         return await self.fix_incident(number, user, runbook=runbook)
 
     async def fix_incident(self, number: int, user: str, *, runbook: str = "") -> Proposal:
         """Propose the fix of an incident by its number."""
-        await self._may(user, Role.REQUESTER)
         incident = await self._store.incident(number)
         if incident is None:
             raise errors.Refused(f"there is no INC-{number}")
+        await self._may(user, Role.REQUESTER, incident.cluster)
         if incident.state is IncidentState.RESOLVED:
             raise errors.Refused(f"{incident.name} is resolved: there is nothing to fix")
         fitting = self.offers_for(incident)
@@ -204,8 +198,8 @@ class Remediation:
         self, cluster: str | None, runbook: str, user: str, *, wishes: Wishes, what_if: bool = False
     ) -> Proposal:
         """Draft a plan by a runbook's name, judge it and ask for approval."""
-        await self._may(user, Role.VIEWER if what_if else Role.REQUESTER)
         site = self._site(cluster)
+        await self._may(user, Role.VIEWER if what_if else Role.REQUESTER, site.cluster)
         return await self._proposing.propose(site, runbook, user, wishes, what_if=what_if)
 
     async def memory_bounds(self, cluster: str | None) -> MemoryBounds:
@@ -224,8 +218,8 @@ class Remediation:
 
     async def amend(self, ticket_value: str, user: str, *, wishes: Wishes) -> Proposal:
         """Draft a proposed plan anew with other wishes; the old one is superseded."""
-        await self._may(user, Role.REQUESTER)
         held = await self._plan(await self._proved(ticket_value, ticket.Kind.PLAN))
+        await self._may(user, Role.REQUESTER, held.cluster)
         if held.state is not plan.State.PROPOSED:
             raise errors.Refused(f"{held.name} is {held.state.value}: ask for a fresh one")
         incident = await self._store.incident(held.incident) if held.incident else None
@@ -292,8 +286,8 @@ class Remediation:
         """Cancel a run by its number."""
         held = await self._run(number)
         its = await self._plan(held.plan)
-        if not await self._has_a_say(user):
-            return await self._cannot("cancel a run", Role.APPROVER)
+        if not await self._has_a_say(user, held.cluster):
+            return await self._cannot("cancel a run", Role.APPROVER, held.cluster)
         said = await stops.cancel(self._journal, held, its, by=user, clock=self._clock)
         self._wake()
         return said
@@ -301,19 +295,18 @@ class Remediation:
     async def prolong(self, ticket_value: str, user: str) -> Said:
         """Have the run whose button was clicked wait longer for what holds it up."""
         held = await self._run(await self._proved(ticket_value, ticket.Kind.RUN))
-        if not await self._has_a_say(user):
-            return await self._cannot("have a run wait longer", Role.APPROVER)
+        if not await self._has_a_say(user, held.cluster):
+            return await self._cannot("have a run wait longer", Role.APPROVER, held.cluster)
         return await stops.prolong(self._journal, held, await self._plan(held.plan), by=user)
 
     async def undo(self, ticket_value: str, user: str) -> Proposal:
         """Propose taking back what the run did whose button was clicked."""
-        await self._may(user, Role.REQUESTER)
         return await self.undo_run(await self._proved(ticket_value, ticket.Kind.RUN), user)
 
     async def undo_run(self, number: int, user: str) -> Proposal:
         """Propose taking back what a run did, by its number."""
-        await self._may(user, Role.REQUESTER)
         held = await self._run(number)
+        await self._may(user, Role.REQUESTER, held.cluster)
         its = await self._plan(held.plan)
         return await self._proposing.undo(self._site(its.cluster), its, held, user)
 
@@ -322,12 +315,13 @@ class Remediation:
     async def freeze(
         self, cluster: str | None, user: str, *, lasts: timedelta, reason: str
     ) -> Said:
-        """Forbid changes for a while: by everybody who has a say in changes."""
-        if not await self._has_a_say(user):
-            return await self._cannot("freeze changes", Role.ADMIN)
+        """Forbid changes for a while: by everybody who has a say in changes there."""
+        where = self._named(cluster) if cluster is not None else None
+        if not await self._has_a_say(user, where):
+            return await self._cannot("freeze changes", Role.ADMIN, where)
         return await stops.freeze_changes(
             self._store,
-            cluster=self._named(cluster) if cluster is not None else "",
+            cluster=where or "",
             by=user,
             lasts=lasts,
             reason=reason,
@@ -335,27 +329,32 @@ class Remediation:
         )
 
     async def unfreeze(self, cluster: str | None, user: str) -> Said:
-        """Lift freezes: by admins, and each by whoever set it."""
-        person = Person(CLI, frozenset({Role.ADMIN}))
+        """Lift freezes: each by the admins of what it freezes, and by whoever set it."""
+        where = self._named(cluster) if cluster is not None else None
+        admin = {}
         if user != CLI:
-            person = await self._people.person(user, fresh=True)
+            await self._people.person(user, where, fresh=True)
+            held = await self._store.remedy.freezes(now=self._clock.now())
+            for frozen in {one.cluster for _, one in held}:
+                person = await self._people.person(user, frozen or None)
+                admin[frozen] = person.may(Role.ADMIN)
         lifted, left = await stops.unfreeze(
             self._store,
-            cluster=self._named(cluster) if cluster is not None else "",
+            cluster=where or "",
             by=user,
-            may=lambda held: person.may(Role.ADMIN) or held.by == user,
+            may=lambda held: user in (CLI, held.by) or admin.get(held.cluster, False),
             clock=self._clock,
         )
         if not lifted and left:
-            return await self._cannot("lift a freeze that somebody else set", Role.ADMIN)
+            return await self._cannot("lift a freeze that somebody else set", Role.ADMIN, where)
         self._wake()
         return stops.told(lifted)
 
     async def frozen(self) -> Sequence[Frozen]:
         """Return the freezes in force, by people and by the calendar."""
         found = []
-        for cluster in self._sites:
-            why = await self._situations.closed(cluster)
+        for cluster, site in self._sites.items():
+            why = await self._situations.closed(site)
             if why is not None:
                 found.append(Frozen(cluster, freeze.told(why)))
         return found
@@ -366,31 +365,32 @@ class Remediation:
 
     # What they share.
 
-    async def _has_a_say(self, user: str) -> bool:
-        """Whether somebody may stop changes or let them go on."""
+    async def _has_a_say(self, user: str, cluster: str | None) -> bool:
+        """Whether somebody may stop changes or let them go on, there or everywhere."""
         if user == CLI:
             return True
-        person = await self._people.person(user, fresh=True)
+        person = await self._people.person(user, cluster, fresh=True)
         return any(person.may(role) for role in _SAY)
 
-    async def _may(self, user: str, role: Role) -> Person:
-        """Return who asks. Raises Refused, naming who may, where that role is lacking."""
-        if not self._enabled and role is not Role.VIEWER:
+    async def _may(self, user: str, role: Role, cluster: str) -> None:
+        """Raise Refused, naming who may, where somebody lacks a role in a cluster."""
+        if not self._site(cluster).rules.enabled and role is not Role.VIEWER:
+            if self.enabled:
+                raise errors.Refused(
+                    f"this bot only observes {cluster}: `remediation.enabled` is off there"
+                )
             raise errors.Refused("this bot only observes: `remediation.enabled` is off")
-        person = await self._people.person(user)
+        person = await self._people.person(user, cluster)
         if not person.may(role):
-            raise errors.Refused(*await self._refusal("ask for a change", role))
-        return person
+            raise errors.Refused((await self._cannot("ask for a change", role, cluster)).text)
 
-    async def _cannot(self, what: str, role: Role) -> Said:
-        people = await self._people.who(role)
-        return Said(False, (await self._refusal(what, role))[0], people)
-
-    async def _refusal(self, what: str, role: Role) -> tuple[str, ...]:
-        who = await self._people.who(role)
+    async def _cannot(self, what: str, role: Role, cluster: str | None) -> Said:
+        who = await self._people.who(role, cluster)
         key = f"access.{role.value}s"
         others = f"{', '.join(f'<@{one}>' for one in who)} may" if who else f"`{key}` names nobody"
-        return (f"You may not {what}: {others}.",)
+        if len(self._sites) == 1:
+            return Said(False, f"You may not {what}: {others}.", who)
+        return Said(False, f"You may not {what} in {cluster or stops.ALL}: {others}.", who)
 
     def _named(self, cluster: str | None) -> str:
         return self._site(cluster).cluster

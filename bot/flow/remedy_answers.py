@@ -70,15 +70,16 @@ class Frozen:
 class People(Protocol):
     """Who somebody is, as Slack says now."""
 
-    async def person(self, user: str, *, fresh: bool = False) -> Person:
-        """Return a full member of the workspace with their roles.
+    async def person(self, user: str, cluster: str | None, *, fresh: bool = False) -> Person:
+        """Return a full member of the workspace with the roles that they have in a cluster.
 
-        `fresh` asks Slack anew for the person and their groups. Raises Refused for guests,
-        outsiders, bots and whoever is deactivated; Unavailable where Slack does not say.
+        None: those that they have in every cluster. `fresh` asks Slack anew for the person and
+        their groups. Raises Refused for guests, outsiders, bots and whoever is deactivated;
+        Unavailable where Slack does not say.
         """
 
-    async def who(self, role: Role) -> tuple[str, ...]:
-        """Return the user ids that have a role, groups included; for telling who may."""
+    async def who(self, role: Role, cluster: str | None) -> tuple[str, ...]:
+        """Return the user ids that have a role there, groups included; for telling who may."""
 
 
 class Remediation(Protocol):

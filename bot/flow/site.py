@@ -1,13 +1,14 @@
 """Site: one cluster as remediation sees it, with looks put into the words of verification."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.domain import errors
 from bot.domain.verification import NodeLook
 from bot.flannel import inspection
 from bot.flow import actuation, insight, ports
+from bot.flow.rules import Rules
 from bot.flow.sight import Sight, beside
 
 
@@ -22,6 +23,7 @@ class Site:
     known: insight.Insight
     channel: str
     own_node: str = ""
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def cluster(self) -> str:

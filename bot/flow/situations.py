@@ -5,10 +5,8 @@ What cannot be seen is handed on as None, and the guard that needs it says no.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
-from bot import guards
-from bot.domain import calendar, drain, errors, freeze, room, run
+from bot.domain import drain, errors, freeze, room, run
 from bot.domain.access import Person
 from bot.domain.drain import NodePod
 from bot.domain.incident import Incident
@@ -21,17 +19,6 @@ _ASKED = 8
 """Dry-run evictions under way at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the settings say about changes."""
-
-    enabled: bool = False
-    runbooks: frozenset[str] = frozenset()
-    limits: guards.Limits = field(default_factory=guards.Limits)
-    windows: Sequence[calendar.Window] = ()
-    """When the calendar forbids changes."""
-
-
 class Situations:
     """Gathers situations.
 
@@ -39,7 +26,6 @@ class Situations:
         store: runs, freezes and incidents.
         people: who somebody is now.
         clock: time.
-        options: what the settings say.
     """
 
     def __init__(
@@ -48,12 +34,10 @@ class Situations:
         people: remedy_answers.People,
         *,
         clock: ports.Clock,
-        options: Options,
     ) -> None:
         self._store = store
         self._people = people
         self._clock = clock
-        self._options = options
 
     async def of(
         self,
@@ -74,12 +58,12 @@ class Situations:
             stage=stage,
             plan=plan,
             snapshot=site.mirror.snapshot(),
-            limits=self._options.limits,
-            enabled=self._options.enabled,
-            runbooks=self._options.runbooks,
+            limits=site.rules.limits,
+            enabled=site.rules.enabled,
+            runbooks=site.rules.allowed,
             requester=requester or await self._requester(plan, fresh=stage is not Stage.PROPOSE),
-            closed=await self.closed(plan.cluster),
-            others=await self._others(),
+            closed=await self.closed(site),
+            others=await self._others(site),
             incidents=await self._incidents(plan),
             drains=None if pods is None else decisions(left, pods),
             budgets=await self._budgets(site, left),
@@ -88,7 +72,7 @@ class Situations:
             own_run=own_run,
         )
 
-    async def closed(self, cluster: str) -> freeze.Closed | None:
+    async def closed(self, site: Site) -> freeze.Closed | None:
         """Return why nothing may be changed now; a store that cannot tell closes, too."""
         now = self._clock.now()
         try:
@@ -98,22 +82,27 @@ class Situations:
                 reason=f"whether there is a freeze is not known: {error}", until=now
             )
         return freeze.closed(
-            cluster, now=now, freezes=[one for _, one in held], windows=self._options.windows
+            site.cluster,
+            now=now,
+            freezes=[one for _, one in held],
+            windows=site.rules.windows,
         )
 
     async def _requester(self, plan: Plan, *, fresh: bool) -> Person | None:
         try:
-            return await self._people.person(plan.requester, fresh=fresh)
+            return await self._people.person(plan.requester, plan.cluster, fresh=fresh)
         except errors.Refused:
             return Person(plan.requester)
         except errors.BotError:
             return None
 
-    async def _others(self) -> tuple[Other, ...] | None:
+    async def _others(self, site: Site) -> tuple[Other, ...] | None:
         try:
-            runs = await self._store.remedy.runs(
-                ended_after=self._clock.now() - self._options.limits.cooldown
+            found = await self._store.remedy.runs(
+                ended_after=self._clock.now() - site.rules.limits.cooldown
             )
+            # Nodes of other clusters may have the same names.
+            runs = [one for one in found if one.cluster == site.cluster]
             plans = {one.plan: await self._store.remedy.plan(one.plan) for one in runs}
         except errors.Unavailable:
             return None

@@ -15,9 +15,9 @@ from bot.domain.run import Run
 from bot.domain.verification import NodeLook
 from bot.flow import carry, execute, insight
 from bot.flow.journal import Journal
+from bot.flow.rules import Rules
 from bot.flow.sight import Sight
 from bot.flow.site import Site
-from bot.flow.situations import Options as Limits
 from bot.flow.situations import Situations
 from tests.domain import plans
 from tests.flow.fakes import LoopClock
@@ -42,14 +42,14 @@ class Staff:
     )
     silent: bool = False
 
-    async def person(self, user: str, *, fresh: bool = False) -> Person:
+    async def person(self, user: str, cluster: str | None, *, fresh: bool = False) -> Person:
         if self.silent:
             raise errors.Unavailable("Slack does not say")
         if user not in self.roles:
             raise errors.Refused("guests may not ask")
         return Person(user, frozenset({Role.VIEWER, *self.roles[user]}))
 
-    async def who(self, role: Role) -> tuple[str, ...]:
+    async def who(self, role: Role, cluster: str | None) -> tuple[str, ...]:
         return tuple(sorted(user for user, held in self.roles.items() if role in held))
 
 
@@ -88,12 +88,10 @@ class Office:
             looks=cast("Any", None),
             known=insight.Insight(),
             channel="C1",
+            rules=Rules(enabled=self.enabled, allowed=frozenset({"anchor_regex"})),
         )
         self.journal = Journal(gated, lambda _: "C1", clock=self.clock)
-        self.situations = Situations(
-            gated, self.staff, clock=self.clock,
-            options=Limits(enabled=self.enabled, runbooks=frozenset({"anchor_regex"})),
-        )  # fmt: skip
+        self.situations = Situations(gated, self.staff, clock=self.clock)
 
         async def recheck(_plan: Plan) -> str:
             return self.recheck
@@ -102,9 +100,7 @@ class Office:
             journal=self.journal, situations=self.situations, people=self.staff,
             clock=self.clock, recheck=recheck,
         )  # fmt: skip
-        self.executor = execute.Executor(
-            {"prod": self.site}, self.means, name=self.name, enabled=self.enabled
-        )
+        self.executor = execute.Executor({"prod": self.site}, self.means, name=self.name)
 
     async def work(self, *, within: float = 3600) -> None:
         """Run until no run is under way, or the process is killed."""

@@ -23,14 +23,14 @@ HOUR = timedelta(hours=1)
 class People:
     """Three full members; everybody else is an outsider."""
 
-    async def person(self, user: str, *, fresh: bool = False) -> access.Person:
+    async def person(self, user: str, cluster: str | None, *, fresh: bool = False) -> access.Person:
         del fresh
         if user not in ("U1", "U2", "UREQ"):
             raise errors.Refused("Only members of this workspace can use this bot.")
         more = {Role.REQUESTER} if user == "UREQ" else set()
         return access.Person(user, frozenset({Role.VIEWER, *more}))
 
-    async def who(self, role: Role) -> tuple[str, ...]:
+    async def who(self, role: Role, cluster: str | None) -> tuple[str, ...]:
         return ("UREQ",) if role is Role.REQUESTER else ()
 
 

@@ -451,11 +451,11 @@ class Hesitant(Staff):
 
     refusals: int = 0
 
-    async def person(self, user: str, *, fresh: bool = False) -> Person:
+    async def person(self, user: str, cluster: str | None, *, fresh: bool = False) -> Person:
         if fresh and self.refusals > 0:
             self.refusals -= 1
             raise errors.Unavailable("Slack asks to wait")
-        return await super().person(user, fresh=fresh)
+        return await super().person(user, cluster, fresh=fresh)
 
 
 async def test_what_was_approved_is_not_given_up_for_a_moment_in_which_slack_does_not_answer() -> (

@@ -350,11 +350,13 @@ def recorded(story: str) -> networks.World:
     return networks.World(taken, networks.Looks(dict(looks), conf=None))
 
 
-def test_so_many_at_once_for_all_and_no_more() -> None:
+def test_so_many_at_once_in_a_cluster_and_no_more_and_none_keeps_off_another() -> None:
     allowed = quota.Quota(2)
-    with allowed.taken("U1", "a"), allowed.taken("U1", "b"):
-        with pytest.raises(errors.Refused, match="2 questions"):
-            with allowed.taken("U2", "a"):
+    with allowed.taken("U1", "a"), allowed.taken("U2", "a"):
+        with pytest.raises(errors.Refused, match="2 questions to all nodes of a"):
+            with allowed.taken("U3", "a"):
                 pass
-    with allowed.taken("U2", "a"):
+        with allowed.taken("U1", "b"), allowed.taken("U3", "b"):
+            pass
+    with allowed.taken("U3", "a"):
         pass

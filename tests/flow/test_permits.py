@@ -30,7 +30,7 @@ class People:
     down: bool = False
     fresh: list[bool] = field(default_factory=list)
 
-    async def person(self, user: str, *, fresh: bool = False) -> Person:
+    async def person(self, user: str, cluster: str | None, *, fresh: bool = False) -> Person:
         self.fresh.append(fresh)
         if self.down:
             raise errors.Unavailable("Slack does not say who that is")
@@ -38,7 +38,7 @@ class People:
             raise errors.Refused("guests may not act here")
         return Person(user, self.roles[user])
 
-    async def who(self, role: Role) -> tuple[str, ...]:
+    async def who(self, role: Role, cluster: str | None) -> tuple[str, ...]:
         return tuple(user for user, roles in self.roles.items() if role in roles)
 
 
@@ -51,7 +51,7 @@ class Scene:
     def __post_init__(self) -> None:
         clock = fakes.LoopClock()
         nodes = test_inspect.Cluster(waiting={"node-1", "node-2"}, log=LISTED)
-        self.permits = permits.Permits(self.people, clock=clock)
+        self.permits = permits.Permits("prod", self.people, clock=clock)
         self.probes = probes.Probes(
             self.pods, self.pods, self.store, cluster="prod", clock=clock,
             within=timedelta(seconds=15), options=probes.Options(),

@@ -84,7 +84,6 @@ class Bench:
                 office.journal, office.situations, office.staff, self.drafts, clock=self.clock
             ),
             clock=self.clock,
-            enabled=enabled,
             wake=office.executor.wake,
         )
 

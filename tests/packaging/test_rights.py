@@ -115,6 +115,25 @@ def test_each_runbook_adds_its_own_writes_and_no_other(name: str, writes: set[st
 # That the lists of needs are the code's.
 
 
+def test_what_the_bots_own_cluster_says_of_itself_counts_for_the_rights_in_it() -> None:
+    here = {"name": "here", "channel": "C1"}
+    there = {"name": "there", "channel": "C1", "kubeconfig": "/kubeconfigs/there"}
+    changes = {"remediation": {"enabled": True, "runbooks": ["restart"]}}
+    blind = {"inspection": {"exec": False}}
+
+    def rendered(config: chart.Object) -> set[Grant]:
+        return granted(chart.render(chart.merged(chart.LEAST, {"config": config})))
+
+    plain = rendered({"clusters": [here, there]})
+    restarts = rendered({"clusters": [here], **changes})
+    assert plain < restarts
+    assert rendered({"clusters": [here | changes, there]}) == restarts
+    assert rendered({"clusters": [here, there | changes | blind]}) == plain
+    off = {"remediation": {"enabled": False}}
+    assert rendered({"clusters": [here | off, there], **changes}) == plain
+    assert rendered({"clusters": [here | blind, there]}) < plain
+
+
 def test_what_each_runbook_may_write_is_what_its_plans_write() -> None:
     written: dict[str, set[Any]] = {name: set() for name in runbooks.ALL_RUNBOOKS}
     for plan in drafted():

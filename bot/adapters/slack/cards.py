@@ -48,6 +48,7 @@ def card(view: notice.CardView) -> prose.Page:
         _since(view),
         _status(view),
         _after(value),
+        prose.labelled(wording.UNSEEN, wording.UNWATCHED_TEXT) if value.unwatched else (),
     ]
     if value.state is not incident.State.RESOLVED:
         if value.unseen:
@@ -112,7 +113,7 @@ def _muted(mute: muting.Mute) -> list[str | prose.Piece]:
 
 def _after(value: incident.Incident) -> prose.Line:
     """What it ended after."""
-    if value.state is not incident.State.RESOLVED:
+    if value.state is not incident.State.RESOLVED or value.unwatched:
         return ()
     fixed = limits.cut(interpreter.told(value.fixed_by), _WHY) or wording_attention.NOT_FIXED_BY_US
     return prose.labelled(wording_attention.FIXED_BY, fixed)
@@ -133,6 +134,8 @@ def digest(view: notice.DigestView) -> prose.Page:
 
 def mark(value: incident.Incident) -> str:
     """How bad it is, in a sign and a word."""
+    if value.unwatched:
+        return wording.UNWATCHED
     if value.state is incident.State.RESOLVED:
         return wording.RESOLVED
     return wording.SEVERITY[value.severity]
@@ -197,7 +200,7 @@ def _counted(name: str) -> list[tuple[int, str]]:
 
 def _members(value: incident.Incident) -> list[prose.Line]:
     worst = wording.at_worst(value.peak) if value.peak > len(value.affected) else ""
-    if value.state is incident.State.RESOLVED:
+    if value.state is incident.State.RESOLVED and not value.unwatched:
         number = wording.affected(value.peak, value.population)
         were = value.recovered or value.members
         return [prose.labelled(wording.RECOVERED, number, *_after_colon(names(were)))]
@@ -245,6 +248,8 @@ def _since(view: notice.CardView) -> prose.Line:
     value = view.incident
     known = [member.since for member in value.members if member.since is not None]
     began = min([value.opened_at, *known])
+    if value.unwatched:
+        return prose.labelled(wording.SINCE, prose.Moment(began))
     if value.state is incident.State.RESOLVED and value.resolved_at is not None:
         lasted = (value.resolved_at - began).total_seconds()
         return prose.labelled(

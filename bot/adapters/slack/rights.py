@@ -41,13 +41,14 @@ class Rights:
     ) -> prose.Page | None:
         """Return why somebody may not do something in a channel; None if they may.
 
-        `roles` are those of which one is needed, `what` the deed in a few words.
+        `roles` are those of which one is needed, in whichever cluster: remediation asks for it in
+        the cluster that the deed is about. `what` is the deed in a few words.
         """
         if self._people is None:
             return answers_view.problem(wording_plans.OFF)
         try:
             await self._require_inside(channel)
-            person = await self._people.person(user)
+            person = await self._people.somewhere(user)
         except errors.Refused as error:
             return answers_view.problem(*error.reasons[:2])
         except errors.BotError as error:
@@ -56,7 +57,7 @@ class Rights:
             return None
         log.info("role_lacking", user=user, needed=[role.value for role in roles], what=what)
         # Any of the roles would do, so whoever has one of them can help.
-        able = [each for role in roles for each in await self._people.who(role)]
+        able = [each for role in roles for each in await self._people.anybody(role)]
         return plan_pages.may_not(wording_plans.may_not(what), list(dict.fromkeys(able)), roles[0])
 
     async def _require_inside(self, channel: str) -> None:

@@ -33,6 +33,7 @@ SEVERITY = {
     finding.Severity.INFO: "🔵 Info",
 }
 RESOLVED = "🟢 Resolved"
+UNWATCHED = "⚪ No longer watched"
 HEALTH = {
     health.Health.HEALTHY: "🟢 Healthy",
     health.Health.UNHEALTHY: "🔴 Unhealthy",
@@ -57,6 +58,9 @@ NEXT = "Next"
 TOLD = "Told"
 LASTED = "Lasted"
 
+UNWATCHED_TEXT = (
+    "this bot does not watch that cluster any more; whether it still stands is not known"
+)
 UNSEEN_TEXT = "some of these could not be looked at; none is called well before it is seen"
 
 
@@ -86,7 +90,9 @@ FROM_TO = " to "
 
 def state(value: incident.Incident) -> str:
     """Where an incident stands, in a few words."""
-    if value.state is incident.State.RESOLVED:
+    if value.unwatched:
+        text = "no longer watched"
+    elif value.state is incident.State.RESOLVED:
         text = "resolved"
     elif not value.affected and value.members and not value.unseen:
         text = f"{STATE[value.state]}, recovering: well again, watched until it stays so"

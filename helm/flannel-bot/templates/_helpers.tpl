@@ -42,13 +42,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{/* "true" or nothing: whether something of the settings is switched on. */}}
+{{/* The settings as they are in force in the cluster that the bot runs in: its own count more. */}}
+{{- define "flannel-bot.here" -}}
+{{- $config := deepCopy .Values.config }}
+{{- range $one := $config.clusters }}
+{{- if not $one.kubeconfig }}
+{{- $config = mergeOverwrite $config (pick $one "remediation" "inspection") }}
+{{- end }}
+{{- end }}
+{{- toJson $config }}
+{{- end }}
+
 {{- define "flannel-bot.exec" -}}
-{{- if dig "inspection" "exec" true .Values.config }}true{{ end }}
+{{- if dig "inspection" "exec" true (include "flannel-bot.here" . | fromJson) }}true{{ end }}
 {{- end }}
 
 {{- define "flannel-bot.probes" -}}
 {{- /* YAML makes false of a bare off. */ -}}
-{{- if not (has (dig "inspection" "probe_pods" "off" .Values.config | toString) (list "off" "false")) }}true{{ end }}
+{{- if not (has (dig "inspection" "probe_pods" "off" (include "flannel-bot.here" . | fromJson) | toString) (list "off" "false")) }}true{{ end }}
 {{- end }}
 
 {{- define "flannel-bot.samples" -}}
@@ -58,8 +69,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* Runbooks that may be carried out, as a JSON list; empty for a bot that only observes. */}}
 {{- define "flannel-bot.runbooks" -}}
 {{- $all := list "raise-memory" "anchor-regex" "raise-memory-and-anchor" "drain" "evict-veth" "restart" }}
-{{- if dig "remediation" "enabled" false .Values.config }}
-{{- dig "remediation" "runbooks" $all .Values.config | toJson }}
+{{- $here := include "flannel-bot.here" . | fromJson }}
+{{- if dig "remediation" "enabled" false $here }}
+{{- dig "remediation" "runbooks" $all $here | toJson }}
 {{- else }}[]{{ end }}
 {{- end }}
 

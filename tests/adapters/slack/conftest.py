@@ -125,7 +125,9 @@ class Slack:
             clock = Wall() if self.mode == "http" else samples.Clock()
             who = None
             if policy is not None:
-                who = slack_people.People(web, policy=policy, clock=clock)
+                who = slack_people.People(
+                    web, policies=access.Policies({"prod": policy}), clock=clock
+                )
             app = slack_app.SlackApp(
                 web,
                 options=self.options(**changes),

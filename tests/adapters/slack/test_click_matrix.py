@@ -163,7 +163,7 @@ async def floor(slack: Slack, store: MemoryStore) -> AsyncIterator[Floor]:
     await slack.fault("rate_limits_off")
     async with slack.web() as web:
         clock = samples.Clock()
-        staff = roles.People(web, policy=POLICY, clock=clock)
+        staff = roles.People(web, policies=access.Policies({"prod": POLICY}), clock=clock)
         bench = Bench(store=store, staff=staff)
         bench.drafts.__class__ = Drafts
         desk = samples.Desk()

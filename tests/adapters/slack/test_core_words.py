@@ -95,6 +95,7 @@ MADE = {
     ),
     *("names nobody.", "only approvers may allow a look by a probe pod,", "at a time:"),
     *("and so unavailable all the time,", "and so unavailable all the time:"),
+    "in all clusters:",
     "and so many that the rollout cannot move:",
     *("earlier state.terminated.reason=", "with no address"),
 }

@@ -93,11 +93,13 @@ class Desk(samples.Desk):
         store, clock = memory.MemoryStore(), samples.Clock()
 
         class People:
-            async def person(self, user: str, *, fresh: bool = False) -> access.Person:
+            async def person(
+                self, user: str, cluster: str | None, *, fresh: bool = False
+            ) -> access.Person:
                 del fresh
                 return access.Person(user, frozenset({Role.VIEWER, Role.REQUESTER}))
 
-            async def who(self, role: Role) -> tuple[str, ...]:
+            async def who(self, role: Role, cluster: str | None) -> tuple[str, ...]:
                 del role
                 return (OPERATOR,)
 

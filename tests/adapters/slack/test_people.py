@@ -112,8 +112,9 @@ async def test_who_need_not_have_it_fresh_takes_what_is_on_its_way(
 async def test_a_burst_of_clicks_stays_within_what_slack_allows(slack: Slack) -> None:
     async with slack.web() as web:
         await web.verify()
-        staff = slack_people.People(web, policy=ON_CALL, clock=samples.Clock())
-        clicks = [staff.person("U0APPROVER", fresh=True) for _ in range(150)]
+        policies = access.Policies({"prod": ON_CALL})
+        staff = slack_people.People(web, policies=policies, clock=samples.Clock())
+        clicks = [staff.person("U0APPROVER", "prod", fresh=True) for _ in range(150)]
         found = await asyncio.gather(*clicks)
     assert {one.may(Role.APPROVER) for one in found} == {True}
     assert len(slack.calls("users.info")) == 2

@@ -35,6 +35,7 @@ TEXTS = {
     "{name} ({place}): {what:said}": "{name}（{place}）：{what}",
     "and {number} more: `{command:text}` lists them": "以及另外 {number} 个：用 `{command}` 列出",
     "back again: {what:said}": "再次出现：{what}",
+    "watched again: {what:said}": "重新开始监视：{what}",
     "flapping, back for the {times}. time and not told again for that: {what:said}": "反复出现，已是第 {times} 次，不再为此重复告知：{what}",
     "nothing of it has been seen for the whole hold-down": "在整个观察期内都没有再出现",
     "now critical: {what:said}": "现在为严重：{what}",

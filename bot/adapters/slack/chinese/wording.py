@@ -22,6 +22,7 @@ SEVERITY = {
     finding.Severity.INFO: "🔵 信息",
 }
 RESOLVED = "🟢 已恢复"
+UNWATCHED = "⚪ 不再监视"
 HEALTH = {
     health.Health.HEALTHY: "🟢 健康",
     health.Health.UNHEALTHY: "🔴 不健康",
@@ -46,6 +47,7 @@ NEXT = "下一步"
 TOLD = "告知"
 LASTED = "持续"
 
+UNWATCHED_TEXT = "机器人已不再监视该集群；问题是否仍然存在，无从得知"
 UNSEEN_TEXT = "其中一些目前无法查看；在看到之前，一律不算恢复"
 
 
@@ -75,7 +77,9 @@ FROM_TO = " 至 "
 
 def state(value: incident.Incident) -> str:
     """Where an incident stands, in a few words."""
-    if value.state is incident.State.RESOLVED:
+    if value.unwatched:
+        text = "不再监视"
+    elif value.state is incident.State.RESOLVED:
         text = STATE[value.state]
     elif not value.affected and value.members and not value.unseen:
         text = f"{STATE[value.state]}，恢复中：已经正常，继续观察直到稳定"

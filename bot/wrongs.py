@@ -1,0 +1,47 @@
+"""Clusters that are definitely wrong: what that ends, and what it must not.
+
+One wrong cluster ends a start where it is the only one, and a reload that has just brought it.
+Among others it is red by itself, is tried on and on, and they are watched as if it were not there.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot import settings
+from bot.adapters.cluster import client
+from bot.domain import errors
+
+log = structlog.get_logger(__name__)
+
+
+class Wrongs:
+    """Counts the clusters that are wrong.
+
+    Args:
+        given: the settings in force.
+        before: those before them, which worked; None at the first start.
+    """
+
+    def __init__(self, given: settings.Settings, before: settings.Settings | None) -> None:
+        self._names = {one.name for one in given.watched}
+        worked = before.watched if before is not None else given.watched
+        self._new = {one.name for one in given.watched if one not in worked}
+        self._wrong: set[str] = set()
+
+    async def beside(self, api: client.Client, work: Callable[[], Awaitable[None]]) -> None:
+        """Ask a cluster once before working with it.
+
+        Raises Misconfigured where nothing could be watched, or where this very cluster is new.
+        """
+        name = api.options.name
+        try:
+            await api.verify()
+        except errors.Misconfigured as error:
+            self._wrong.add(name)
+            if name in self._new or self._wrong == self._names:
+                raise
+            log.error("cluster_wrong", cluster=name, error=str(error), consequence="tried again")  # noqa: TRY400
+        except errors.BotError as error:
+            log.warning("not_reachable_yet", error=str(error))
+        await work()
