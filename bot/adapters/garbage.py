@@ -7,7 +7,7 @@ mirror holds has no cycles and goes without the collector's help, so it is taken
 
 glibc gives each thread an arena of its own, up to eight a core, and what one has freed none of the
 others can use. With judging, SQLite and Prometheus in threads a bot of 120 nodes grew by half in
-half an hour of everything at once; with one arena by less than half of that.
+half an hour of everything at once. One arena alone does not end that.
 """
 
 import ctypes
