@@ -39,7 +39,10 @@ _KEPT = 2_048
 _PART = re.compile(r"(\[\[|\]\]|\{\{|\}\}|\{[a-z_0-9]+(?::[a-z]+)?\})")
 _HOLE = re.compile(r"\{([a-z_0-9]+)(?::([a-z]+))?\}")
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z`a-z])")
-_CLAUSE = re.compile(r"; ")
+_LONE = re.compile("[\ud800-\udfff]")
+"""Half a character, which RE2 does not take."""
+_BETWEEN = "; "
+_CLAUSE = re.compile(_BETWEEN)
 _SURPLUS = re.compile(r"^(.*) and ([0-9,]+) more$", re.DOTALL)
 _SHAPES = {
     "": r"[^\s]+",
@@ -138,8 +141,12 @@ class Tables:
     def _interpret(self, text: str, depth: int, known: Known) -> Told:
         if len(known) > _MOST_TEXTS:
             return text, (text,)
-        if depth > _DEEPEST or len(text) > _LONGEST or not _encodes(text):
+        if depth > _DEEPEST or len(text) > _LONGEST or _LONE.search(text):
             return text, (text,)
+        # What is put in a row is known part by part first: a quotation would take in all the rest.
+        row = self._clauses(text, depth, known, least=2)
+        if row is not None:
+            return row
         found = self._whole(text, depth, known)
         if found is not None:
             return found
@@ -168,20 +175,22 @@ class Tables:
             foreign, at = bool(own[1]), end
         return said, tuple(left)
 
-    def _clauses(self, text: str, depth: int, known: Known) -> Told | None:
-        """What is put in a row by semicolons, where any of it is known."""
+    def _clauses(self, text: str, depth: int, known: Known, *, least: int = 1) -> Told | None:
+        """What is put in a row by semicolons, where as much of it is known."""
         clauses = _parts(_CLAUSE, text)
+        recognised = 0
         at, said, left = 0, list[str](), list[str]()
         while at < len(clauses):
-            for end in range(min(len(clauses), at + _TOGETHER), at, -1):
-                found = self._whole("; ".join(clauses[at:end]), depth, known)
+            for end in range(at + 1, min(len(clauses), at + _TOGETHER) + 1):
+                found = self._whole(_BETWEEN.join(clauses[at:end]), depth, known)
                 if found is not None:
                     break
             own = found or (clauses[at], (clauses[at],))
+            recognised += found is not None
             said.append(own[0])
             left += own[1]
-            at = end
-        return (self.semicolon.join(said), tuple(left)) if len(left) < len(clauses) else None
+            at = end if found else at + 1
+        return (self.semicolon.join(said), tuple(left)) if recognised >= least else None
 
     def _whole(self, text: str, depth: int, known: Known) -> Told | None:
         for one in self.templates:
@@ -218,14 +227,6 @@ class Tables:
             elif kind == "names":
                 values[name] = _SURPLUS.sub(self.surplus, text)
         return _fill(one.translation, values), tuple(left)
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _parts(between: re.Pattern[str], text: str) -> list[str]:

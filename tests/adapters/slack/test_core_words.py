@@ -297,3 +297,13 @@ def test_every_module_of_the_cores_words_is_in_the_catalogue_and_none_says_a_thi
             for english in importlib.import_module(f"bot.adapters.slack.{package}.{name}").TEXTS:
                 assert seen.setdefault(english, name) == name
             assert len((place / f"{name}.py").read_text().splitlines()) <= 300
+
+
+def test_a_quotation_within_a_row_takes_in_nothing_of_what_follows() -> None:
+    row = "now: flannel.1 is bound to eth1; --iface=eth9 fails: no such NIC; memory limit 50Mi"
+    with catalogue.speaking("zh-CN"):
+        told = interpreter.told(f"n1 (a/b): {row}")
+    assert (
+        told
+        == "n1（a/b）：现在：flannel.1 绑定在 eth1；--iface=eth9 失败：no such NIC；内存上限 50Mi"
+    )
