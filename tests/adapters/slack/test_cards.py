@@ -81,7 +81,6 @@ def test_a_resolved_card_tells_who_it_was_and_how_long() -> None:
         peak=3,
         state=incident.State.RESOLVED,
         resolved_at=samples.NOW,
-        unseen=True,
     )
     page = cards.card(samples.view(value))
     assert page.title.startswith("🟢 Resolved · INC-42")
