@@ -29,7 +29,7 @@ class Clicks(plancards.NoClicks):
     async def of_run(self, value: run.Run) -> str:
         return f"ticket of {value.name}"
 
-    async def approvers(self) -> tuple[str, ...]:
+    async def approvers(self, cluster: str) -> tuple[str, ...]:
         return ("UAPP",)
 
 

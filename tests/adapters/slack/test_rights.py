@@ -10,10 +10,10 @@ HELD = {Role.REQUESTER: ("U1", "U2"), Role.APPROVER: ("U2", "U3"), Role.ADMIN: (
 
 
 class Few:
-    async def person(self, user: str) -> Person:
+    async def somewhere(self, user: str) -> Person:
         return Person(user, frozenset({Role.VIEWER}))
 
-    async def who(self, role: Role) -> tuple[str, ...]:
+    async def anybody(self, role: Role) -> tuple[str, ...]:
         return HELD[role]
 
 
