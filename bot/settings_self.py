@@ -57,7 +57,7 @@ class Retention(Section):
     """Resolved incidents with their stories, and plans, runs, silences and freezes that are over.
     Who silenced or froze what stays in the record of deeds for as long as that is kept."""
     outbox: Wait = timedelta(days=30)
-    """Messages that were sent, or refused for good."""
+    """Messages that were sent, or refused for good, and what was asked of an executor."""
     deeds: Wait = timedelta(days=365)
     """The record of what was done. Where it was cut its last hash is kept, so that
     `flannel-bot audit verify` still proves the rest."""

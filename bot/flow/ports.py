@@ -16,7 +16,7 @@ from bot.domain.snapshot import Snapshot
 from bot.flannel.inspection import Inspection, Unseen
 from bot.flannel.kernel import Kernel
 from bot.flannel.netconf import NetConf
-from bot.flow import memory_ports, remedy_ports, silence_ports
+from bot.flow import memory_ports, remedy_ports, silence_ports, wish_ports
 
 
 class Clock(Protocol):
@@ -150,6 +150,10 @@ class Store(Protocol):
     @property
     def samples(self) -> memory_ports.Samples:
         """Memory that flannel used, kept beside the state: losing some of it loses no alert."""
+
+    @property
+    def wishes(self) -> wish_ports.Wishes:
+        """What processes that only read ask of the one that may do more."""
 
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """Open a transaction; it commits at a clean exit and rolls back otherwise.

@@ -10,7 +10,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from bot.adapters.store import memory_remedy, memory_samples, memory_silences, refusals, turns
+from bot.adapters.store import (
+    memory_remedy,
+    memory_samples,
+    memory_silences,
+    memory_wishes,
+    refusals,
+    turns,
+)
 from bot.domain import ledger, notice
 from bot.domain.incident import Incident
 from bot.domain.incident import State as IncidentState
@@ -232,6 +239,7 @@ class MemoryStore:
         self._state = State()
         self.remedy = memory_remedy.MemoryRemedyReads(lambda: self._state.remedy)
         self.samples = memory_samples.MemorySamples()
+        self.wishes = memory_wishes.MemoryWishes()
         self.silences = memory_silences.MemorySilenceReads(lambda: self._state.silences)
         self._turns = turns.Turns(turn_timeout)
 

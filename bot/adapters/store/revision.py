@@ -14,7 +14,7 @@ from bot.adapters.store import engine, faults, options
 from bot.adapters.store import location as locations
 from bot.domain import errors
 
-KNOWN = ("0001", "0002", "0003", "0004", "0005")
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision this version can upgrade from or use, oldest first."""
 HEAD = KNOWN[-1]
 

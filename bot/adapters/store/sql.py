@@ -22,6 +22,7 @@ from bot.adapters.store import (
     silences,
     tables,
     upkeep,
+    wishes,
 )
 from bot.adapters.store import location as locations
 from bot.domain import errors, ledger, notice
@@ -177,6 +178,7 @@ class SqlStore:
         self.samples = samples.SqlSamples(database)
         self.upkeep = upkeep.SqlUpkeep(database)
         self.silences = silences.SqlSilenceReads(database)
+        self.wishes = wishes.SqlWishes(database, self._writing)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[ports.Unit]:

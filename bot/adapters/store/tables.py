@@ -268,3 +268,32 @@ oom_kills = sa.Table(
     sa.Column("node", sa.Text, primary_key=True),
     sqlite_with_rowid=False,
 )
+
+OPEN_WISH = "answered_at IS NULL"
+
+wishes = sa.Table(
+    "wishes",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    # Set once, by the statement that also asks whether it is set: no wish is done twice.
+    sa.Column("claimed_by", sa.Text, nullable=False),
+    sa.Column("claimed_at", Moment),
+    sa.Column("answered_at", Moment),
+    sa.Column("fault", sa.Text, nullable=False),
+    sa.Column("answer", sa.LargeBinary),
+    # An executor looks several times a second whether there is one.
+    sa.Index(
+        "ix_wishes_open",
+        "id",
+        sqlite_where=sa.text(OPEN_WISH),
+        postgresql_where=sa.text(OPEN_WISH),
+    ),
+    sa.Index(None, "asked_at"),
+    sqlite_autoincrement=True,
+)

@@ -48,6 +48,7 @@ class SqlUpkeep:
         """Remove what is older, and return how many rows of which table. Raises Unavailable."""
         removed = {
             "outbox": await self._portions(_messages(limits.outbox), self._drop_messages),
+            "wishes": await self._portions(_wishes(limits.outbox), self._drop_wishes),
             "incidents": await self._portions(_incidents(limits.incidents), self._drop_incidents),
             "plans": await self._portions(_plans(limits.incidents), self._drop_plans),
             "silences": await self._portions(_silences(limits.incidents), self._drop_silences),
@@ -80,6 +81,9 @@ class SqlUpkeep:
 
     async def _drop_messages(self, session: engine.Session, numbers: Sequence[int]) -> None:
         await _delete(session, tables.outbox.c.seq, numbers)
+
+    async def _drop_wishes(self, session: engine.Session, numbers: Sequence[int]) -> None:
+        await _delete(session, tables.wishes.c.id, numbers)
 
     async def _drop_incidents(self, session: engine.Session, numbers: Sequence[int]) -> None:
         await _delete(session, tables.digests.c.incident, numbers)
@@ -148,6 +152,11 @@ def _messages(before: datetime) -> sa.Select[int]:
     box = tables.outbox
     ended = sa.func.coalesce(box.c.sent_at, box.c.failed_at)
     return sa.select(box.c.seq).where(box.c.delivery.in_(_OVER), ended < before).order_by(box.c.seq)
+
+
+def _wishes(before: datetime) -> sa.Select[int]:
+    table = tables.wishes
+    return sa.select(table.c.id).where(table.c.asked_at < before).order_by(table.c.id)
 
 
 def _unsent(column: sa.Column[int], number: sa.Column[int]) -> sa.ColumnElement[bool]:
