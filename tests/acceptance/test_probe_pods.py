@@ -91,11 +91,16 @@ async def test_a_killed_bots_pod_is_removed_by_its_next_start_and_both_are_recor
                 uids = {one["metadata"]["uid"] for one in await pods(outside)}
                 return pod["metadata"]["uid"] not in uids
 
+            async def recorded() -> list[str]:
+                with sqlite3.connect(tmp_path / "bot.db") as database:
+                    rows = database.execute("select kind from deeds order by id").fetchall()
+                kinds = [kind for (kind,) in rows]
+                return kinds if "probe_pod_removed" in kinds else []
+
             await processes.until(gone, what="the removal")
+            kinds = await processes.until(recorded, what="the record of the removal")
             assert await bot.end() == 0
         assert await processes.until(lambda: none_left(outside), what="none left")
-    with sqlite3.connect(tmp_path / "bot.db") as database:
-        kinds = [kind for (kind,) in database.execute("select kind from deeds order by id")]
     assert kinds[:2] == ["probe_pod_begun", "probe_pod_removed"]
 
 
