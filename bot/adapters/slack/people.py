@@ -38,26 +38,19 @@ class People:
         Raises Refused for guests, outsiders, bots and whoever is deactivated; Unavailable where
         Slack does not say, be it of them or of a group that would give them their only role.
         """
-        await self._who.require(user, fresh=fresh)
         policies = self.policies
         groups, unknown = await self._groups_of(user, policies.of(cluster), fresh=fresh)
-        found = policies.person(user, cluster, groups=groups)
-        if unknown and found.roles == {access.Role.VIEWER}:
-            raise errors.Unavailable(wording_plans.UNKNOWN_GROUPS)
-        return found
+        return _vouched(policies.person(user, cluster, groups=groups), unknown=unknown)
 
     async def somewhere(self, user: str) -> access.Person:
         """Return a full member with every role that they have in any cluster; raises likewise.
 
         It allows nothing: a deed is judged by the cluster that it is about.
         """
-        await self._who.require(user)
         everywhere = self.policies.of(None)
         groups, unknown = await self._groups_of(user, everywhere, fresh=False)
         found = frozenset().union(*(one.person(user, groups=groups).roles for one in everywhere))
-        if unknown and found == {access.Role.VIEWER}:
-            raise errors.Unavailable(wording_plans.UNKNOWN_GROUPS)
-        return access.Person(user, found)
+        return _vouched(access.Person(user, found), unknown=unknown)
 
     async def who(self, role: access.Role, cluster: str | None) -> tuple[str, ...]:
         """Return the user ids that have a role, those of groups behind those named.
@@ -83,7 +76,11 @@ class People:
     async def _groups_of(
         self, user: str, policies: Sequence[access.Policy], *, fresh: bool
     ) -> tuple[Collection[str], bool]:
-        """Return the groups that matter and hold that person, and whether one is not known."""
+        """Return the groups that matter and hold a full member, and whether one is not known.
+
+        Raises Refused for whoever is none.
+        """
+        await self._who.require(user, fresh=fresh)
         inside: set[str] = set()
         unknown = False
         for group in sorted(frozenset().union(*(one.groups for one in policies))):
@@ -111,3 +108,10 @@ class People:
             log.warning("group_unknown", group=group, error=str(error))
             raise
         return frozenset(user for user in users if isinstance(user, str))
+
+
+def _vouched(found: access.Person, *, unknown: bool) -> access.Person:
+    """Return somebody as found. Raises Unavailable where a group unknown may give the only role."""
+    if unknown and found.roles == {access.Role.VIEWER}:
+        raise errors.Unavailable(wording_plans.UNKNOWN_GROUPS)
+    return found
