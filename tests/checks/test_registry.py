@@ -161,7 +161,7 @@ WORLDS: st.SearchStrategy[Snapshot] = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(worlds=st.lists(WORLDS, min_size=1, max_size=3), one_pass=st.booleans())
 def test_any_cluster_is_judged_without_a_fault_and_the_same_twice(
     worlds: list[Snapshot], one_pass: bool
@@ -182,7 +182,7 @@ def test_any_cluster_is_judged_without_a_fault_and_the_same_twice(
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(one=WORLDS)
 def test_a_cluster_gone_dark_says_only_that(one: Snapshot) -> None:
     dark = replace(one, taken_at=at(120), gaps=(Gap("*", "refused", at(61)),))

@@ -142,7 +142,7 @@ MOVES = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     offsets=st.tuples(*[st.floats(-1e6, 1e6)] * 3),
     # A clock that gains or loses a seventh is broken; crystals do a ten-thousandth.

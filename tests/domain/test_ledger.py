@@ -519,7 +519,7 @@ class Life:
         return container(restarts=self.restarts, state=state, last=last)  # type: ignore[arg-type]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(events=EVENTS, backing_off=st.booleans())
 def test_every_kill_is_counted_once_whatever_was_seen(
     events: list[tuple[int, str]], backing_off: bool
@@ -567,7 +567,7 @@ def test_every_kill_is_counted_once_whatever_was_seen(
     assert certain <= life.kills <= certain + told.unseen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=12),
     codes=st.lists(st.sampled_from([0, 1, 137, 143]), min_size=12, max_size=12),

@@ -24,7 +24,7 @@ FAULTS = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     faults=st.lists(st.sampled_from(sorted(FAULTS)), max_size=8),
     incidents=st.integers(1, 4),

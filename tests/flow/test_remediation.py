@@ -97,6 +97,15 @@ class Bench:
         ticket = await self.desk.of_plan(held)
         return (await self.desk.vote(ticket, user, choice, reason="no")).answer
 
+    async def under_way(self) -> tuple[run.Run, asyncio.Task[None]]:
+        """A run in the middle of its rollout, and who carries it out."""
+        self.plant.pace = MINUTE
+        await self.click(await self.asked(), "UAPP")
+        work = asyncio.create_task(self.office.work())
+        await asyncio.sleep(30)
+        (held,) = await self.store.remedy.runs()
+        return held, work
+
 
 def staff(bench: Bench) -> Staff:
     assert isinstance(bench.office.staff, Staff)
@@ -323,11 +332,7 @@ async def test_buttons_outlive_the_process_that_made_them() -> None:
 )
 async def test_a_run_is_cancelled_by_those_who_have_a_say(user: str, done: bool) -> None:
     bench = Bench()
-    bench.plant.pace = MINUTE
-    await bench.click(await bench.asked(), "UAPP")
-    work = asyncio.create_task(bench.office.work())
-    await asyncio.sleep(30)
-    (held,) = await bench.store.remedy.runs()
+    held, work = await bench.under_way()
     said = await bench.desk.cancel_run(held.id, user)
     assert said.done is done
     await work
@@ -340,11 +345,7 @@ async def test_a_run_is_cancelled_by_those_who_have_a_say(user: str, done: bool)
 )
 async def test_a_run_waits_longer_when_those_say_so_who_have_a_say(user: str, done: bool) -> None:
     bench = Bench()
-    bench.plant.pace = MINUTE
-    await bench.click(await bench.asked(), "UAPP")
-    work = asyncio.create_task(bench.office.work())
-    await asyncio.sleep(30)
-    (held,) = await bench.store.remedy.runs()
+    held, work = await bench.under_way()
     button = await bench.desk.of_run(held)
     idle = await bench.desk.prolong(button, user)
     assert not idle.done

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sim.cluster import errors, objects, patches, quantities, schemas
@@ -25,7 +25,6 @@ def _without_nulls(value):
     return value
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_OBJECT, _OBJECT)
 def test_a_merge_patch_changes_neither_its_document_nor_what_it_does_not_name(document, patch):
     before = copy.deepcopy(document)
@@ -39,13 +38,11 @@ def test_a_merge_patch_changes_neither_its_document_nor_what_it_does_not_name(do
     assert patches.merged(result, patch) == result
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_OBJECT)
 def test_merging_into_nothing_is_the_patch_without_its_nulls(patch) -> None:
     assert patches.merged({}, patch) == _without_nulls(patch)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_OBJECT, _JSON)
 def test_what_a_json_patch_adds_it_finds_and_can_remove(document, value) -> None:
     pointer = "/new~0key~1of"
@@ -56,7 +53,6 @@ def test_what_a_json_patch_adds_it_finds_and_can_remove(document, value) -> None
     assert patches.json_patched(added, [test, {"op": "remove", "path": pointer}]) == document
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_JSON)
 def test_equality_is_json_s_and_not_python_s(value) -> None:
     assert objects.same(value, copy.deepcopy(value))
@@ -216,7 +212,6 @@ def test_what_is_no_quantity_is_refused(text) -> None:
         quantities.canonical(text)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**12), st.sampled_from(["", "k", "M", "Ki", "Mi", "Gi", "m"]))
 def test_writing_a_quantity_one_way_keeps_its_value(number, suffix) -> None:
     text = f"{number}{suffix}"

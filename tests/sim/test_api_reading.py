@@ -1,7 +1,7 @@
 """Getting and listing over the wire: states, pages, selectors, forms."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sim.cluster import durations, errors, resources, selectors
@@ -108,7 +108,6 @@ async def test_label_selectors(label, names) -> None:
         assert {item["metadata"]["name"] for item in page["items"]} == names
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text("ab(),=!<> inot/.-", max_size=20))
 def test_any_text_is_a_selector_or_refused_in_words(text) -> None:
     try:
@@ -121,7 +120,6 @@ def test_any_text_is_a_selector_or_refused_in_words(text) -> None:
     assert said.message.startswith("unable to parse requirement: ")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["=", "!=", "in", "notin", "", "!"])),

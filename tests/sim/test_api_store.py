@@ -38,7 +38,7 @@ _WRITES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(writes=_WRITES, window=st.integers(1, 60))
 def test_every_past_state_is_told_exactly_or_refused(writes, window) -> None:
     memory = store.Store(window=window)
@@ -61,7 +61,7 @@ def test_every_past_state_is_told_exactly_or_refused(writes, window) -> None:
             assert list(memory.list_at("things", revision)) == state
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(writes=_WRITES)
 def test_a_list_is_sorted_and_a_namespace_is_exactly_its_part(writes) -> None:
     memory = store.Store()

@@ -12,7 +12,7 @@ WRITES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     writes=WRITES,
     namespace=st.sampled_from([None, *NAMESPACES, "z"]),
@@ -36,7 +36,7 @@ def test_a_page_of_any_past_state_is_its_part(writes, namespace, after):
         ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     writes=st.lists(
         st.tuples(st.sampled_from(["put", "put", "remove"]), st.sampled_from(NAMES), st.sampled_from(["", "n1", "n2"])),

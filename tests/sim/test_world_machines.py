@@ -21,7 +21,7 @@ def chosen(host: hosts.Host, flags: selection.Flags) -> selection.Outcome:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_same_seed_gives_the_same_machines_link_by_link(seed: int) -> None:
     first = fleet.build(nodes=40, seed=seed)
     assert first == fleet.build(nodes=40, seed=seed)
@@ -58,7 +58,7 @@ def test_the_fleet_is_mixed_as_in_the_story() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_an_anchored_regex_finds_the_private_nic_everywhere(seed: int) -> None:
     for host in fleet.build(nodes=60, seed=seed):
         assert chosen(host, ANCHORED).address == host.private_ip

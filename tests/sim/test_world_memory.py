@@ -35,7 +35,7 @@ def steady(machines: list[hosts.Host]) -> float:
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_120_nodes_at_50mi_live_in_peace_and_lose_a_handful_to_a_burst(seed: int) -> None:
     machines = fleet.build(nodes=120, seed=seed)
     assert steady(machines) < 50
@@ -54,7 +54,7 @@ def test_over_many_seeds_a_burst_kills_two_to_eight_mostly_physical_machines() -
 
 
 @given(SEEDS, st.sampled_from([(20, 50.0), (120, 256.0), (1000, 256.0), (60, 50.0)]))
-@settings(max_examples=16, deadline=None)
+@settings(max_examples=16)
 def test_small_clusters_and_roomy_limits_never_kill(seed: int, case: tuple[int, float]) -> None:
     nodes, limit = case
     machines = fleet.build(nodes=nodes, seed=seed)
@@ -66,7 +66,7 @@ def test_small_clusters_and_roomy_limits_never_kill(seed: int, case: tuple[int, 
 
 
 @given(SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_100mi_on_120_nodes_hardly_ever_kills(seed: int) -> None:
     machines = fleet.build(nodes=120, seed=seed)
     assert len(killed_by_a_burst(machines, limit=100, seed=seed)) <= 1

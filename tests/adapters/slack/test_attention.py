@@ -287,7 +287,7 @@ def test_every_command_about_attention_that_changes_something_names_who_may() ->
 
 @given(hostile, hostile, st.sampled_from(["en", "zh-CN"]))
 @example("<!channel> `code` *b*", "<@U0OPERATOR>", "zh-CN")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_hostile_reasons_values_and_names_stay_text(said: str, other: str, language: str) -> None:
     made = replace(
         SILENCE,

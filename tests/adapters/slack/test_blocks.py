@@ -1,7 +1,7 @@
 """Whatever is said fits Slack, mentions nobody, links nowhere, and is said twice the same."""
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.slack import answers_view, blocks, cards, details, limits, prose
@@ -35,7 +35,7 @@ HOSTILE = [
 ]
 hostile = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=()), max_size=60)
 hostile = hostile | st.tuples(hostile, hostile).map("".join)
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=40)
 
 
 def check(page: prose.Page) -> blocks.Rendered:

@@ -48,7 +48,7 @@ def shown(rendered: blocks.Rendered, kind: str) -> str:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(HOSTILE, st.lists(LONG, max_size=4), st.lists(LONG, max_size=6)), max_size=5)
 )

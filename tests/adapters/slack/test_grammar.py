@@ -186,7 +186,7 @@ anything = st.text(st.characters(exclude_categories=()), max_size=400) | st.text
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(anything)
 @example("<<<@>>>|")
 @example("incident " + "9" * 5_000)
@@ -228,7 +228,6 @@ def test_ten_thousand_strange_texts_are_read_or_answered() -> None:
             assert len(found.node) <= 253
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("abcXYZ019-_.:/$^|()\\", min_size=1, max_size=12), max_size=6))
 def test_quoting_brings_every_word_back_whole(words: list[str]) -> None:
     typed = " ".join(f'"{word} {word}"' for word in words)

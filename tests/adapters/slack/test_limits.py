@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.slack import limits
@@ -38,7 +38,6 @@ def test_lines_stay_lines_where_they_may() -> None:
     assert limits.clean("a\r\n\tb\n", lines=True) == "a\n\tb\n"
 
 
-@settings(deadline=None)
 @given(anything, st.integers(1, 120))
 def test_an_escaped_cut_is_within_bounds_and_never_inside_an_entity(text: str, most: int) -> None:
     escaped = limits.cut_escaped(text, most)
@@ -49,7 +48,6 @@ def test_an_escaped_cut_is_within_bounds_and_never_inside_an_entity(text: str, m
     assert "&" not in bare
 
 
-@settings(deadline=None)
 @given(anything)
 def test_cleaned_text_can_always_be_sent(text: str) -> None:
     cleaned = limits.clean(text, lines=True)
@@ -57,7 +55,6 @@ def test_cleaned_text_can_always_be_sent(text: str) -> None:
     assert limits.clean(cleaned, lines=True) == cleaned
 
 
-@settings(deadline=None)
 @given(anything.map(lambda text: limits.clean(text, lines=True)), st.integers(2, 400))
 def test_the_end_is_what_is_kept_and_as_much_as_fits(text: str, room: int) -> None:
     kept = limits.end_of(text, room)

@@ -343,7 +343,7 @@ async def test_no_name_out_of_a_cluster_can_mention_link_or_format(ask: Asking) 
         assert "\u202e" not in blocks.document(page.whole)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=4))
 def test_whatever_is_simulated_slack_takes_the_answer(patterns: list[str]) -> None:
     async def asked() -> prose.Page:

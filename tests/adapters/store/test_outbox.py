@@ -416,9 +416,7 @@ async def test_many_senders_share_the_rows_without_a_double(store, samples):
 KINDS = st.sampled_from(["card", "detail", "text", "claim", "sent", "later", "refused", "collapse"])
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(
