@@ -9,13 +9,18 @@ from bot import options, settings, watched
 from bot.adapters.cluster import actuator
 from bot.flow import (
     approve,
+    authority,
     carry,
+    drafting,
     execute,
     leading,
+    offering,
     ports,
     propose,
+    recheck,
     remediation,
     remedy_answers,
+    tickets,
 )
 from bot.flow.journal import Journal
 from bot.flow.site import Site
@@ -65,13 +70,21 @@ def build(
         options=options.carrying(given),
     )
     executor = execute.Executor(sites, means, name=me())
+    rechecking = recheck.Rechecking(sites, journal, situations, proposing, clock=clock)
     desk = remediation.Remediation(
         sites,
         journal,
         situations=situations,
         people=people,
-        proposing=proposing,
-        approving=approve.Approving(journal, situations, people, proposing, clock=clock),
+        drafting=drafting.Drafting(
+            sites,
+            store,
+            authority=authority.Authority(sites, people),
+            tickets=tickets.Tickets(store),
+            offering=offering.Offering(sites, clock=clock),
+            proposing=proposing,
+        ),
+        approving=approve.Approving(journal, people, void=rechecking.void, clock=clock),
         clock=clock,
         wake=executor.wake,
     )

@@ -68,6 +68,13 @@ class Journal:
         for row in tell.plan_details(plan, detail, channel, now=now, new_id=_new_id):
             await unit.enqueue(row)
 
+    async def read(self, unit: ports.Unit, number: int) -> Plan:
+        """Return a plan as it is in this transaction. Raises Refused if there is none."""
+        found = await unit.remedy.plan(number)
+        if found is None:
+            raise errors.Refused(f"there is no PLAN-{number}")
+        return found
+
     async def start(self, plan: Plan, *, executor: str) -> Run:
         """Claim an approved plan. Raises Conflict if it is claimed, Refused if it may not start."""
         now = self._clock.now()

@@ -82,20 +82,12 @@ class People(Protocol):
         """Return the user ids that have a role there, groups included; for telling who may."""
 
 
-class Remediation(Protocol):
-    """Where changes are asked for and decided.
+class Drafting(Protocol):
+    """Where what people ask for becomes a request.
 
-    `user` is a Slack user id; roles are judged here, by `People`, at every call. What a rule
-    forbids raises Refused with sentences that name who may; what cannot be seen now raises
-    Unavailable. `ticket` is the value of a button, proved here.
+    It takes looks at nodes and writes that are only tried, so that it may be another process than
+    the one that is asked. Judges, proves and raises as `Remediation`.
     """
-
-    @property
-    def enabled(self) -> bool:
-        """Whether anything may be changed at all."""
-
-    async def offers(self, incident: int) -> Sequence[Offer]:
-        """Return the runbooks that fit an incident, the best first; cheap, looks at nothing."""
 
     async def fix(self, ticket: str, user: str, *, runbook: str = "") -> Proposal:
         """Propose the fix of the incident that a button is on: the first offer, or the named."""
@@ -113,6 +105,28 @@ class Remediation(Protocol):
 
     async def amend(self, ticket: str, user: str, *, wishes: Wishes) -> Proposal:
         """Draft a proposed plan anew with other wishes; the old one is superseded."""
+
+    async def undo(self, ticket: str, user: str) -> Proposal:
+        """Propose taking back what the run did whose button was clicked."""
+
+    async def undo_run(self, number: int, user: str) -> Proposal:
+        """Propose taking back what a run did, by its number."""
+
+
+class Remediation(Drafting, Protocol):
+    """Where changes are asked for and decided.
+
+    `user` is a Slack user id; roles are judged here, by `People`, at every call. What a rule
+    forbids raises Refused with sentences that name who may; what cannot be seen now raises
+    Unavailable. `ticket` is the value of a button, proved here.
+    """
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything may be changed at all."""
+
+    async def offers(self, incident: int) -> Sequence[Offer]:
+        """Return the runbooks that fit an incident, the best first; cheap, looks at nothing."""
 
     async def vote(self, ticket: str, user: str, choice: Choice, *, reason: str = "") -> Outcome:
         """Approve or reject the plan whose button was clicked."""
@@ -135,12 +149,6 @@ class Remediation(Protocol):
     async def prolong(self, ticket: str, user: str) -> Said:
         """Have the run whose button was clicked wait longer for what holds it up."""
 
-    async def undo(self, ticket: str, user: str) -> Proposal:
-        """Propose taking back what the run did whose button was clicked."""
-
-    async def undo_run(self, number: int, user: str) -> Proposal:
-        """Propose taking back what a run did, by its number."""
-
     async def freeze(
         self, cluster: str | None, user: str, *, lasts: timedelta, reason: str
     ) -> Said:
@@ -160,6 +168,7 @@ class Remediation(Protocol):
 
 
 __all__ = [
+    "Drafting",
     "Frozen",
     "MemoryBounds",
     "Offer",

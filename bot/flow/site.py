@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Protocol
 
 from bot.domain import errors
 from bot.domain.verification import NodeLook
@@ -12,9 +13,43 @@ from bot.flow.rules import Rules
 from bot.flow.sight import Sight, beside
 
 
+class Ground(Protocol):
+    """One cluster as far as it is only read: what is seen of it, and what may be changed there."""
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+
+    @property
+    def mirror(self) -> ports.Mirror:
+        """What Kubernetes says of it."""
+
+    @property
+    def known(self) -> insight.Insight:
+        """What is known beyond its objects."""
+
+    @property
+    def rules(self) -> Rules:
+        """What may be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookout:
+    """One cluster where this process changes nothing, and looks at no node. Implements `Ground`."""
+
+    mirror: ports.Mirror
+    known: insight.Insight
+    rules: Rules
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self.mirror.cluster
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One cluster: its mirror, its writes, and deep looks at its nodes."""
+    """One cluster: its mirror, its writes, and deep looks at its nodes. Implements `Ground`."""
 
     mirror: ports.Mirror
     actuator: actuation.Actuator

@@ -12,7 +12,7 @@ from bot.domain.drain import NodePod
 from bot.domain.incident import Incident
 from bot.domain.plan import Plan, Step, StepKind
 from bot.flow import actuation, ports, remedy_answers
-from bot.flow.site import Site
+from bot.flow.site import Ground, Site
 from bot.guards import Other, Situation, Stage
 
 _ASKED = 8
@@ -72,7 +72,7 @@ class Situations:
             own_run=own_run,
         )
 
-    async def closed(self, site: Site) -> freeze.Closed | None:
+    async def closed(self, site: Ground) -> freeze.Closed | None:
         """Return why nothing may be changed now; a store that cannot tell closes, too."""
         now = self._clock.now()
         try:

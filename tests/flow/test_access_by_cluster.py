@@ -13,7 +13,7 @@ from bot.domain.access import Role
 from bot.domain.approval import Answer, Choice
 from bot.domain.finding import Severity
 from bot.domain.plan import Plan
-from bot.flow import approve, attending, handover, propose, remediation
+from bot.flow import approve, attending, handover, propose, recheck, remediation
 from bot.flow.journal import Journal
 from bot.flow.remedy_answers import Wishes
 from bot.flow.situations import Situations
@@ -22,7 +22,7 @@ from tests.flow.fakes import LoopClock
 from tests.flow.office import Office, ended
 from tests.flow.plant import NEW, OLD, Plant
 from tests.flow.test_execute import rolling
-from tests.flow.test_remediation import Drafts
+from tests.flow.test_remediation import Drafts, drafting
 
 pytestmark = pytest.mark.looptime
 
@@ -105,7 +105,7 @@ class Two:
             name: Office(Plant(clock, cluster=name), self.store, clock, staff=self.staff)
             for name in CLUSTERS
         }
-        sites = {name: each.site for name, each in self.offices.items()}
+        sites = self.sites = {name: each.site for name, each in self.offices.items()}
         journal = Journal(self.store, lambda _: "C1", clock=clock)
         situations = Situations(self.store, self.staff, clock=clock)
         drafts = PerCluster(sites, journal, situations, clock=clock, options=propose.Options())
@@ -114,8 +114,13 @@ class Two:
             journal,
             situations=situations,
             people=self.staff,
-            proposing=drafts,
-            approving=approve.Approving(journal, situations, self.staff, drafts, clock=clock),
+            drafting=drafting(sites, self.store, self.staff, drafts, clock),
+            approving=approve.Approving(
+                journal,
+                self.staff,
+                void=recheck.Rechecking(sites, journal, situations, drafts, clock=clock).void,
+                clock=clock,
+            ),
             clock=clock,
         )
 
@@ -161,7 +166,7 @@ async def _incident(two: Two, cluster: str) -> int:
 
 async def _fix(two: Two, user: str, cluster: str) -> object:
     number = await _incident(two, cluster)
-    value = await two.desk._button(ticket.Ticket(ticket.Kind.INCIDENT, number))
+    value = await two.desk._tickets.value(ticket.Ticket(ticket.Kind.INCIDENT, number))
     return await two.desk.fix(value, user, runbook="anchor_regex")
 
 
@@ -353,7 +358,7 @@ async def test_where_remediation_is_off_nothing_is_proposed_nor_begun_beside_one
     two = Two()
     site = two.offices["west"].site
     off = replace(site, rules=replace(site.rules, enabled=False))
-    two.desk._sites = {**two.desk._sites, "west": off}  # type: ignore[dict-item]
+    two.sites["west"] = off
     with pytest.raises(errors.Refused, match="only observes west"):
         await two.desk.propose("west", "anchor_regex", "UWREQ", wishes=Wishes())
     made = await two.desk.propose("east", "anchor_regex", "UEREQ", wishes=Wishes())

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,8 +14,20 @@ from bot.domain.access import Role
 from bot.domain.approval import Answer, Choice
 from bot.domain.plan import Effect, Plan, Prediction
 from bot.domain.snapshot import Gap
-from bot.flow import approve, propose, remediation, remedy_answers
+from bot.flow import (
+    approve,
+    authority,
+    offering,
+    ports,
+    propose,
+    recheck,
+    remediation,
+    remedy_answers,
+    tickets,
+)
+from bot.flow import drafting as drafting_
 from bot.flow.remedy_answers import Wishes
+from bot.flow.site import Site
 from bot.runbooks import NoPlan
 from tests.checks import worlds
 from tests.domain import plans
@@ -52,6 +64,24 @@ class Drafts(propose.Proposing):
 MINUTE = timedelta(minutes=1)
 
 
+def drafting(
+    sites: Mapping[str, Site],
+    store: ports.Store,
+    people: remedy_answers.People,
+    drafts: propose.Proposing,
+    clock: ports.Clock,
+) -> drafting_.Drafting:
+    """Where what people ask for becomes a request."""
+    return drafting_.Drafting(
+        sites,
+        store,
+        authority=authority.Authority(sites, people),
+        tickets=tickets.Tickets(store),
+        offering=offering.Offering(sites, clock=clock),
+        proposing=drafts,
+    )
+
+
 class Bench:
     """A desk over a plant."""
 
@@ -69,19 +99,25 @@ class Bench:
             self.plant, self.store, self.clock, staff=staff or Staff(), enabled=enabled
         )
         office = self.office
+        self.sites: dict[str, Site] = {"prod": office.site}
         self.drafts = Drafts(
-            {"prod": office.site}, office.journal, office.situations,
+            self.sites, office.journal, office.situations,
             clock=self.clock, options=propose.Options(),
         )  # fmt: skip
         self.drafts.next = rolling()
         self.desk = Desk(
-            {"prod": office.site},
+            self.sites,
             office.journal,
             situations=office.situations,
             people=office.staff,
-            proposing=self.drafts,
+            drafting=drafting(self.sites, self.store, office.staff, self.drafts, self.clock),
             approving=approve.Approving(
-                office.journal, office.situations, office.staff, self.drafts, clock=self.clock
+                office.journal,
+                office.staff,
+                void=recheck.Rechecking(
+                    self.sites, office.journal, office.situations, self.drafts, clock=self.clock
+                ).void,
+                clock=self.clock,
             ),
             clock=self.clock,
             wake=office.executor.wake,
@@ -450,7 +486,7 @@ async def test_a_card_keeps_its_button_while_the_cluster_is_not_seen_yet(
     gap = Gap("daemonsets", "not listed yet", plans.START)
     nothing = worlds.world(gaps=(gap,) if unseen else ())
     site = replace(bench.office.site, mirror=networks.StillMirror(nothing))
-    bench.desk._sites = {"prod": site}
+    bench.sites["prod"] = site
     async with bench.store.unit() as unit:
         held = await unit.save_incident(cases.trouble(check, id=0))
     assert bool(await bench.desk.of_incident(held)) == offered

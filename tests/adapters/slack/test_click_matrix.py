@@ -212,7 +212,7 @@ async def values(bench: Bench, *, works: bool = True) -> dict[str, str]:
             await unit.remedy.save_run(one, epoch=1)
     desk = bench.desk
     voted, other = await desk.of_plan(plans[0]), await desk.of_plan(plans[1])
-    incident = await desk._button(ticket.Ticket(ticket.Kind.INCIDENT, trouble.id))
+    incident = await desk._tickets.value(ticket.Ticket(ticket.Kind.INCIDENT, trouble.id))
     return {
         "propose_fix": incident,
         "approve_plan": voted,

@@ -137,6 +137,7 @@ TEXTS = {
     "{owner:text} has taken it over since ({evidence:text}): {how:said}": "{owner} 此后接管了它（{evidence}）：{how}",
     "this button is not one of this bot's; nothing was done": "这个按钮不是本机器人的；什么也没有做",
     "{incident} is resolved: there is nothing to fix": "{incident} 已恢复：没有可修复的",
+    "cluster {cluster} is not seen right now, so what would cure {incident} cannot be told; try again in a moment": "目前看不到集群 {cluster}，所以无法判断什么能解决 {incident}；请稍后再试",
     "no runbook fits {incident} ({check})": "没有适合 {incident} 的 runbook（{check}）",
     "{plan} is {state:own}: ask for a fresh one": "{plan} {state}：请重新请求",
     "this bot only observes: `remediation.enabled` is off": "本机器人只观察：`remediation.enabled` 已关闭",
