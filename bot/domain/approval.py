@@ -130,21 +130,42 @@ def vote(
 
 
 def _approved(plan: Plan, votes: Sequence[Vote], cast: Vote) -> Outcome:
-    # Counted anew from the votes themselves: what does not fit this digest never counts.
-    approving = dict.fromkeys(
-        one.user
-        for one in (*votes, cast)
-        if one.choice is Choice.APPROVE
-        and one.digest == plan.digest
-        and one.plan == plan.id
-        and one.user != plan.requester
-    )
+    approving = approvers(plan, (*votes, cast))
     if len(approving) < max(1, plan.quorum):
         need = plan.quorum - len(approving)
         text = f"Your approval of {plan.name} counts; {units.count(need, 'more')} needed."
         return Outcome(Answer.COUNTED, plan, text.replace("1 more", "one more"), cast)
-    after = _decided(plan, State.APPROVED, tuple(approving), cast.at, "")
+    after = _decided(plan, State.APPROVED, approving, cast.at, "")
     return Outcome(Answer.APPROVED, after, f"{plan.name} is approved and starts now.", cast)
+
+
+def approvers(plan: Plan, votes: Sequence[Vote]) -> tuple[str, ...]:
+    """Return who approved of a plan, counted from the votes themselves, whatever it says of itself.
+
+    What was voted on another digest, after it expired, or by its requester never counts.
+    """
+    return tuple(
+        dict.fromkeys(
+            one.user
+            for one in votes
+            if one.choice is Choice.APPROVE
+            and one.digest == plan.digest
+            and one.plan == plan.id
+            and one.user != plan.requester
+            and not plan.expired(one.at)
+        )
+    )
+
+
+def unapproved(plan: Plan, votes: Sequence[Vote]) -> str:
+    """Return why the votes make no approval of this very plan; empty where they do."""
+    given, needed = len(approvers(plan, votes)), max(1, plan.quorum)
+    if given >= needed:
+        return ""
+    return (
+        f"{plan.name} says that it is approved, and the votes do not: {given} of {needed} count "
+        "for what it would do"
+    )
 
 
 def withdraw(plan: Plan, person: Person, *, now: datetime, reason: str = "") -> Outcome:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import structlog
 
 from bot import guards
-from bot.domain import errors, guard, run, units, verification
+from bot.domain import approval, errors, guard, run, units, verification
 from bot.domain.access import Person, Role
 from bot.domain.plan import Plan, Step, StepKind
 from bot.domain.run import Act, Run, Seen, StepState
@@ -418,7 +418,8 @@ class Carrier:
 
     async def _votes_gone(self) -> str:
         """Whether those who approved still may: roles are read again before the first write."""
-        for user in self._plan.decided_by:
+        votes = await self._until_reached(lambda: self._journal.store.remedy.votes(self._plan.id))
+        for user in approval.approvers(self._plan, votes):
             try:
                 person = await self._person(user)
             except errors.Refused:

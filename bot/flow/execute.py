@@ -41,7 +41,7 @@ class Executor:
         self._name = name
         self._woken = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._stale: set[int] = set()
+        self._left: set[str] = set()
         self._not_before: dict[int, float] = {}
 
     def wake(self) -> None:
@@ -107,6 +107,9 @@ class Executor:
             mine = await self._journal.take_over(left.id, its, executor=self._name)
         except errors.Conflict:
             return
+        except errors.Refused as error:
+            await self._leave(left.name, its, str(error))
+            return
         log.info("run_taken_over", run=mine.name, left_by=left.executor)
         self._begin(mine, its)
 
@@ -116,15 +119,25 @@ class Executor:
         except errors.Conflict:
             return
         except errors.Refused as error:
-            if approved.id not in self._stale:
-                self._stale.add(approved.id)
-                log.warning("plan_not_started", plan=approved.name, reason=str(error))
-                async with self._store.unit() as unit:
-                    await self._journal.show(unit, approved)
-                self._journal.wake()
+            await self._leave(approved.name, approved, str(error))
             return
         log.info("run_started", run=begun.name, plan=approved.name, digest=approved.digest)
         self._begin(begun, approved)
+
+    async def _leave(self, name: str, its: Plan, why: str) -> None:
+        """Say once that something is not begun or gone on with; a forgery in the record, too."""
+        if name in self._left:
+            return
+        log.warning("not_carried_out", what=name, plan=its.name, reason=why)
+        async with self._store.unit() as unit:
+            if approval.unapproved(its, await unit.remedy.votes(its.id)):
+                await unit.remedy.record(
+                    at=self._clock.now(), actor=self._name, subject=name, kind="not_carried_out",
+                    text=why,
+                )  # fmt: skip
+            await self._journal.show(unit, its)
+        self._left.add(name)
+        self._journal.wake()
 
     def _begin(self, mine: Run, its: Plan) -> None:
         carrier = carry.Carrier(mine, its, self._sites[its.cluster], self._means)

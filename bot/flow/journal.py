@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain import errors, notice, run
+from bot.domain import approval, errors, notice, run
 from bot.domain.plan import Plan
 from bot.domain.run import Run
 from bot.flow import ports, tell
@@ -76,12 +76,18 @@ class Journal:
         return found
 
     async def start(self, plan: Plan, *, executor: str) -> Run:
-        """Claim an approved plan. Raises Conflict if it is claimed, Refused if it may not start."""
+        """Claim an approved plan. Raises Conflict if it is claimed, Refused if it may not start.
+
+        That it says it is approved is not enough: the votes are counted here once more.
+        """
         now = self._clock.now()
         begun = run.begin(plan, executor=executor, now=now)
         async with self._store.unit() as unit:
+            votes = await unit.remedy.votes(plan.id)
+            if missing := approval.unapproved(plan, votes):
+                raise errors.Refused(missing)
             stored = await unit.remedy.start(plan, begun)
-            by = ", ".join(plan.decided_by)
+            by = ", ".join(approval.approvers(plan, votes))
             await unit.remedy.record(
                 at=now, actor=executor, subject=stored.name, kind="run_started",
                 text=f"{plan.name} ({plan.digest}), approved by {by}: {plan.title}",
@@ -91,9 +97,15 @@ class Journal:
         return stored
 
     async def take_over(self, number: int, plan: Plan, *, executor: str) -> Run:
-        """Continue a run that somebody left. Raises Conflict if it ended or was taken meanwhile."""
+        """Continue a run that somebody left.
+
+        Raises Conflict if it ended or was taken meanwhile, Refused where nobody approved of what it
+        would go on with.
+        """
         async with self._store.unit() as unit:
             before = await self._running(unit, number)
+            if missing := approval.unapproved(plan, await unit.remedy.votes(plan.id)):
+                raise errors.Refused(missing)
             after = run.take_over(before, executor=executor)
             await unit.remedy.save_run(after, epoch=before.epoch)
             await unit.remedy.record(

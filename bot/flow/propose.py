@@ -338,6 +338,8 @@ def difference(held: Plan, fresh: Plan) -> str:
         return f"what a restart would do changed on {units.listing(named, most=3)}"
     if _essence(held) != _essence(fresh):
         return "its steps would be others now"
+    if fresh.quorum > held.quorum:
+        return f"it takes {units.count(fresh.quorum, 'approval')} now, not {held.quorum}"
     owner = fresh.ownership
     if owner.owner and (owner.owner, owner.reverts) != _owned(held):
         # Labels and annotations leave the generation as it is, and a revert is no small matter.

@@ -1,5 +1,6 @@
 """Votes: whatever is clicked by whom and how often, the invariants hold and somebody answers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -203,3 +204,30 @@ def test_roles_come_by_name_and_by_group_and_nobody_has_any_by_default() -> None
     assert not policy.person("U2", groups=["S1"]).may(Role.ADMIN)
     assert policy.groups == {"S1", "S2"}
     assert policy.named(Role.APPROVER) == ("U1",)
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        {"digest": "0" * 64},
+        {"plan": 99},
+        {"user": "UREQ"},
+        {"choice": Choice.REJECT},
+        {"at": plans.plan().expires_at},
+    ],
+    ids=["of another digest", "on another plan", "by who asked", "a rejection", "too late"],
+)
+def test_a_plan_that_says_it_is_approved_is_not_without_votes_that_count(
+    bent: dict[str, object],
+) -> None:
+    held = plans.plan(plans.step(), quorum=2)
+    first = Vote(held.id, "UAPP", Choice.APPROVE, held.digest, plans.START)
+    second = replace(first, user="UAPP2")
+    assert approval.unapproved(held, [first, second]) == ""
+    assert "1 of 2 count" in approval.unapproved(held, [first, replace(second, **bent)])
+    assert "1 of 2 count" in approval.unapproved(held, [first, first])
+
+
+def test_a_plan_that_asks_for_no_approval_needs_one_nevertheless() -> None:
+    held = plans.plan(plans.step(), quorum=0)
+    assert "0 of 1 count" in approval.unapproved(held, [])

@@ -9,6 +9,7 @@ from typing import Any, cast
 from bot.adapters.store.memory import MemoryStore
 from bot.domain import errors, run
 from bot.domain.access import Person, Role
+from bot.domain.approval import Choice, Vote
 from bot.domain.plan import Plan
 from bot.domain.plan import State as PlanState
 from bot.domain.run import Run
@@ -124,6 +125,7 @@ async def approved(store: MemoryStore, clock: LoopClock, plan: Plan, by: str = "
     """Put an approved plan into the store."""
     async with store.unit() as unit:
         kept = await unit.remedy.save_plan(replace(plan, id=0, state=PlanState.PROPOSED))
+        await unit.remedy.add_vote(Vote(kept.id, by, Choice.APPROVE, kept.digest, kept.created_at))
         return await unit.remedy.save_plan(
             replace(kept, state=PlanState.APPROVED, decided_at=clock.now(), decided_by=(by,))
         )

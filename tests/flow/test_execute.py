@@ -10,6 +10,7 @@ import pytest
 from bot.adapters.store.memory import MemoryStore
 from bot.domain import audit, errors, run, snapshot
 from bot.domain.access import Person
+from bot.domain.approval import Choice, Vote
 from bot.domain.drain import NodePod
 from bot.domain.plan import (
     Binding,
@@ -21,6 +22,7 @@ from bot.domain.plan import (
     Step,
     StepKind,
 )
+from bot.domain.plan import State as PlanState
 from bot.domain.run import StepState
 from bot.domain.target import Target
 from bot.flow import actuation
@@ -477,6 +479,75 @@ async def test_an_approval_that_was_not_begun_in_time_starts_nothing() -> None:
     await Office(plant, store, clock).work(within=60)
     assert plant.patches == []
     assert await store.remedy.runs(ended_after=plans.START - timedelta(days=1)) == []
+
+
+FORGERIES: dict[str, Callable[[Plan], Plan]] = {
+    "a state without votes": lambda held: held,
+    "other steps than were approved": lambda held: replace(held, at_once=3),
+    "a lower quorum than was approved": lambda held: replace(held, quorum=1),
+}
+
+
+async def forged(store: MemoryStore, clock: LoopClock, bend: Callable[[Plan], Plan]) -> Plan:
+    """A plan that an intruder wrote into the store as approved, after one honest vote of two."""
+    async with store.unit() as unit:
+        kept = await unit.remedy.save_plan(rolling(id=0, quorum=2))
+        await unit.remedy.add_vote(Vote(kept.id, "UAPP", Choice.APPROVE, kept.digest, clock.now()))
+        decided = replace(
+            bend(kept), state=PlanState.APPROVED, decided_at=clock.now(),
+            decided_by=("UAPP", "UAPP2"),
+        )  # fmt: skip
+        return await unit.remedy.save_plan(decided)
+
+
+@pytest.mark.parametrize("bend", FORGERIES.values(), ids=FORGERIES)
+async def test_a_plan_that_was_made_approved_without_its_votes_is_never_begun(
+    bend: Callable[[Plan], Plan],
+) -> None:
+    clock, store = LoopClock(), MemoryStore()
+    plant = Plant(clock)
+    plan = await forged(store, clock, bend)
+    await Office(plant, store, clock).work(within=60)
+    assert plant.patches == []
+    assert await store.remedy.run_of(plan.id) is None
+    deeds = [one for one in await store.remedy.deeds() if one.kind == "not_carried_out"]
+    assert [one.subject for one in deeds] == [plan.name]
+    assert "the votes do not" in deeds[0].text
+
+
+async def test_a_run_that_was_made_up_is_not_gone_on_with() -> None:
+    clock, store = LoopClock(), MemoryStore()
+    plant = Plant(clock)
+    plan = await forged(store, clock, lambda held: held)
+    async with store.unit() as unit:
+        made = run.begin(plan, executor="nobody", now=clock.now())
+        made = await unit.remedy.start(plan, made)
+        # Taking back is not judged by guards, so this is the way that a forger would like.
+        undoing = run.intend(made, plan, 0, now=clock.now())
+        undoing = run.settle(undoing, plan, 0, StepState.APPLIED, now=clock.now(), text="")
+        await unit.remedy.save_run(
+            run.turn_back(undoing, plan, "as if", now=clock.now()), epoch=made.epoch
+        )
+    await Office(plant, store, clock).work(within=60)
+    assert (plant.patches, plant.args) == ([], OLD)
+    held = await store.remedy.run_of(plan.id)
+    assert held is not None
+    assert held.executor == "nobody"
+    assert [one.subject for one in await store.remedy.deeds()] == [made.name]
+
+
+async def test_who_approved_is_read_from_the_votes_and_not_from_the_plan() -> None:
+    clock, store = LoopClock(), MemoryStore()
+    plant = Plant(clock)
+    async with store.unit() as unit:
+        kept = await unit.remedy.save_plan(rolling(id=0))
+        await unit.remedy.add_vote(Vote(kept.id, "UVIEW", Choice.APPROVE, kept.digest, clock.now()))
+        await unit.remedy.save_plan(
+            replace(kept, state=PlanState.APPROVED, decided_at=clock.now(), decided_by=("UAPP",))
+        )
+    await Office(plant, store, clock).work()
+    assert "approver UVIEW is no longer an approver" in (await ended(store)).cause
+    assert plant.patches == []
 
 
 async def test_switched_off_nothing_that_was_approved_begins() -> None:

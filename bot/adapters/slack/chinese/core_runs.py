@@ -47,6 +47,7 @@ TEXTS = {
     "there is no INC-{number}": "没有 INC-{number}",
     # run
     "{plan} is {state:own} and not approved": "{plan} {state}，没有被批准",
+    "{plan} says that it is approved, and the votes do not: {number} of {all} count for what it would do": "{plan} 自称已批准，但投票不支持：对它要做的事，需要 {all} 个有效批准，只有 {number} 个",
     "{plan} was approved too long ago to start now: ask for a fresh one": "{plan} 批准得太久，不能现在开始：请重新请求",
     "{run} has ended: {state:own}": "{run} 已结束：{state}",
     "{run} has ended already: {state:own}[[.]]": "{run} 早已结束：{state}",
@@ -133,6 +134,7 @@ TEXTS = {
     "the run to be taken back is not in the store": "要撤销的运行不在数据库中",
     "{what:names} changed since": "{what} 此后有变化",
     "what a restart would do changed on {nodes:text}": "重启的结果在 {nodes} 上有变化",
+    "it takes {needed:count} now, not {number}": "现在需要 {needed}，而不是 {number} 个",
     "its steps would be others now": "它的步骤现在会不同",
     "{owner:text} has taken it over since ({evidence:text}): {how:said}": "{owner} 此后接管了它（{evidence}）：{how}",
     "this button is not one of this bot's; nothing was done": "这个按钮不是本机器人的；什么也没有做",
