@@ -405,14 +405,21 @@ def deadman(given: settings.Settings) -> deadmen.Options:
 
 
 def job(
-    given: settings.Settings, name: str, trigger: str, run: Callable[[], Awaitable[None]]
+    given: settings.Settings,
+    name: str,
+    trigger: str,
+    run: Callable[[], Awaitable[None]],
+    *,
+    cluster: str = "",
 ) -> schedule.Job | None:
-    """Return a job for a trigger; None for one that is switched off."""
+    """Return a job for a trigger, `name` without its cluster; None for one switched off."""
     if trigger == "off":
         return None
+    name = f"{name} {cluster}".strip()
     if len(trigger.split()) > 1:
-        return schedule.Job(name=name, run=run, cron=trigger, timezone=given.schedule.timezone)
-    return schedule.Job(name=name, run=run, seconds=settings_text.seconds(trigger))
+        zone = given.schedule.timezone
+        return schedule.Job(name=name, run=run, cron=trigger, timezone=zone, cluster=cluster)
+    return schedule.Job(name=name, run=run, seconds=settings_text.seconds(trigger), cluster=cluster)
 
 
 def is_flannel(daemonset: snapshot.DaemonSet) -> bool:

@@ -53,11 +53,12 @@ class Watched:
         when = given.schedule
         samples = partial(self.memories.sample, self.audit.peaks)
         looking = when.audit if given.inspection.exec else "off"
+        job = partial(options.job, given, cluster=name)
         return [
-            options.job(given, f"cycle {name}", when.cycle, told(self._judge)),
-            options.job(given, f"relist {name}", when.relist, self.mirror.relist),
-            options.job(given, f"samples {name}", when.samples, told(samples)),
-            options.job(given, f"audit {name}", looking, told(self.audit.run)),
+            job("cycle", when.cycle, told(self._judge)),
+            job("relist", when.relist, self.mirror.relist),
+            job("samples", when.samples, told(samples)),
+            job("audit", looking, told(self.audit.run)),
         ]
 
     async def _judge(self) -> None:

@@ -201,7 +201,7 @@ def commands_page() -> str:
         "# Commands\n",
         NOTE,
         "Typed as `/flannel ...`, or as a mention of the bot, which also works in threads.",
-        "A leading `@cluster` picks the cluster; otherwise the channel's is meant.",
+        "A leading `@cluster` picks the cluster; otherwise the channel's is meant. `plans`, `audit`, `silences`, `schedule` and `doctor` are of all clusters unless one is named; what is of no one cluster is always among them. With a number (`@prod undo RUN-5`) it is no need, and refused where that is of another cluster.",
         "A typo is answered with the nearest command.\n",
         "| command | what it answers |\n| --- | --- |",
     ]

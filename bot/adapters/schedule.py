@@ -31,13 +31,17 @@ runs whenever the loop is busy for longer."""
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to be run: `seconds` apart, or by five `cron` fields in `timezone`."""
+    """Something to be run: `seconds` apart, or by five `cron` fields in `timezone`.
+
+    `cluster` is empty for what is done for all of them.
+    """
 
     name: str
     run: Callable[[], Awaitable[None]] = field(compare=False)
     seconds: float | None = None
     cron: str = ""
     timezone: str = "UTC"
+    cluster: str = ""
 
     @property
     def text(self) -> str:
@@ -72,6 +76,7 @@ class JobScheduler:
                 failures=0,
                 missed=0,
                 overlapped=0,
+                cluster=job.cluster,
             )
             for job in jobs
         }

@@ -66,6 +66,16 @@ class Silence:
         """Its matchers as they may be typed."""
         return ",".join(str(each) for each in self.matchers)
 
+    @property
+    def only(self) -> str:
+        """The only cluster that it can reach, as far as it names one plainly; else empty."""
+        plain = [
+            one.value
+            for one in self.matchers
+            if one.name == "cluster" and one.operator is matcher.Operator.IS
+        ]
+        return plain[0] if plain else ""
+
     def phase(self, now: datetime) -> Phase:
         """Where it is in its life."""
         if self.ended_at is not None or now >= self.until:

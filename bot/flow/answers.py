@@ -8,6 +8,7 @@ from bot.domain import finding, health, snapshot
 from bot.domain.incident import Incident
 from bot.flow import (
     attention_answers,
+    belonging,
     doctor,
     memory_answers,
     network_answers,
@@ -147,8 +148,14 @@ class Desk(Protocol):
     def memory(self, cluster: str | None) -> memory_answers.Memory:
         """Return whom to ask about flannel's memory; one cluster of several has to be named."""
 
-    async def schedule(self) -> ScheduleView:
-        """Tell what runs when."""
+    async def schedule(self, cluster: str | None = None) -> ScheduleView:
+        """Tell what runs when; of one cluster with what is of no one, or of all."""
 
-    async def doctor(self) -> doctor.Report:
-        """Look whether all is there that the bot needs."""
+    async def doctor(self, cluster: str | None = None) -> doctor.Report:
+        """Look whether all is there that the bot needs; as far as one cluster needs it, or all."""
+
+    async def deeds(self, cluster: str | None, most: int) -> belonging.Deeds:
+        """Return the newest deeds; of one cluster with those of no one, or of all."""
+
+    async def refuse_elsewhere(self, subject: str, cluster: str) -> None:
+        """Raise Refused where a subject, such as RUN-7, is of another cluster."""

@@ -38,6 +38,14 @@ class SilenceList:
     alive: tuple[Silenced, ...] = ()
     ended: tuple[Silence, ...] = ()
 
+    def within(self, cluster: str) -> "SilenceList":
+        """Return those that can hide something in a cluster."""
+        return SilenceList(
+            now=self.now,
+            alive=tuple(one for one in self.alive if one.silence.only in ("", cluster)),
+            ended=tuple(one for one in self.ended if one.only in ("", cluster)),
+        )
+
 
 class Attention(Protocol):
     """Where incidents are taken on and silenced, whoever asks.

@@ -13,6 +13,7 @@ from bot.flannel import discovery, inspection, netconf
 from bot.flow import (
     answers,
     attention_answers,
+    belonging,
     cycle,
     doctor,
     judge,
@@ -198,15 +199,27 @@ class Desk:
             )
         return chosen[0]
 
-    async def schedule(self) -> answers.ScheduleView:
-        """Tell what runs when."""
-        return answers.ScheduleView(jobs=tuple(self._schedule.jobs()), now=self._clock.now())
+    async def schedule(self, cluster: str | None = None) -> answers.ScheduleView:
+        """Tell what runs when; of one cluster with what is of no one, or of all."""
+        jobs = [
+            job for job in self._schedule.jobs() if cluster is None or job.cluster in ("", cluster)
+        ]
+        return answers.ScheduleView(jobs=tuple(jobs), now=self._clock.now())
 
-    async def doctor(self) -> doctor.Report:
-        """Look whether all is there that the bot needs."""
+    async def doctor(self, cluster: str | None = None) -> doctor.Report:
+        """Look whether all is there that the bot needs; as far as one cluster needs it, or all."""
         if self._surgery is None:
             raise errors.Refused("nobody can examine this bot; try `flannel-bot doctor`")
-        return await self._surgery.examine()
+        found = await self._surgery.examine()
+        return found if cluster is None else found.within(cluster)
+
+    async def deeds(self, cluster: str | None, most: int) -> belonging.Deeds:
+        """Return the newest deeds; of one cluster with those of no one, or of all."""
+        return await belonging.deeds(self._store, cluster, most=most)
+
+    async def refuse_elsewhere(self, subject: str, cluster: str) -> None:
+        """Raise Refused where a subject, such as RUN-7, is of another cluster."""
+        await belonging.refuse_elsewhere(self._store, subject, cluster)
 
 
 def health_of(findings: Sequence[finding.Finding], gaps: Sequence[snapshot.Gap]) -> health.Health:

@@ -16,6 +16,8 @@ CLOCK_WRONG = 60.0
 CLOCK_OFF = 5.0
 """Seconds: beyond it times that are told look wrong. Headers are exact to a second."""
 _NAMED = 8
+_CLUSTER = "cluster "
+"""What the parts of clusters begin with."""
 
 
 class Mark(enum.StrEnum):
@@ -49,6 +51,18 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing failed; a warning is no failure."""
         return all(line.mark is not Mark.BAD for line in self.lines)
+
+    def within(self, cluster: str) -> "Report":
+        """Return what concerns a cluster: without the other clusters' own parts."""
+        mine = f"{_CLUSTER}{cluster}"
+        return Report(
+            self.taken_at,
+            tuple(
+                line
+                for line in self.lines
+                if line.part == mine or not line.part.startswith(_CLUSTER)
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +306,7 @@ def _clock(part: str, whose: str, ahead: float | None) -> Iterator[Line]:
 
 
 def _cluster(facts: ClusterFacts) -> Iterator[Line]:
-    part = f"cluster {facts.name}"
+    part = f"{_CLUSTER}{facts.name}"
     yield _answered(part, "API server", facts.server, f"answers, Kubernetes {facts.version}")
     if facts.server.error:
         return

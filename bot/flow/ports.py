@@ -315,6 +315,8 @@ class JobState:
     failures: int
     missed: int
     overlapped: int
+    cluster: str = ""
+    """Whose it is; empty where it is of all."""
 
 
 class Schedule(Protocol):

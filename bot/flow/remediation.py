@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from bot.domain import audit, errors, freeze, ticket
+from bot.domain import errors, freeze, ticket
 from bot.domain.access import Role
 from bot.domain.approval import Answer, Choice, Outcome
 from bot.domain.incident import Incident
@@ -257,7 +257,3 @@ class Remediation:
             if why is not None:
                 found.append(Frozen(cluster, freeze.told(why)))
         return found
-
-    async def deeds(self, limit: int) -> Sequence[audit.Entry]:
-        """Return the last entries of the chain of deeds, oldest first."""
-        return await self._store.remedy.latest_deeds(limit)

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from bot.domain.access import Person, Role
 from bot.domain.approval import Choice, Outcome
-from bot.domain.audit import Entry
 from bot.domain.guard import Verdict
 from bot.domain.notice import PlanView
 from bot.domain.plan import Plan
@@ -159,9 +158,6 @@ class Remediation(Drafting, Protocol):
 
     async def frozen(self) -> Sequence[Frozen]:
         """Return the freezes in force, by people and by the calendar."""
-
-    async def deeds(self, limit: int) -> Sequence[Entry]:
-        """Return the last entries of the chain of deeds, oldest first."""
 
     async def pending(self) -> Mapping[str, Sequence[PlanView]]:
         """Return what waits or works, by cluster."""

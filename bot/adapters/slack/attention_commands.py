@@ -56,7 +56,8 @@ async def answer(
         case "unsilence":
             return answers_view.told((await attention.unsilence(heed.number, user)).text)
         case "silences":
-            return attention_view.silences(await attention.silences())
+            found = await attention.silences()
+            return attention_view.silences(found.within(asked.cluster) if asked.cluster else found)
         case "noise":
             return attention_view.report(cluster, await attention.noise(cluster))
         case _:

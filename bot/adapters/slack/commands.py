@@ -22,6 +22,21 @@ _NAMING = frozenset({"handover", "incident", "audit"})
 """What tells who did something, in stored texts."""
 
 
+_KINDS = {
+    **dict.fromkeys(("incident", "ack", "own", "silence", "fix"), "INC"),
+    **dict.fromkeys(("plan", "withdraw"), "PLAN"),
+    **dict.fromkeys(("run", "cancel", "undo"), "RUN"),
+    "unsilence": "SIL",
+}
+"""Commands that name something by its number, and what it is."""
+
+
+def _subject(asked: grammar.Request) -> str:
+    """Return what a command names by its number, such as RUN-7; empty where it names nothing."""
+    number = asked.number or asked.change.number or asked.heed.number
+    return f"{_KINDS[asked.name]}-{number}" if number and asked.name in _KINDS else ""
+
+
 class Commands:
     """Answers the grammar out of the desk."""
 
@@ -64,6 +79,9 @@ class Commands:
             unknown = self._unknown_cluster(asked.cluster)
             if unknown is not None:
                 return unknown
+            subject = _subject(asked)
+            if subject:
+                await self._desk.refuse_elsewhere(subject, asked.cluster)
         cluster = asked.cluster or self._desk.cluster_of(channel)
         if asked.name in network_commands.NAMES:
             return await network_commands.answer(self._desk.network(cluster), asked, work)
@@ -99,9 +117,9 @@ class Commands:
             case "check":
                 return answers_view.check(await self._desk.check(cluster))
             case "schedule":
-                return answers_view.schedule(await self._desk.schedule())
+                return answers_view.schedule(await self._desk.schedule(asked.cluster))
             case "doctor":
-                return doctor_view.report(await self._desk.doctor())
+                return doctor_view.report(await self._desk.doctor(asked.cluster))
             case _:
                 return self._help(asked.topic)
 

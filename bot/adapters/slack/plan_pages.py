@@ -11,12 +11,13 @@ from bot.adapters.slack import (
     prose,
     wording,
     wording_plans,
+    wording_work,
 )
 from bot.domain import notice
 from bot.domain.access import Role
 from bot.domain.approval import Answer, Outcome
-from bot.domain.audit import Entry
 from bot.flow import remedy_answers
+from bot.flow.belonging import Deeds
 
 _DONE = frozenset({Answer.COUNTED, Answer.APPROVED, Answer.REJECTED, Answer.WITHDRAWN})
 _NAMED = 10
@@ -110,13 +111,8 @@ def pending(
     )
 
 
-def audit(entries: Sequence[Entry]) -> prose.Page:
+def audit(found: Deeds) -> prose.Page:
     """The last deeds, oldest first, and where the chain ends."""
-    if not entries:
-        return prose.Page(
-            title=wording_plans.AUDIT_TITLE,
-            parts=(prose.paragraph(prose.line(wording_plans.NO_DEEDS)),),
-        )
     lines = [
         prose.line(
             f"{one.number:,}. ",
@@ -125,10 +121,12 @@ def audit(entries: Sequence[Entry]) -> prose.Page:
             prose.Person(one.actor),
             f" · {one.subject} · {one.kind} · {limits.cut(interpreter.told(one.text), _LINE)}",
         )
-        for one in entries
-    ]
-    last = entries[-1]
-    head = prose.marked(wording_plans.head(last.number, last.hash))
+        for one in found.entries
+    ] or [prose.line(wording_plans.NO_DEEDS)]
+    last = found.head
+    ends = [prose.marked(wording_plans.head(last.number, last.hash))] if last else []
+    if found.searched:
+        ends.append(prose.line(wording_work.searched(found.searched)))
     return prose.Page(
-        title=wording_plans.AUDIT_TITLE, parts=(prose.paragraph(*lines), prose.paragraph(head))
+        title=wording_plans.AUDIT_TITLE, parts=(prose.paragraph(*lines), prose.paragraph(*ends))
     )

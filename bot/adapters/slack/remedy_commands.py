@@ -47,11 +47,13 @@ async def answer(
         )
         if refusal is not None:
             return refusal
-    shown = await _shown(remedy, asked)
+    shown = await _shown(desk, remedy, asked)
     return shown if shown is not None else await _done(desk, remedy, asked, cluster, work)
 
 
-async def _shown(remedy: remedy_answers.Remediation, asked: grammar.Request) -> prose.Page | None:
+async def _shown(
+    desk: answers.Desk, remedy: remedy_answers.Remediation, asked: grammar.Request
+) -> prose.Page | None:
     """Answer what only tells; None for what asks for something."""
     change = asked.change
     match asked.name:
@@ -60,9 +62,13 @@ async def _shown(remedy: remedy_answers.Remediation, asked: grammar.Request) -> 
         case "run":
             return plan_cards.card(await remedy.run(change.number))
         case "plans":
-            return plan_pages.pending(await remedy.pending(), await remedy.frozen())
+            found, frozen = await remedy.pending(), await remedy.frozen()
+            if asked.cluster is not None:
+                found = {name: found[name] for name in found if name == asked.cluster}
+                frozen = [one for one in frozen if one.cluster in ("", asked.cluster)]
+            return plan_pages.pending(found, frozen)
         case "audit":
-            return plan_pages.audit(await remedy.deeds(change.most))
+            return plan_pages.audit(await desk.deeds(asked.cluster, change.most))
         case _:
             return None
 

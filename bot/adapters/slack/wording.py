@@ -131,7 +131,7 @@ def digest_title(incidents: Sequence[incident.Incident]) -> str:
 # Answers
 
 HELP_TITLE = "flannel-bot · help"
-HELP_INTRO = "Ask with a leading @cluster for one cluster; otherwise the channel's is meant."
+HELP_INTRO = "Begin with @cluster for one cluster; otherwise the channel's is meant, or all."
 HELP_MENTION = "The same words work in a thread when you mention the bot."
 STATUS_TITLE = "Status"
 INCIDENTS_TITLE = "Incidents"

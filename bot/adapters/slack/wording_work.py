@@ -86,4 +86,10 @@ LOOK_NO = "Not now"
 LOOK_DEED = "look by a probe pod"
 LOOKING = "A probe pod looks at the node; the answer comes in some seconds."
 
+
+def searched(entries: int) -> str:
+    """Of deeds of one cluster, of which there may be more further back."""
+    return f"Only the last {entries:,} entries were looked through."
+
+
 sys.modules[__name__].__class__ = catalogue.Words

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import errors, finding, health, incident, notice, snapshot
 from bot.domain.target import Target
-from bot.flow import answers, attention_answers, doctor, network_answers, ports, remedy_answers
+from bot.flow import (
+    answers,
+    attention_answers,
+    belonging,
+    doctor,
+    network_answers,
+    ports,
+    remedy_answers,
+)
 
 NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=10)
@@ -206,13 +214,21 @@ class Desk:
     def network(self, cluster: str | None) -> network_answers.Network:
         raise errors.Refused("No node is looked at here.")
 
-    async def schedule(self) -> answers.ScheduleView:
-        await self._answer("schedule", None)
+    async def deeds(self, cluster: str | None, most: int) -> belonging.Deeds:
+        await self._answer("deeds", (cluster, most))
+        return belonging.Deeds((), None)
+
+    async def refuse_elsewhere(self, subject: str, cluster: str) -> None:
+        if cluster != "prod":
+            raise errors.Refused(f"{subject} is of cluster prod, not of {cluster}")
+
+    async def schedule(self, cluster: str | None = None) -> answers.ScheduleView:
+        await self._answer("schedule", cluster)
         job = ports.JobState("cycle", "every 30 s", NOW, BEGAN, 0.12, "ok", 0, 1, 2)
         return answers.ScheduleView(jobs=(job,), now=NOW)
 
-    async def doctor(self) -> doctor.Report:
-        await self._answer("doctor", None)
+    async def doctor(self, cluster: str | None = None) -> doctor.Report:
+        await self._answer("doctor", cluster)
         bad = doctor.Line(
             "slack", "bot token", doctor.Mark.BAD, "is wrong", "set `SLACK_BOT_TOKEN`"
         )

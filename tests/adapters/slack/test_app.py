@@ -46,6 +46,8 @@ def desk() -> samples.Desk:
         ("check", "kube-flannel OOM-killed 3 times"),
         ("@staging check", "kube-flannel OOM-killed 3 times"),
         ("@stagin check", "Did you mean @staging?"),
+        ("@prod incident INC-42", "INC-42"),
+        ("@staging incident INC-42", "INC-42 is of cluster prod, not of staging"),
         ("schedule", "cycle  every 30 s"),
         ("doctor", "Failed: slack, bot token\nis wrong\nCure  set SLACK_BOT_TOKEN"),
         ("staus", "Did you mean status?"),
@@ -70,6 +72,17 @@ async def test_the_channel_chooses_the_cluster_and_the_at_sign_overrides_it(
         await ask(slack, "@staging status")
         await ask(slack, "status", channel="C0OPS")
     assert desk.asked == [("status", "prod"), ("status", "staging"), ("status", None)]
+
+
+async def test_lists_of_the_bots_own_are_of_all_clusters_unless_one_is_named(
+    slack: Slack, desk: samples.Desk
+) -> None:
+    async with slack.app(desk):
+        for text in ("schedule", "@staging schedule", "doctor", "@staging doctor"):
+            await ask(slack, text)
+    assert desk.asked == [
+        ("schedule", None), ("schedule", "staging"), ("doctor", None), ("doctor", "staging")
+    ]  # fmt: skip
 
 
 async def test_what_bolt_remarks_while_it_is_built_is_no_trouble(

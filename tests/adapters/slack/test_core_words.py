@@ -47,6 +47,7 @@ SOURCES = (
     "flow/recheck.py",
     "flow/records.py",
     "flow/tickets.py",
+    "flow/belonging.py",
     "flow/follow.py",
     "flow/permits.py",
     "flow/stops.py",

@@ -63,6 +63,7 @@ TEXTS = {
     "no DaemonSet runs flannel": "没有 DaemonSet 运行 flannel",
     "see `flannel-bot check`: k3s and others have flannel inside, where it cannot be seen": "见 `flannel-bot check`：k3s 等把 flannel 内置，因此看不到",
     "is not there yet": "还不存在",
+    "{subject} is of cluster {its}, not of {cluster}": "{subject} 属于集群 {its}，不属于 {cluster}",
     "`flannel-bot db upgrade` makes it, and so does the first `flannel-bot run`": "`flannel-bot db upgrade` 会创建它，首次 `flannel-bot run` 也会",
     "is older than this version of the bot": "比机器人的版本旧",
     "run `flannel-bot db upgrade`, or start the bot, which does it too": "请运行 `flannel-bot db upgrade`，或启动机器人，它也会升级",

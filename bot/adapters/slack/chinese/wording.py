@@ -116,7 +116,7 @@ def digest_title(incidents: Sequence[incident.Incident]) -> str:
 
 
 HELP_TITLE = "flannel-bot · 帮助"
-HELP_INTRO = "以 @cluster 开头可指定集群；否则指本频道的集群。"
+HELP_INTRO = "以 @cluster 开头可指定集群；否则指本频道的集群，或所有集群。"
 HELP_MENTION = "在讨论串中提及本机器人，同样的命令也有效。"
 STATUS_TITLE = "状态"
 INCIDENTS_TITLE = "事件"

@@ -73,3 +73,8 @@ LOOK_ASKS = "在这个节点上创建一个 pod，从中查看，然后删除？
 LOOK_NO = "现在不"
 LOOK_DEED = "用探测 pod 查看"
 LOOKING = "探测 pod 正在查看节点；几秒后给出答案。"
+
+
+def searched(entries: int) -> str:
+    """Of deeds of one cluster, of which there may be more further back."""
+    return f"只查找了最近的 {entries:,} 条。"
