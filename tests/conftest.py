@@ -141,3 +141,8 @@ async def _tasks_watched() -> AsyncIterator[None]:
         await asyncio.sleep(0.01)
     names = ", ".join(f"{task.get_name()} {task.get_coro()}" for task in left)
     pytest.fail(f"left behind: {names}", pytrace=False)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests over the wire wait for as long as they compute."""
+    return (os.cpu_count() or 1) + 1

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.acceptance import forge
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60.0
@@ -40,7 +41,7 @@ async def until(
 class Process:
     """One run of the program."""
 
-    process: asyncio.subprocess.Process
+    process: forge.Forged
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     readers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -84,25 +85,33 @@ async def started(
         for key, value in os.environ.items()
         if not key.startswith(("FLANNEL_BOT_", "SLACK_", "KUBE"))
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *arguments,
-        cwd=cwd or ROOT,
-        env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=2**22,
-    )  # fmt: skip
-    running = Process(process)
+    with contextlib.ExitStack() as ours:
+        (out, stdout), (err, stderr) = os.pipe(), os.pipe()
+        for descriptor in (stdout, stderr):
+            ours.callback(os.close, descriptor)
+        running = Process(
+            await forge.start(
+                arguments,
+                cwd=cwd or ROOT,
+                env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
+                stdout=stdout,
+                stderr=stderr,
+            )
+        )
+    process = running.process
 
-    async def read(stream: asyncio.StreamReader | None, into: list[str]) -> None:
-        assert stream is not None
-        async for line in stream:
-            into.append(line.decode(errors="replace").rstrip("\n"))  # noqa: PERF401  # seen at once
+    async def read(descriptor: int, into: list[str]) -> None:
+        stream = asyncio.StreamReader(limit=2**22)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", 0)
+        )
+        with contextlib.closing(transport):
+            async for line in stream:
+                into.append(line.decode(errors="replace").rstrip("\n"))  # noqa: PERF401  # seen at once
 
     running.readers = [
-        asyncio.create_task(read(process.stdout, running.lines)),
-        asyncio.create_task(read(process.stderr, running.errors)),
+        asyncio.create_task(read(out, running.lines)),
+        asyncio.create_task(read(err, running.errors)),
     ]
     try:
         yield running
