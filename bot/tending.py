@@ -39,7 +39,9 @@ class Tending:
 
     async def begin(self) -> None:
         """Tell where nobody watched until now, and where nobody watches. Raises Unavailable."""
-        if await unwatched.close(self.store, self.channels, now=self.clock.now()):
+        now = self.clock.now()
+        closed = await unwatched.close(self.store, self.channels, now=now)
+        if await unwatched.park(self.store, self.channels, now=now) or closed:
             self.told()
         longest = self.given.checks.blind_after
         if await absence.tell_absence(

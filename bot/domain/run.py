@@ -110,6 +110,8 @@ class Run:
     cancelled_at: datetime | None = None
     progress: str = ""
     """How far it is, in a sentence, while it is running."""
+    parked: str = ""
+    """Why nobody carries it out now, in a sentence; empty while somebody does or it has ended."""
     gives_up_at: datetime | None = None
     prolonged: int = 0
     cause: str = ""
@@ -184,7 +186,34 @@ def take_over(run: Run, *, executor: str) -> Run:
     """Continue what another executor left; whatever that one still stores is refused."""
     if run.over:
         raise errors.Refused(f"{run.name} has ended: {run.state.value}")
-    return replace(run, executor=executor, epoch=run.epoch + 1)
+    return replace(run, executor=executor, epoch=run.epoch + 1, parked="")
+
+
+def park(run: Run, why: str) -> Run:
+    """Leave a run where it is until somebody takes it over; whoever had it stores nothing more.
+
+    What was begun stays begun: whether it was done is looked at then. Raises Refused when it has
+    ended already.
+    """
+    if run.over:
+        raise errors.Refused(f"{run.name} has ended already: {run.state.value}")
+    return replace(run, epoch=run.epoch + 1, parked=why, progress="", gives_up_at=None)
+
+
+def where(run: Run) -> str:
+    """Say how far a run that is parked had come."""
+    every = len(run.steps)
+    if run.phase is Phase.UNDOING:
+        return "stopped while it was taken back"
+    begun = [number for number, one in enumerate(run.steps, start=1) if one.open]
+    if begun:
+        return f"stopped within step {begun[0]} of {every}"
+    settled = sum(one.settled_at is not None for one in run.steps)
+    return (
+        f"stopped after step {settled} of {every}"
+        if settled
+        else f"stopped before step 1 of {every}"
+    )
 
 
 def following(run: Run, plan: Plan) -> Next:
@@ -411,6 +440,7 @@ def _ended(run: Run, state: State, now: datetime, *, cause: str = "", needs: str
         state=state,
         phase=Phase.OVER,
         gives_up_at=None,
+        parked="",
         ended_at=now,
         cause=cause,
         needs=needs,

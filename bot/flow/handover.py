@@ -80,7 +80,10 @@ class Handover:
             for one in await self._store.remedy.unclaimed(cluster=cluster)
         ]
         for ran in await self._store.remedy.runs(cluster=cluster):
-            waiting.append(f"{ran.name} is at work: {ran.progress or 'just begun'}")
+            if ran.parked:
+                waiting.append(f"{ran.name}: {ran.parked}")
+            else:
+                waiting.append(f"{ran.name} is at work: {ran.progress or 'just begun'}")
         return waiting
 
     async def _cordons(self, seen: Mapping[str, Snapshot], now: datetime) -> list[str]:

@@ -74,7 +74,11 @@ class PlanCards:
         if plan.state is State.PROPOSED:
             approvers = await self._clicks.approvers(plan.cluster)
             ticket = await self._clicks.of_plan(plan)
-        elif running is not None and running.state in (run.State.RUNNING, run.State.SUCCEEDED):
+        elif (
+            running is not None
+            and not running.parked
+            and running.state in (run.State.RUNNING, run.State.SUCCEEDED)
+        ):
             ticket = await self._clicks.of_run(running)
         return notice.PlanView(
             plan=plan,

@@ -15,6 +15,7 @@ from bot.adapters.slack import (
     prose,
     wording,
     wording_plans,
+    wording_work,
 )
 from bot.domain import approval, guard, notice, plan, run
 
@@ -65,7 +66,7 @@ def title(view: notice.PlanView) -> str:
 def mark(view: notice.PlanView) -> str:
     """How it stands, in a sign and words."""
     if view.run is not None:
-        return wording_plans.RUN[view.run.state]
+        return wording_work.PARKED if view.run.parked else wording_plans.RUN[view.run.state]
     return wording_plans.PLAN[view.plan.state]
 
 
@@ -206,7 +207,7 @@ def _run(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:
     doing = f", {wording_plans.PHASE[value.phase]}{wording_plans.SINCE}"
     yield prose.labelled(
         wording_plans.RUNS,
-        f"{value.name}{wording_plans.BEGUN if value.over else doing}",
+        f"{value.name}{wording_plans.BEGUN if value.over or value.parked else doing}",
         prose.Moment(value.started_at),
     )
     states = [each.state for each in value.steps]
@@ -223,7 +224,10 @@ def _run(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:
             wording_plans.AT,
             prose.Moment(value.cancelled_at),
         )
-    if not value.over:
+    if value.parked:
+        yield _labelled(wording_plans.BECAUSE, value.parked)
+        yield _labelled(wording_plans.DECIDE, wording_work.parked(value.name))
+    elif not value.over:
         yield _labelled(wording_plans.PROGRESS, _now(value, of))
     if value.gives_up_at is not None and value.cancelled_at is None:
         yield prose.labelled(wording_plans.GIVES_UP, prose.Moment(value.gives_up_at))
@@ -240,7 +244,7 @@ def _now(value: run.Run, of: plan.Plan | None = None) -> str:
         return value.needs or value.cause or value.state.value.replace("_", " ")
     begun = [n for n, each in enumerate(value.steps) if each.open]
     step = of.steps[begun[0]].text if of is not None and begun else ""
-    return value.progress or step or wording_plans.PHASE[value.phase]
+    return value.parked or value.progress or step or wording_plans.PHASE[value.phase]
 
 
 def _journal(value: run.Run, of: plan.Plan) -> Iterator[prose.Line]:

@@ -87,6 +87,17 @@ LOOK_DEED = "look by a probe pod"
 LOOKING = "A probe pod looks at the node; the answer comes in some seconds."
 
 
+PARKED = "⏸ Stopped"
+
+
+def parked(name: str) -> str:
+    """Of a run whose cluster is watched no more."""
+    return (
+        f"Put its cluster back into the configuration and it goes on; `cancel {name}` before that "
+        "has it taken back then."
+    )
+
+
 def searched(entries: int) -> str:
     """Of deeds of one cluster, of which there may be more further back."""
     return f"Only the last {entries:,} entries were looked through."

@@ -48,6 +48,7 @@ SOURCES = (
     "flow/records.py",
     "flow/tickets.py",
     "flow/belonging.py",
+    "flow/unwatched.py",
     "flow/follow.py",
     "flow/permits.py",
     "flow/stops.py",

@@ -75,6 +75,14 @@ LOOK_DEED = "用探测 pod 查看"
 LOOKING = "探测 pod 正在查看节点；几秒后给出答案。"
 
 
+PARKED = "⏸ 已停止"
+
+
+def parked(name: str) -> str:
+    """Of a run whose cluster is watched no more."""
+    return f"请把它的集群放回配置，它就会继续；在此之前执行 `cancel {name}`，则届时会撤销它。"
+
+
 def searched(entries: int) -> str:
     """Of deeds of one cluster, of which there may be more further back."""
     return f"只查找了最近的 {entries:,} 条。"
