@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import aiohttp
 import structlog
 
-from bot.adapters.cluster import credentials, failures, kubeconfig
+from bot.adapters.cluster import credentials, failures, kubeconfig, names
 from bot.adapters.cluster.options import Options
 from bot.domain import errors
 from bot.flow import ports
@@ -89,6 +89,7 @@ class Client:
         self.options = options
         self._clock = clock
         self._telemetry = telemetry
+        self._names = names.Resolver(options.name)
         self._slots = asyncio.Semaphore(options.concurrent_requests)
         self._building = asyncio.Lock()
         self._generation: _Generation | None = None
@@ -115,6 +116,7 @@ class Client:
         self._generation = None
         for generation in generations:
             await _close(generation.api)
+        await self._names.close()
 
     async def verify(self) -> None:
         """Ask once, and tell what is definitely wrong from what may pass.
@@ -379,7 +381,7 @@ class Client:
         # Beside the loop: the library's first import takes some tenths of a second.
         await asyncio.to_thread(importlib.import_module, "kubernetes.aio.client")
         return _Generation(
-            api=_api(access, await source.certificate(), source, self.options),
+            api=_api(access, await source.certificate(), source, self.options, self._names),
             access=access,
             credentials=source,
             fingerprint=fingerprint,
@@ -392,6 +394,7 @@ def _api(
     certificate: credentials.Certificate | None,
     source: credentials.Credentials,
     options: Options,
+    resolver: names.Resolver,
 ) -> "ApiClient":
     # Deferred: importing the library takes a second, which `--help` and tests need not pay.
     from kubernetes.aio.client import ApiClient, Configuration
@@ -425,6 +428,13 @@ def _api(
             f"{failures.short(str(exc))}"
         ) from exc
     settings.cert_file = settings.key_file = None
+    rest = api.rest_client
+
+    def connector() -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=rest.maxsize, ssl=rest.ssl_context, resolver=resolver)
+
+    # The library means it to be replaced.
+    rest._create_connector = connector  # type: ignore[method-assign]  # noqa: SLF001
     api.user_agent = options.user_agent
     return api
 
