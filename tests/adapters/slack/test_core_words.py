@@ -52,6 +52,9 @@ SOURCES = (
     "flow/follow.py",
     "flow/permits.py",
     "flow/stops.py",
+    *("flow/heldup.py", "flow/doctor.py", "flow/noise_report.py"),
+    *("flow/summary.py", "flow/handover.py"),
+    *("flow/hands.py", "flow/carry.py", "flow/propose.py", "flow/remediation.py", "domain/run.py"),
     "domain/approval.py",
     "domain/attention.py",
     "domain/verification.py",
@@ -63,9 +66,6 @@ SOURCES = (
 )
 """Modules whose every sentence is translated. The list may only grow."""
 LISTS = (
-    *("flow/heldup.py", "flow/doctor.py", "flow/noise_report.py"),
-    *("flow/summary.py", "flow/handover.py"),
-    *("flow/hands.py", "flow/carry.py", "flow/propose.py", "flow/remediation.py", "domain/run.py"),
     *("flow/situations.py", "flow/judge.py"),
     "flannel/catalogue.py",
     "flannel/hazards.py",
@@ -84,6 +84,7 @@ NOT_SAID = {
     **dict.fromkeys(("# flannel's own chart;", "# as flannel's own chart has it;"), "a file"),
     "ticket key": "a mark in the store",
     "a host NIC": "in a list of nodes and NICs, which is quoted whole",
+    "not there now": "within a prediction, which is quoted whole",
     "1 more": "replaced where it is made",
     "the MTU in subnet.env": "a source's name, which is not shown",
 }
@@ -106,6 +107,12 @@ MADE = {
     "in all clusters:",
     "and so many that the rollout cannot move:",
     *("earlier state.terminated.reason=", "with no address"),
+    *("aborted", "silenced", "writable and whole", "no channel is named of"),
+    *(
+        made
+        for whose in ("Slack's", "the API server's")
+        for made in (f"agrees with {whose} within", f"s behind {whose}", f"s ahead of {whose}")
+    ),
 }
 """Texts that the core makes of values, such as an enumeration's names."""
 CJK = re.compile("[\u4e00-\u9fff]")
@@ -315,3 +322,26 @@ def test_a_quotation_within_a_row_takes_in_nothing_of_what_follows() -> None:
         told
         == "n1（a/b）：现在：flannel.1 绑定在 eth1；--iface=eth9 失败：no such NIC；内存上限 50Mi"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oom_killed of kube-flannel-ds (lab): 3 incidents, 4 calls; acknowledged 2, silenced 1",
+        "oom_killed (lab): 1 incident, 1 call; planned for 1",
+        "INC-7 critical: kube-flannel OOM-killed, taken on by U1",
+        "INC-7 critical: kube-flannel OOM-killed, taken on by U1, not told: seen again",
+        "INC-7 info: kube-flannel OOM-killed, not told: seen again",
+        "RUN-3 rolled back: step 2 failed: it was interrupted",
+        "RUN-3 aborted",
+        "#ops, of lab, shop: the bot is no member",
+        "of lab: is archived",
+        "this machine's is 71 s behind the API server's",
+        "channel C1",
+        "channel (none)",
+        "right to get nodes/proxy in kube-system",
+        "v0.27.4, vxlan, no flags",
+    ],
+)
+def test_what_the_core_puts_together_of_parts_is_said_whole(text: str) -> None:
+    assert list(interpreter.left(text, "zh-CN")) == []
