@@ -6,8 +6,7 @@
 import asyncio
 import contextlib
 import itertools
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +18,7 @@ from bot import (
     attended,
     doctoring,
     options,
+    parted,
     readiness,
     reloading,
     remediating,
@@ -43,6 +43,7 @@ from bot.adapters.store import migrate, sql
 from bot.domain import errors, incident
 from bot.flow import (
     alerting,
+    asking,
     deliver,
     desk,
     explain,
@@ -50,7 +51,6 @@ from bot.flow import (
     plancards,
     ports,
     sender,
-    summary,
 )
 
 log = structlog.get_logger(__name__)
@@ -59,14 +59,6 @@ _STORE_RETRY = 2.0
 _HEARTBEAT = 1.0
 _HEARTBEAT_LATE = 10.0
 _TIDY_BEATS = 30
-
-
-async def upgrade(given: settings.Settings) -> str:
-    """Bring the database to this version and say what was done."""
-    done = await migrate.ensure(options.store(given))
-    if done.before == done.after:
-        return f"the database is at revision {done.after} already"
-    return f"the database went from revision {done.before or 'none'} to {done.after}"
 
 
 class Bot:
@@ -99,6 +91,7 @@ class Bot:
         self._remedies: remediating.Remedies | None = None
         self._tending: tending.Tending | None = None
         self._watched: list[watched.Watched] = []
+        self._executor: asking.Asking | None = None
 
     async def run(self) -> None:
         """Run until told to stop.
@@ -173,17 +166,23 @@ class Bot:
         alerts = self._alerts = await tending.alerts(
             self._settings, store, clock=self._clock, telemetry=self._telemetry
         )
-        sending = self._sender(store, web, apis, people, alerts)
-        self._remedies = remediating.build(
+        apart = parted.asked(self._settings, store, clock=self._clock)
+        executor = self._executor = apart[0] if apart is not None else None
+        sending = self._sending = self._sender(store, web, apis, people, alerts)
+        self._remedies = parted.remedies(
             self._settings,
             self._watched,
             store,
             people,
-            leader=replica.leader,
-            own=replica.store,
+            replica=replica,
+            executor=executor,
             clock=self._clock,
             told=self._told,
         )
+        for each in self._watched:
+            stack.push_async_callback(each.inspector.close)
+            stack.callback(each.memories.close)
+        self._telemetry.before_scrape(partial(readiness.measure, self._watched, self._telemetry))
         minded = attended.build(
             self._settings, self._watched, store, people, clock=self._clock, told=self._told
         )
@@ -197,6 +196,9 @@ class Bot:
             told=self._told,
             parts=self._parts,
         )
+        if self._settings.process.role == "executor":
+            await self._execute(stack, self._remedies, web)
+            return
         await self._tending.begin()
         theirs = [replace(one, run=replica.told(one.run)) for one in minded.jobs(self._settings)]
         listed = [*self._jobs(), *theirs, *self._tending.jobs(replica.told)]
@@ -228,6 +230,7 @@ class Bot:
                 store,
                 clock=self._clock,
                 refused=lambda: self._reload.refused,
+                executor=executor,
             ),
             led_by=replica.leader.led_by,
         )
@@ -242,32 +245,54 @@ class Bot:
             people=people,
             painter=pictures,
         )
-        for each in self._watched:
-            stack.push_async_callback(each.inspector.close)
-            stack.callback(each.memories.close)
-        self._telemetry.before_scrape(partial(readiness.measure, self._watched, self._telemetry))
         jobs.start()
         stack.push_async_callback(jobs.stop)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_verified(web.verify, self._slack.run), name="slack")
-            group.create_task(self._give_up(), name="slack watchdog")
-            group.create_task(self._renew(self._tending), name="configuration")
-            if replica.run is not None:
-                group.create_task(replica.run(), name="elector")
-            leads, tells = replica.leader.while_leading, replica.leader.while_telling
-            group.create_task(tells(sending.run), name="sender")
-            group.create_task(leads(self._remedies.executor.run), name="executor")
-            for each in self._watched:
-                on = each.given.inspection.probe_pods != "off"
-                watching = self._wrong.beside(each.api, each.mirror.run)
-                group.create_task(watching, name=f"mirror {each.cycle.cluster}")
-                group.create_task(tells(each.cycle.run), name=f"cycle {each.cycle.cluster}")
-                tidying = partial(
-                    each.probes.run, each.flannels, forever=on, alone=replica.run is None
-                )
-                group.create_task(tells(tidying), name=f"probe pods {each.cycle.cluster}")
-                following = replica.leader.while_following(each.cycle.follow)
-                group.create_task(following, name=f"follower {each.cycle.cluster}")
+        tells = replica.leader.while_telling
+        works: list[tuple[str, parted.Work]] = [
+            ("slack", partial(parted.verified, web.verify, self._slack.run)),
+            ("slack watchdog", self._give_up),
+            ("sender", partial(tells, sending.run)),
+            *parted.changing(self._watched, self._remedies, replica),
+            *self._always(replica),
+        ]
+        if apart is not None:
+            works.append(("signs of life", apart[1]))
+        for each in self._watched:
+            name, follow = each.cycle.cluster, each.cycle.follow
+            works.append((f"cycle {name}", partial(tells, each.cycle.run)))
+            works.append((f"follower {name}", partial(replica.leader.while_following, follow)))
+        await parted.all_of(works)
+
+    def _always(self, replica: replicated.Replica) -> Iterator[tuple[str, parted.Work]]:
+        """Return what every process does, whatever it is for."""
+        assert self._tending is not None
+        yield "configuration", partial(self._renew, self._tending)
+        if replica.run is not None:
+            yield "elector", replica.run
+        for each in self._watched:
+            seeing = partial(self._wrong.beside, each.api, each.mirror.run)
+            yield f"mirror {each.cycle.cluster}", seeing
+
+    async def _execute(
+        self,
+        stack: contextlib.AsyncExitStack,
+        remedies: remediating.Remedies,
+        web: slack_client.Web,
+    ) -> None:
+        """Be the executor alone: look, draft and carry out what is wished and was approved."""
+        replica = self._replica
+        listed = parted.jobs(self._settings, self._watched)
+        jobs = schedule.JobScheduler(listed, telemetry=self._telemetry)
+        jobs.start()
+        stack.push_async_callback(jobs.stop)
+        works: list[tuple[str, parted.Work]] = [
+            ("slack", partial(parted.introduced, web.verify, self._clock)),
+            *self._always(replica),
+            *parted.changing(self._watched, remedies, replica),
+            *parted.granted(self._watched, remedies, replica, clock=self._clock),
+        ]
+        works += [(f"follower {one.cycle.cluster}", one.cycle.follow) for one in self._watched]
+        await parted.all_of(works)
 
     async def _open_store(self, stack: contextlib.AsyncExitStack) -> sql.SqlStore:
         """Upgrade and open the database, waiting for one that does not answer."""
@@ -346,12 +371,12 @@ class Bot:
                     telemetry=self._telemetry,
                     told=self._told,
                     alerts=alerts.firing,
-                    leader=leader,
+                    leader=parted.teller(self._settings, leader),
                     own=own,
+                    executor=self._executor,
                 )
             )
         self._alertmanager.take = partial(tending.alerted, alerts, self._watched)
-        self._sending = sending
         return sending
 
     def _on_call(self, value: incident.Incident) -> tuple[str, ...]:
@@ -371,24 +396,11 @@ class Bot:
         return [job for job in made if job is not None]
 
     async def _summarise(self) -> None:
-        assert self._store is not None
-        assert self._desk is not None
-        assert self._sending is not None
-        now = self._clock.now()
-        status = await self._desk.status(None)
+        assert self._store
+        assert self._desk
         channels = {each.cycle.cluster: each.cycle.channel for each in self._watched}
-        newest = await self._store.remedy.latest_deeds(1)
-        async with self._store.unit() as unit:
-            for one in status.clusters:
-                told = summary.row(
-                    one,
-                    channels[one.cluster],
-                    now=now,
-                    new_id=uuid.uuid4().hex,
-                    deed=newest[-1] if newest else None,
-                )
-                await unit.enqueue(told)
-        self._sending.wake()
+        await tending.summarise(self._store, self._desk, channels, now=self._clock.now())
+        self._told()
 
     async def _heart(self) -> None:
         garbage.begin()
@@ -443,7 +455,11 @@ class Bot:
         return health.Part(ok=True)
 
     async def _parts(self) -> dict[str, health.Part]:
-        parts = {"slack": self._slack_part(), "store": await self._probe.part()}
+        parts = {"store": await self._probe.part()}
+        if self._settings.process.role != "executor":
+            parts["slack"] = self._slack_part()
+        if self._executor is not None:  # without one, people are answered nevertheless
+            parts["executor"] = health.Part(ok=True, reason=self._executor.trouble)
         if not self._watched:
             for one in self._settings.watched:
                 parts[f"mirror/{one.name}"] = health.Part(ok=False, reason="not started yet")
@@ -463,22 +479,6 @@ class Bot:
             return health.Part(ok=False, reason=f"channel {channel} hears nothing: {why}")
         trouble = self._tending.trouble if self._tending is not None else ""
         return health.Part(ok=not trouble, reason=trouble)
-
-
-async def _verified(
-    check: Callable[[], Awaitable[object]], work: Callable[[], Awaitable[None]]
-) -> None:
-    """Ask an outside once before working with it.
-
-    What is definitely wrong ends the start; what does not answer yet holds up nobody else.
-    """
-    try:
-        await check()
-    except errors.Misconfigured:
-        raise
-    except errors.BotError as error:
-        log.warning("not_reachable_yet", error=str(error))
-    await work()
 
 
 async def run(given: settings.Settings, reload: reloading.Reloading) -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from bot import configuration, options, settings_text
+from bot import configuration, options, settings, settings_text
 from bot.adapters import clock as clocks
 from bot.adapters.store import location, migrate, sql
 from bot.domain import audit, errors
@@ -42,6 +42,14 @@ async def _opened(config_file: Path | None, *, cluster: str = "") -> AsyncIterat
 
 def _warn(text: str) -> None:
     sys.stderr.write(f"warning: {text}\n")
+
+
+async def upgrade(given: settings.Settings) -> str:
+    """Bring the database to this version and say what was done."""
+    done = await migrate.ensure(options.store(given))
+    if done.before == done.after:
+        return f"the database is at revision {done.after} already"
+    return f"the database went from revision {done.before or 'none'} to {done.after}"
 
 
 async def verify(config_file: Path | None) -> int:

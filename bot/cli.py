@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 failed or findings, 2 usage, configuration, blindness."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,8 +92,18 @@ def _for_all(command: object, told: dict[str, str]) -> dict[str, Any]:
 
 
 @cli.command()
-def run(config_file: Config = None, log_format: LogFormat = None) -> None:
+def run(
+    config_file: Config = None,
+    log_format: LogFormat = None,
+    *,
+    role: Annotated[
+        Literal["all", "chat", "executor"] | None,
+        typer.Option("--role", help="What this process is for; default: `process.role`."),
+    ] = None,
+) -> None:
     """Run the bot: watch, judge, tell, answer."""
+    if role is not None:
+        os.environ["FLANNEL_BOT_PROCESS__ROLE"] = role  # counts when settings are read anew, too
     from bot import configuration  # each command imports its own world: --help stays quick
 
     given = configuration.load(config_file, log_format)
@@ -336,10 +347,10 @@ def cancel(
 @db.command("upgrade")
 def db_upgrade(config_file: Config = None) -> None:
     """Bring the database to the version of this program."""
-    from bot import app, configuration
+    from bot import byhand, configuration
 
     loaded = configuration.load(config_file, "console")
-    sys.stdout.write(asyncio.run(app.upgrade(loaded)) + "\n")
+    sys.stdout.write(asyncio.run(byhand.upgrade(loaded)) + "\n")
 
 
 @config.command("show")

@@ -28,7 +28,7 @@ from bot.adapters.slack import client as slack_client
 from bot.adapters.store import location, revision, sql
 from bot.domain import errors, snapshot
 from bot.flannel import discovery
-from bot.flow import doctor, memory_ports, ports
+from bot.flow import asking, doctor, memory_ports, ports
 
 _DEADLINE = 60.0
 _LIBRARIES = ("slack_bolt", "slack_sdk", "kubernetes", "prometheus-api-client", "sqlalchemy")
@@ -271,10 +271,12 @@ def of(
     *,
     clock: ports.Clock,
     refused: Callable[[], str],
+    executor: asking.Asking | None = None,
 ) -> Doctor:
     """Return the doctor of the bot that runs in this process.
 
-    `refused` returns why a changed configuration is not in force; empty where it is.
+    `refused` returns why a changed configuration is not in force; empty where it is. `executor` is
+    whom this process asks for what it has no right to do.
     """
 
     def seen(mirrored: ports.Mirror) -> Look:
@@ -289,7 +291,9 @@ def of(
         [Patient(api, seen(mirrored)) for api, mirrored in clusters],
         database=lambda: database(given, store),
         clock=clock,
-        notes=lambda: tuple(why for why in (refused(),) if why),
+        notes=lambda: tuple(
+            why for why in (refused(), executor.trouble if executor else "") if why
+        ),
     )
 
 

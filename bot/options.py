@@ -330,20 +330,27 @@ def lease_holder(given: settings.Settings) -> str:
     return given.replicas.cluster or given.watched[0].name
 
 
+def lease(given: settings.Settings) -> str:
+    """Return the name of the Lease by which processes of this role choose who leads."""
+    chat = given.process.role == "chat"
+    return f"{given.replicas.lease}-chat" if chat else given.replicas.lease
+
+
 def doing(given: settings.Settings, cluster: str = "") -> checkup.Doing:
-    """Return what is done in a cluster, for the rights that it takes."""
+    """Return what this process does in a cluster, for the rights that it takes."""
     given = given.of(cluster)
+    chat, executor = given.process.role == "chat", given.process.role == "executor"
     leased = given.replicas.enabled and cluster == lease_holder(given)
-    able = given.remediation.runbooks if given.remediation.enabled else ()
+    able = given.remediation.runbooks if given.remediation.enabled and not chat else ()
     steps = frozenset(kind for name in able for kind in runbooks.WRITES[name])
     return checkup.Doing(
-        exec=given.inspection.exec,
-        exec_in_pods=given.inspection.exec_in_pods,
-        probe_pods=given.inspection.probe_pods != "off",
+        exec=given.inspection.exec and not chat,
+        exec_in_pods=given.inspection.exec_in_pods and not chat,
+        probe_pods=given.inspection.probe_pods != "off" and not chat,
         steps=steps,
         on_nodes=any(StepKind.PATCH_DAEMONSET not in runbooks.WRITES[name] for name in able),
-        samples=given.schedule.samples != "off",
-        lease=(given.replicas.namespace, given.replicas.lease) if leased else None,
+        samples=given.schedule.samples != "off" and not executor,
+        lease=(given.replicas.namespace, lease(given)) if leased else None,
     )
 
 

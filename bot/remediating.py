@@ -2,16 +2,20 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot import options, settings, watched
 from bot.adapters.cluster import actuator
+from bot.domain.approval import Outcome
+from bot.domain.plan import Plan
 from bot.flow import (
     approve,
+    asking,
     authority,
     carry,
     drafting,
+    elsewhere,
     execute,
     leading,
     offering,
@@ -23,16 +27,25 @@ from bot.flow import (
     tickets,
 )
 from bot.flow.journal import Journal
-from bot.flow.site import Site
+from bot.flow.site import Lookout, Site
 from bot.flow.situations import Situations
 
 
 @dataclass(frozen=True, slots=True)
+class Hands:
+    """What takes rights in a cluster: who carries out, and what drafts and rechecks requests."""
+
+    executor: execute.Executor
+    drafting: drafting.Drafting
+    void: Callable[[Plan], Awaitable[Outcome | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Remedies:
-    """The desk where changes are asked for, and who carries them out."""
+    """The desk where changes are asked for, and what changes; None where another process does."""
 
     desk: remediation.Remediation
-    executor: execute.Executor
+    hands: Hands | None = None
 
 
 def build(
@@ -70,25 +83,55 @@ def build(
         options=options.carrying(given),
     )
     executor = execute.Executor(sites, means, name=me())
+    drafts = drafting.Drafting(
+        sites,
+        store,
+        authority=authority.Authority(sites, people),
+        tickets=tickets.Tickets(store),
+        offering=offering.Offering(sites, clock=clock),
+        proposing=proposing,
+    )
     rechecking = recheck.Rechecking(sites, journal, situations, proposing, clock=clock)
     desk = remediation.Remediation(
         sites,
         journal,
         situations=situations,
         people=people,
-        drafting=drafting.Drafting(
-            sites,
-            store,
-            authority=authority.Authority(sites, people),
-            tickets=tickets.Tickets(store),
-            offering=offering.Offering(sites, clock=clock),
-            proposing=proposing,
-        ),
+        drafting=drafts,
         approving=approve.Approving(journal, people, void=rechecking.void, clock=clock),
         clock=clock,
         wake=executor.wake,
     )
-    return Remedies(desk=desk, executor=executor)
+    return Remedies(desk, Hands(executor, drafts, rechecking.void))
+
+
+def without_hands(
+    watching: Sequence[watched.Watched],
+    store: ports.Store,
+    people: remedy_answers.People,
+    executor: asking.Asking,
+    *,
+    clock: ports.Clock,
+    told: Callable[[], None],
+) -> Remedies:
+    """Put together what a process may that holds no rights; for the rest it asks the executor."""
+    grounds = {
+        each.cycle.cluster: Lookout(each.mirror, each.cycle.insight, options.rules(each.given))
+        for each in watching
+    }
+    channels = {each.cycle.cluster: each.cycle.channel for each in watching}
+    journal = Journal(store, lambda cluster: channels.get(cluster, ""), clock=clock, told=told)
+    void = elsewhere.Rechecking(executor).void
+    desk = remediation.Remediation(
+        grounds,
+        journal,
+        situations=Situations(store, people, clock=clock),
+        people=people,
+        drafting=elsewhere.Drafting(executor),
+        approving=approve.Approving(journal, people, void=void, clock=clock),
+        clock=clock,
+    )
+    return Remedies(desk)
 
 
 def _channel(sites: Mapping[str, Site], cluster: str) -> str:

@@ -58,13 +58,16 @@ def build(
     named = given.replicas
     if not named.enabled:
         return Replica(leading.Alone(), store)
+    # Those that speak with people and those that change things are led each by one of their own.
+    chat = given.process.role == "chat"
+    store = store.of_office("chat") if chat else store
     cluster = options.lease_holder(given)
     if cluster not in apis:
         raise errors.Misconfigured(
             f"replicas.cluster: there is no cluster {cluster!r}; known: {', '.join(apis)}"
         )
     elector = leading.Elector(
-        lease.Lease(apis[cluster], namespace=named.namespace, name=named.lease),
+        lease.Lease(apis[cluster], namespace=named.namespace, name=options.lease(given)),
         store,
         # In a container every process is number 1, and a pod keeps its name over restarts.
         me=f"{name}/{secrets.token_hex(4)}",

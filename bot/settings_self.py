@@ -1,6 +1,7 @@
 """Settings of how the bot looks after itself."""
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -11,6 +12,10 @@ from bot.settings_base import Section, Trigger, Wait
 class Process(Section):
     """The process itself."""
 
+    role: Literal["all", "chat", "executor"] = "all"
+    """What this process is for; `run --role` says it too. `chat` speaks with people, judges and
+    tells, and needs no right to run or change anything in a cluster; `executor` does what takes
+    such a right. They meet in the database and are given the same settings. `all`: both in one."""
     stop_within: Wait = timedelta(seconds=25)
     """After SIGTERM the process is gone within this, whatever hangs; keep it below the pod's
     `terminationGracePeriodSeconds` (30 by default). Nothing is lost by it."""

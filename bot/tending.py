@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -13,7 +14,7 @@ from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import selftest as slack_selftest
 from bot.adapters.store import sql, upkeep
 from bot.domain import alert, notice, plan, run
-from bot.flow import absence, alerting, heartbeat, ports, selftest, tell, unwatched
+from bot.flow import absence, alerting, desk, heartbeat, ports, selftest, summary, tell, unwatched
 
 log = structlog.get_logger(__name__)
 
@@ -197,3 +198,21 @@ async def caught_up(kept: alerting.Alerts, watching: Sequence[watched.Watched]) 
     for each in watching:
         if kept.firing(each.cycle.cluster) != before[each.cycle.cluster]:
             await each.cycle.once()
+
+
+async def summarise(
+    store: ports.Store, about: desk.Desk, channels: Mapping[str, str], *, now: datetime
+) -> None:
+    """Have each cluster's day told in its channel. Raises Unavailable."""
+    status = await about.status(None)
+    newest = await store.remedy.latest_deeds(1)
+    async with store.unit() as unit:
+        for one in status.clusters:
+            told = summary.row(
+                one,
+                channels[one.cluster],
+                now=now,
+                new_id=uuid.uuid4().hex,
+                deed=newest[-1] if newest else None,
+            )
+            await unit.enqueue(told)

@@ -10,8 +10,10 @@ from bot.adapters.cluster import client, looking, mirror, probing, reader
 from bot.domain import alert
 from bot.flannel import discovery
 from bot.flow import (
+    asking,
     audit,
     cycle,
+    elsewhere,
     insight,
     inspect,
     leading,
@@ -36,7 +38,7 @@ class Watched:
     api: client.Client
     mirror: mirror.Mirror
     cycle: cycle.Cycle
-    inspector: inspect.Inspector
+    inspector: inspect.Inspector | elsewhere.Looking
     probes: probes.Probes
     permits: permits.Permits | None
     audit: audit.Audit
@@ -79,11 +81,12 @@ def make(
     alerts: Callable[[str], Sequence[alert.Alert]],
     leader: leading.Leader,
     own: ports.Store,
+    executor: asking.Asking | None = None,
 ) -> Watched:
     """Build what watches one cluster.
 
     `told` is called after something was stored to be told, `own` is the store as the leader
-    writes it.
+    writes it, `executor` is asked for looks where this process may take none.
     """
     given = given.within(one)
     looker, looks = looking.Looker(api), options.looking(given)
@@ -97,16 +100,25 @@ def make(
         options=options.probing(given),
     )
     asks = given.inspection.probe_pods == "approve"
-    permitted = permits.Permits(one.name, people, clock=clock) if asks else None
-    inspector = inspect.Inspector(
-        mirrored,
-        looker,
-        reader.Logs(api),
-        clock=clock,
-        options=looks,
-        probes=None if given.inspection.probe_pods == "off" else probed,
-        permission=permitted,
-    )
+    permitted: permits.Permits | None = None
+    inspector: inspect.Inspector | elsewhere.Looking
+    if executor is not None:
+        allowing = elsewhere.Allowing(one.name, people, executor, clock=clock) if asks else None
+        inspector = elsewhere.Looking(
+            mirrored, executor, looker, clock=clock, options=looks, permits=allowing
+        )
+        permitted = allowing
+    else:
+        permitted = permits.Permits(one.name, people, clock=clock) if asks else None
+        inspector = inspect.Inspector(
+            mirrored,
+            looker,
+            reader.Logs(api),
+            clock=clock,
+            options=looks,
+            probes=None if given.inspection.probe_pods == "off" else probed,
+            permission=permitted,
+        )
     known = insight.Insight(
         inspector.latest,
         unseen=inspector.unseen,

@@ -91,7 +91,7 @@ class Inspector:
         self._unseen: dict[str, Unseen] = {}
         self._pool = sharing.Pool()
         self._under_way: dict[str, asyncio.Task[Inspection]] = {}
-        self._confs: dict[str, tuple[datetime, NetConf | None]] = {}
+        self._conf = Conf(mirror.cluster, looker, clock=clock, options=options)
 
     def latest(self) -> Mapping[str, Inspection]:
         """Return the newest inspection of each node that still exists."""
@@ -136,17 +136,7 @@ class Inspector:
 
     async def net_conf(self, namespace: str) -> NetConf | None:
         """Return flannel's configuration of that namespace, None where it cannot be read."""
-        now = self._clock.now()
-        known = self._confs.get(namespace)
-        if known is not None and now - known[0] < self._options.conf_age:
-            return known[1]
-        try:
-            conf = await self._looker.net_conf(namespace)
-        except errors.Unavailable as error:
-            log.info("net_conf_unread", cluster=self._mirror.cluster, error=str(error))
-            conf = known[1] if known is not None else None
-        self._confs[namespace] = (now, conf)
-        return conf
+        return await self._conf.of(namespace)
 
     async def close(self) -> None:
         """End the looks under way."""
@@ -344,6 +334,33 @@ class Inspector:
             log=told,
             problems=(why, "flannel's log tells names and addresses of NICs only"),
         )
+
+
+class Conf:
+    """Flannel's configuration of one cluster's namespaces, each read once in a while."""
+
+    def __init__(
+        self, cluster: str, looker: ports.Looker, *, clock: ports.Clock, options: Options
+    ) -> None:
+        self._cluster = cluster
+        self._looker = looker
+        self._clock = clock
+        self._options = options
+        self._known: dict[str, tuple[datetime, NetConf | None]] = {}
+
+    async def of(self, namespace: str) -> NetConf | None:
+        """Return that of a namespace, None where it cannot be read."""
+        now = self._clock.now()
+        known = self._known.get(namespace)
+        if known is not None and now - known[0] < self._options.conf_age:
+            return known[1]
+        try:
+            conf = await self._looker.net_conf(namespace)
+        except errors.Unavailable as error:
+            log.info("net_conf_unread", cluster=self._cluster, error=str(error))
+            conf = known[1] if known is not None else None
+        self._known[namespace] = (now, conf)
+        return conf
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,14 @@ class Alone:
         """Never do it."""
 
 
+class Silent(Alone):
+    """A process that never tells, whoever leads it. Implements `Leader`."""
+
+    def tells(self) -> bool:
+        """Whether it judges, and tells what it finds: never."""
+        return False
+
+
 class Elector:
     """Campaigns for the lease and keeps it. Implements `Leader`.
 

@@ -72,6 +72,10 @@ class Permits:
         self._granted[node] = (user, self._clock.now())
         return Said(True, f"one look at {node} by a probe pod is allowed")
 
+    def lacked(self, node: str) -> bool:
+        """Whether a permit was missing when it was last looked at."""
+        return node in self._lacked
+
     def pending(self, node: str) -> bool:
         """Whether a permit waits to be spent."""
         return node in self._granted

@@ -198,3 +198,25 @@ def test_every_request_in_the_code_is_one_of_the_needs(
     assert set().union(*made.values()) - everybodys <= grants
     writes = {one for one in grants if one[0] in WRITING}
     assert writes - {("create", "leases"), ("update", "leases")} <= set().union(*made.values())
+
+
+def test_who_only_speaks_with_people_needs_no_right_to_run_or_change_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {
+        "config": {
+            "inspection": {"probe_pods": "on", "exec_in_pods": True},
+            "remediation": {"enabled": True},
+        },
+    }
+    values = chart.merged(chart.LEAST, whole)
+    objects = chart.render(values)
+    both = needed(values, objects, tmp_path, monkeypatch)
+    monkeypatch.setenv("FLANNEL_BOT_PROCESS__ROLE", "chat")
+    chat = needed(values, objects, tmp_path, monkeypatch)
+    monkeypatch.setenv("FLANNEL_BOT_PROCESS__ROLE", "executor")
+    executor = needed(values, objects, tmp_path, monkeypatch)
+    assert {g.verb for g in chat} == {"get", "list", "watch"}
+    assert not any(g.resource == "pods/exec" for g in chat), "an exec is a get, too"
+    assert chat | executor == both
+    assert {g for g in both if g.verb in WRITING} <= executor

@@ -166,14 +166,20 @@ class SqlUnit:
 class SqlStore:
     """An open database at the code's revision. Implements `ports.Store` and `leading.Office`.
 
-    `epoch` says under which epoch of leadership it writes; None under none.
+    `epoch` says under which epoch of leadership it writes, None under none; `office` is what is
+    led.
     """
 
     def __init__(
-        self, database: engine.Database, *, epoch: Callable[[], int | None] = lambda: None
+        self,
+        database: engine.Database,
+        *,
+        epoch: Callable[[], int | None] = lambda: None,
+        office: str = offices.MARK,
     ) -> None:
         self._database = database
         self._epoch = epoch
+        self._office = office
         self.remedy = remedy.SqlRemedyReads(database)
         self.samples = samples.SqlSamples(database)
         self.upkeep = upkeep.SqlUpkeep(database)
@@ -191,21 +197,25 @@ class SqlStore:
         async with self._database.writing() as session:
             mine = self._epoch()
             if mine is not None:
-                await offices.check(session, mine)
+                await offices.check(session, mine, office=self._office)
             yield session
 
     def under(self, epoch: Callable[[], int | None]) -> "SqlStore":
         """Return this store as a leader writes it: Superseded once a newer epoch has begun."""
-        return SqlStore(self._database, epoch=epoch)
+        return SqlStore(self._database, epoch=epoch, office=self._office)
+
+    def of_office(self, name: str) -> "SqlStore":
+        """Return this store for the leaders of another office, with epochs of its own."""
+        return SqlStore(self._database, epoch=self._epoch, office=f"{offices.MARK}/{name}")
 
     async def enter(self, holder: str) -> int:
         """Begin a new epoch; what is written under an older one is refused from now on."""
         async with self._database.writing() as session:
-            return await offices.begin(session, holder)
+            return await offices.begin(session, holder, office=self._office)
 
     async def current(self) -> int:
         """Return the epoch in force, 0 where there was none yet."""
-        return offices.number(await self.mark(offices.MARK))
+        return offices.number(await self.mark(self._office))
 
     async def records(self, cluster: str) -> list[ledger.Record]:
         """Return the whole ledger of a cluster."""

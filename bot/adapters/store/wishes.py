@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from bot.adapters.store import engine, rows, tables
 from bot.domain import errors
 from bot.flow import wish_ports
 from bot.flow.wish_ports import Answer, Wish
+
+log = structlog.get_logger(__name__)
 
 WITHDRAWN = "withdrawn"
 """The fault of a wish that was taken back before anybody took it."""
@@ -51,6 +54,15 @@ def to_wish(row: sa.Row[*tuple[Any, ...]]) -> Wish:
         cluster=row.cluster,
         claimed_by=row.claimed_by,
     )
+
+
+def _readable(row: sa.Row[*tuple[Any, ...]]) -> Wish | None:
+    """Return the wish of a row; None for one that cannot be read, which must not hold up others."""
+    try:
+        return to_wish(row)
+    except errors.Misconfigured as error:
+        log.warning("wish_unreadable", wish=row.id, error=str(error))
+        return None
 
 
 def _waiting(now: datetime) -> sa.ColumnElement[bool]:
@@ -97,7 +109,7 @@ class SqlWishes:
     async def open(self, *, now: datetime) -> list[Wish]:
         """Return those that nobody took and that have not expired, oldest first."""
         found = await self._database.read(sa.select(box).where(_waiting(now)).order_by(box.c.id))
-        return [to_wish(row) for row in found if row.kind in wish_ports.KINDS]
+        return [wish for row in found if (wish := _readable(row)) is not None]
 
     async def claim(self, number: int, *, by: str, now: datetime) -> bool:
         """Take one; False where it cannot be taken any more."""

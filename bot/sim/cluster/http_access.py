@@ -172,6 +172,25 @@ def _covers(pattern: str, path: str) -> bool:
     return path == pattern or (pattern.endswith("/*") and path.startswith(pattern[:-1]))
 
 
+READER = Identity(
+    "system:serviceaccount:flannel-bot:reader",
+    (
+        "system:serviceaccounts",
+        "system:serviceaccounts:flannel-bot",
+        "system:authenticated",
+    ),
+)
+"""An account that may read what a bot watches, and run or change nothing."""
+
+READING = Rules(
+    Rule(("list", "watch"), ("",), ("nodes", "pods")),
+    Rule(("list", "watch"), ("apps",), ("daemonsets", "deployments", "controllerrevisions")),
+    Rule(("get",), ("",), ("pods/log", "configmaps")),
+    Rule(("list",), ("metrics.k8s.io",), ("pods",)),
+    user=READER.user,
+)
+
+
 def told_rules(authorizer: Authorizer, identity: Identity, namespace: str) -> dict[str, Any]:
     """What somebody may in a namespace; by a mere function, what it is by default."""
     held = authorizer if isinstance(authorizer, Rules) else Rules(user="nobody")

@@ -83,3 +83,17 @@ async def test_a_unit_that_stands_still_gives_way_to_others(postgresql_url, open
             await frozen()
         assert await two.mark("m") is None
         await one.check_writable()
+
+
+async def test_leaders_of_two_offices_do_not_stand_in_each_others_way(url, opened):
+    async with opened(url) as one, opened(url) as two:
+        executes = await one.enter("executor")
+        chats = two.of_office("chat")
+        tells = await chats.enter("chat")
+        await chats.enter("another chat")
+        async with one.under(lambda: executes).unit() as unit:
+            await unit.set_mark("done", "by the executor")
+        with pytest.raises(ports.Superseded):
+            async with chats.under(lambda: tells).unit() as unit:
+                await unit.set_mark("done", "by a chat process that was followed")
+        assert await one.mark("done") == "by the executor"

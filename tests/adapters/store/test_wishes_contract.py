@@ -185,6 +185,15 @@ async def test_a_wish_of_a_newer_version_is_left_alone(url: str, opened: Opener)
         assert await store.wishes.open(now=NOW) == [made]
 
 
+async def test_a_wish_that_cannot_be_read_holds_up_no_other(url: str, opened: Opener) -> None:
+    async with opened(url) as store:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(wish_ports, "KINDS", {"permit": wish_ports.Inspect})
+            await store.wishes.put(wish())
+        made = await store.wishes.put(wish())
+        assert await store.wishes.open(now=NOW) == [made]
+
+
 async def test_what_was_wished_long_ago_is_pruned(url: str, opened: Opener) -> None:
     async with opened(url) as store:
         await store.wishes.put(wish(asked_at=NOW - timedelta(days=40)))

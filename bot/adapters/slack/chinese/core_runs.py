@@ -45,6 +45,18 @@ TEXTS = {
     "there is no PLAN-{number}; there is none yet": "没有 PLAN-{number}；目前还没有任何计划",
     "there is no RUN-{number}": "没有 RUN-{number}",
     "there is no INC-{number}": "没有 INC-{number}",
+    # what another process is asked for
+    "no executor is running (`flannel-bot run --role executor`)": "没有执行进程在运行（`flannel-bot run --role executor`）",
+    "the executor has given no sign of life for {seconds} s": "执行进程已 {seconds} 秒没有动静",
+    "the executor is busy: try again in a moment": "执行进程正忙：请稍后再试",
+    "whether it was done is not known: the executor has not answered; look for a card of it": "不知道是否已完成：执行进程没有回答；请查看有没有它的卡片",
+    "whether it was done is not known: the executor ended before it answered; look for a card of it": "不知道是否已完成：执行进程在回答前结束；请查看有没有它的卡片",
+    "whether it was done is not known: the executor made a mistake, which is in its log": "不知道是否已完成：执行进程出了错，见它的日志",
+    "the executor answered something else than was asked": "执行进程所答非所问",
+    "one wish asks for too many nodes": "一次请求的节点太多",
+    "probe pods take no permit here (`inspection.probe_pods`)": "这里的探测 pod 不需要许可（`inspection.probe_pods`）",
+    "the executor has no cluster {cluster:text}": "执行进程没有集群 {cluster}",
+    "this wish is none that the executor knows": "执行进程不认识这个请求",
     # run
     "{plan} is {state:own} and not approved": "{plan} {state}，没有被批准",
     "{plan} says that it is approved, and the votes do not: {number} of {all} count for what it would do": "{plan} 自称已批准，但投票不支持：对它要做的事，需要 {all} 个有效批准，只有 {number} 个",

@@ -1,0 +1,57 @@
+"""Chat and executor as two processes on one database: people heal the cluster by way of both."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance import processes
+from tests.acceptance.test_remediation import card, container, whispered
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance-b")]
+
+READER = "system:serviceaccount:flannel-bot:reader"
+REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
+
+
+async def test_who_speaks_with_people_changes_nothing_and_asks_who_may(tmp_path: Path) -> None:
+    async with processes.outside(tmp_path, nodes=8, seed=3, speed=20) as outside:
+        reading = [{"name": "sim", "kubeconfig": str(outside.kubeconfig), "context": "reader"}]
+        common = outside.remedying()
+        chats = outside.environment(**common, FLANNEL_BOT_CLUSTERS=json.dumps(reading))
+        async with processes.started("run", "--role", "chat", environment=chats) as chat:
+            base = await processes.bot_ready(chat, outside.session)
+
+            async def alone(wanted: bool) -> bool:
+                async with outside.session.get(f"{base}/readyz") as answer:
+                    return ("no executor is running" in await answer.text()) is wanted
+
+            await processes.until(lambda: alone(True), what="the executor missed")
+            asked = await outside.command("raise-memory-and-anchor", user="U0OPERATOR")
+            assert asked["ok"]
+            await whispered(outside, "U0OPERATOR", "no executor is running")
+
+            others = outside.environment(**common)
+            async with processes.started("run", "--role", "executor", environment=others) as other:
+                await processes.bot_ready(other, outside.session)
+                await processes.until(lambda: alone(False), what="the executor heard")
+                trouble = await card(outside, "also matches pods' NICs")
+                await outside.click(trouble, "propose_fix", "U0BYSTANDER")
+                await whispered(outside, "U0BYSTANDER", "You may not")
+                await outside.click(trouble, "propose_fix", "U0OPERATOR")
+                plan = await card(outside, "Approval needed", "PLAN-1")
+                await outside.click(plan, "approve_plan", "U0OPERATOR")
+                await whispered(outside, "U0OPERATOR", "You may not")
+                await outside.click(plan, "approve_plan", "U0APPROVER")
+                await card(outside, "Done", "PLAN-1", "RUN-1")
+                after = await container(outside)
+                assert "--iface-regex=^(?:eth1|bond1)$" in after["args"]
+                ended = await asyncio.gather(chat.end(), other.end())
+                assert ended == [0, 0]
+        made = [one for one in await outside.requests() if one["resource"] not in REVIEWS]
+        by_chat = {(one["verb"], one["status"]) for one in made if one["identity"] == READER}
+        assert {verb for verb, _ in by_chat} <= {"get", "list", "watch"}
+        assert not any(status == 403 for _, status in by_chat), "it asked for what it may not"
+        patches = [one for one in made if one["verb"] == "patch" and "dryRun" not in one["query"]]
+        assert patches
