@@ -1,6 +1,7 @@
 """The shape of the code is a promise too: purity, sizes, seams."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,11 @@ def modules(*parts: str) -> list[Path]:
     return sorted(path for part in parts for path in (BOT / part).rglob("*.py"))
 
 
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imported(tree: ast.AST) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -43,7 +49,7 @@ def id_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", modules(*PURE), ids=id_of)
 def test_pure_rooms_use_the_standard_library_only(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
     foreign = {
         name
         for name in imported(tree)
@@ -56,7 +62,7 @@ def test_pure_rooms_use_the_standard_library_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(*PURE), ids=id_of)
 def test_pure_rooms_have_no_clock_no_environment_no_log_and_no_async(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
     assert not imported(tree) & {"time", "logging", "asyncio", "os", "socket", "random", "uuid"}
     for node in ast.walk(tree):
         assert not isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))
@@ -82,7 +88,7 @@ def test_no_file_outgrows_its_ceiling(path: Path) -> None:
 def test_importing_does_nothing(path: Path) -> None:
     """No call that acts stands at module level; definitions, constants and registries do."""
     allowed_prefixes = ("log = ", "_log = ")
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             text = ast.unparse(node)
@@ -95,7 +101,7 @@ def test_every_package_opens_with_its_charter() -> None:
     for path in BOT.rglob("__init__.py"):
         if "migrations" in path.parts:
             continue
-        doc = ast.get_docstring(ast.parse(path.read_text()))
+        doc = ast.get_docstring(_tree(path))
         assert doc, path
         assert len(doc) > 60, f"{path} says too little"
 
@@ -113,7 +119,7 @@ def test_broad_excepts_stand_at_named_seams_only() -> None:
     for path in BOT.rglob("*.py"):
         if "sim" in path.relative_to(BOT).parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(_tree(path)):
             if isinstance(node, ast.ExceptHandler) and ast.unparse(node.type or node) in {
                 "Exception",
                 "BaseException",
