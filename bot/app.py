@@ -17,6 +17,7 @@ import bot
 from bot import (
     attended,
     doctoring,
+    keeping,
     options,
     parted,
     readiness,
@@ -33,8 +34,7 @@ from bot import (
 from bot.adapters import alertmanager, garbage, health, schedule, telemetry
 from bot.adapters import clock as clocks
 from bot.adapters.charts import painter
-from bot.adapters.cluster import client as cluster_client
-from bot.adapters.cluster import mirror, reader
+from bot.adapters.cluster import reader
 from bot.adapters.slack import app as slack_app
 from bot.adapters.slack import client as slack_client
 from bot.adapters.slack import notifier
@@ -72,8 +72,10 @@ class Bot:
         before: settings.Settings | None = None,
         *,
         clock: ports.Clock | None = None,
+        keep: keeping.Keeping | None = None,
     ) -> None:
         self._settings = given
+        self._keep = keep
         self._wrong = wrongs.Wrongs(given, before)
         self._reload = reload
         self._clock = clock or clocks.SystemClock()
@@ -91,6 +93,7 @@ class Bot:
         self._remedies: remediating.Remedies | None = None
         self._tending: tending.Tending | None = None
         self._watched: list[watched.Watched] = []
+        self._kept: Sequence[keeping.Kept] = ()
         self._executor: asking.Asking | None = None
 
     async def run(self) -> None:
@@ -142,19 +145,13 @@ class Bot:
         web = await stack.enter_async_context(
             slack_client.opened(options.slack(self._settings), telemetry=self._telemetry)
         )
-        apis = [
-            await stack.enter_async_context(
-                cluster_client.Client(
-                    options.cluster(self._settings, one),
-                    clock=self._clock,
-                    telemetry=self._telemetry,
-                )
-            )
-            for one in self._settings.watched
-        ]
+        keep = self._keep
+        if keep is None:
+            keep = await stack.enter_async_context(keeping.Keeping(self._clock))
+        kept = self._kept = await keep.settle(self._settings, self._telemetry)
         replica = self._replica = replicated.build(
             self._settings,
-            {api.options.name: api for api in apis},
+            {each.mirror.cluster: each.api for each in kept},
             store,
             telemetry=self._telemetry,
             name=remediating.me(),
@@ -168,7 +165,7 @@ class Bot:
         )
         apart = parted.asked(self._settings, store, clock=self._clock)
         executor = self._executor = apart[0] if apart is not None else None
-        sending = self._sending = self._sender(store, web, apis, people, alerts)
+        sending = self._sending = self._sender(store, web, kept, people, alerts)
         self._remedies = parted.remedies(
             self._settings,
             self._watched,
@@ -269,9 +266,8 @@ class Bot:
         yield "configuration", partial(self._renew, self._tending)
         if replica.run is not None:
             yield "elector", replica.run
-        for each in self._watched:
-            seeing = partial(self._wrong.beside, each.api, each.mirror.run)
-            yield f"mirror {each.cycle.cluster}", seeing
+        for each in self._kept:
+            yield f"mirror {each.mirror.cluster}", partial(self._wrong.beside, each)
 
     async def _execute(
         self,
@@ -316,7 +312,7 @@ class Bot:
         self,
         store: sql.SqlStore,
         web: slack_client.Web,
-        apis: Sequence[cluster_client.Client],
+        kept: Sequence[keeping.Kept],
         people: slack_people.People,
         alerts: alerting.Alerts,
     ) -> sender.Sender:
@@ -326,15 +322,9 @@ class Bot:
             leader,
         )
         pace = options.telling(self._settings)
-        mirrors = [
-            mirror.Mirror(
-                api, clock=self._clock, telemetry=self._telemetry, is_flannel=options.is_flannel
-            )
-            for api in apis
-        ]
         explainer = explain.Explainer(
-            {api.options.name: reader.Logs(api) for api in apis},
-            {each.cluster: each for each in mirrors},
+            {each.mirror.cluster: reader.Logs(each.api) for each in kept},
+            {each.mirror.cluster: each.mirror for each in kept},
             options=options.particulars(self._settings),
         )
 
@@ -358,13 +348,13 @@ class Bot:
             telemetry=self._telemetry,
             poll_seconds=pace.poll.total_seconds(),
         )
-        for one, api, each in zip(self._settings.watched, apis, mirrors, strict=True):
+        for one, each in zip(self._settings.watched, kept, strict=True):
             self._watched.append(
                 watched.make(
                     self._settings,
                     one,
-                    api,
-                    each,
+                    each.api,
+                    each.mirror,
                     store,
                     people=people,
                     clock=self._clock,
@@ -484,10 +474,13 @@ class Bot:
 async def run(given: settings.Settings, reload: reloading.Reloading) -> None:
     """Run the bot until SIGTERM or SIGINT, and anew whenever its settings have changed."""
     before: settings.Settings | None = None
-    with stopping.by_signal(given.process.stop_within.total_seconds()) as told:
+    clock = clocks.SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        told = stack.enter_context(stopping.by_signal(given.process.stop_within.total_seconds()))
+        keep = await stack.enter_async_context(keeping.Keeping(clock))
         while True:
             try:
-                await Bot(given, reload, told, before).run()
+                await Bot(given, reload, told, before, clock=clock, keep=keep).run()
             except reloading.Renewed as renewed:
                 before, given = given, renewed.given
             except errors.Misconfigured as error:

@@ -4,12 +4,9 @@ One wrong cluster ends a start where it is the only one, and a reload that has j
 Among others it is red by itself, is tried on and on, and they are watched as if it were not there.
 """
 
-from collections.abc import Awaitable, Callable
-
 import structlog
 
-from bot import settings
-from bot.adapters.cluster import client
+from bot import keeping, settings
 from bot.domain import errors
 
 log = structlog.get_logger(__name__)
@@ -29,14 +26,15 @@ class Wrongs:
         self._new = {one.name for one in given.watched if one not in worked}
         self._wrong: set[str] = set()
 
-    async def beside(self, api: client.Client, work: Callable[[], Awaitable[None]]) -> None:
-        """Ask a cluster once before working with it.
+    async def beside(self, kept: keeping.Kept) -> None:
+        """Mirror a cluster, which is asked once before that begins.
 
         Raises Misconfigured where nothing could be watched, or where this very cluster is new.
         """
-        name = api.options.name
+        name = kept.mirror.cluster
         try:
-            await api.verify()
+            if not kept.running:
+                await kept.api.verify()
         except errors.Misconfigured as error:
             self._wrong.add(name)
             if name in self._new or self._wrong == self._names:
@@ -44,4 +42,4 @@ class Wrongs:
             log.error("cluster_wrong", cluster=name, error=str(error), consequence="tried again")  # noqa: TRY400
         except errors.BotError as error:
             log.warning("not_reachable_yet", error=str(error))
-        await work()
+        await kept.run()

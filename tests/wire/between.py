@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bot import app, reloading, settings_sources
+from bot import app, keeping, reloading, settings_sources
 from bot.adapters import clock
 from bot.adapters.store import engine, revision, sql, tables
 from bot.sim.slack import people, serve, world
@@ -263,11 +263,11 @@ class Between:
         assert len(ids) == len(set(ids)), "told twice"
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[app.Bot]:
+    async def running(self, keep: keeping.Keeping | None = None) -> AsyncIterator[app.Bot]:
         given = settings_sources.load(None)
         stopping = asyncio.Event()
         self.bot = app.Bot(
-            given, reloading.Reloading(None, None, given), stopping, clock=self.clock
+            given, reloading.Reloading(None, None, given), stopping, clock=self.clock, keep=keep
         )
         task = asyncio.create_task(self.bot.run())
         try:
