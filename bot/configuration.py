@@ -64,7 +64,9 @@ def refuse_incomplete(given: settings.Settings) -> None:
     """
     lacking = []
     other = "signing_secret" if given.slack.mode == "http" else "app_token"
-    for key in ("bot_token", other):
+    # An executor only asks Slack who people are.
+    keys = ("bot_token",) if given.process.role == "executor" else ("bot_token", other)
+    for key in keys:
         if not getattr(given.slack, key).get_secret_value():
             needed = f"slack.{key}: is not set, and mode {given.slack.mode} needs it"
             lacking.append(f"{needed}; set SLACK_{key.upper()} or a secret file")

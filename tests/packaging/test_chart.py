@@ -104,6 +104,8 @@ def test_the_configuration_of_every_combination_is_accepted_by_the_bot(
         ({"config": {"slack": {"bot_token": "xoxb-1"}}}, "bot_token"),
         ({"config": {"database": {"url": "x"}}}, "database"),
         ({"replicas": 2}, "database.postgresql.existingSecret"),
+        ({"config": {"process": {"role": "chat"}}}, "config.process.role"),
+        ({"config": {"process": {"role": "both"}}}, "role"),
         ({"slack": {"existingSecret": ""}}, "slack.existingSecret"),
         ({"slack": {"existingSecret": "", "botToken": "xoxb-1"}}, "slack.appToken"),
         ({"config": {"slack": {"channel": ""}}}, "config.slack.channel"),
@@ -114,6 +116,17 @@ def test_the_configuration_of_every_combination_is_accepted_by_the_bot(
 def test_a_wrong_value_is_refused_with_its_key(values: chart.Values, named: str) -> None:
     with pytest.raises(chart.helm.HelmError, match=re.escape(named)):
         chart.render(chart.merged(chart.LEAST, values))
+
+
+def test_an_executors_secret_takes_the_bot_token_alone() -> None:
+    values = {
+        "slack": {"existingSecret": "", "botToken": "xoxb-1"},
+        "database": {"postgresql": {"existingSecret": "postgres"}},
+        "config": {"process": {"role": "executor"}},
+    }
+    (secret,) = chart.of_kind(chart.render(chart.merged(chart.LEAST, values)), "Secret")
+    held = secret.get("stringData") or secret["data"]
+    assert set(held) == {"SLACK_BOT_TOKEN"}
 
 
 def test_every_value_is_in_the_schema_and_has_a_default() -> None:

@@ -200,23 +200,30 @@ def test_every_request_in_the_code_is_one_of_the_needs(
     assert writes - {("create", "leases"), ("update", "leases")} <= set().union(*made.values())
 
 
-def test_who_only_speaks_with_people_needs_no_right_to_run_or_change_anything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_who_only_speaks_with_people_has_no_right_to_run_or_change_anything(
+    replicas: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {
+        "replicas": replicas,
+        "database": {"postgresql": {"existingSecret": "postgres"}},
         "config": {
             "inspection": {"probe_pods": "on", "exec_in_pods": True},
             "remediation": {"enabled": True},
         },
     }
-    values = chart.merged(chart.LEAST, whole)
-    objects = chart.render(values)
-    both = needed(values, objects, tmp_path, monkeypatch)
-    monkeypatch.setenv("FLANNEL_BOT_PROCESS__ROLE", "chat")
-    chat = needed(values, objects, tmp_path, monkeypatch)
-    monkeypatch.setenv("FLANNEL_BOT_PROCESS__ROLE", "executor")
-    executor = needed(values, objects, tmp_path, monkeypatch)
-    assert {g.verb for g in chat} == {"get", "list", "watch"}
-    assert not any(g.resource == "pods/exec" for g in chat), "an exec is a get, too"
-    assert chat | executor == both
-    assert {g for g in both if g.verb in WRITING} <= executor
+    found: dict[str, set[Grant]] = {}
+    for role in ("all", "chat", "executor"):
+        apart = {"config": {"process": {"role": role}}}
+        values = chart.merged(chart.merged(chart.LEAST, whole), apart)
+        objects = chart.render(values)
+        rights = granted(objects)
+        assert rights == needed(values, objects, tmp_path, monkeypatch)
+        found[role] = {one for one in rights if one.resource != "leases"}
+        leases = {one.name for one in rights if one.resource == "leases" and one.name}
+        chosen = "flannel-bot-chat" if role == "chat" else "flannel-bot"
+        assert leases == ({chosen} if replicas > 1 else set())
+    assert {one.verb for one in found["chat"]} == {"get", "list", "watch"}
+    assert not any(one.resource == "pods/exec" for one in found["chat"]), "exec is a get, too"
+    assert found["chat"] | found["executor"] == found["all"]
+    assert {one for one in found["all"] if one.verb in WRITING} <= found["executor"]

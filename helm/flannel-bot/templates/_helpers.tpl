@@ -53,24 +53,38 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toJson $config }}
 {{- end }}
 
+{{/* What this release is for: all, chat (which may run and change nothing) or executor. */}}
+{{- define "flannel-bot.role" -}}
+{{- dig "process" "role" "all" .Values.config }}
+{{- end }}
+
+{{/* "true" or nothing: whether it is no chat process, which asks the executor of another release. */}}
+{{- define "flannel-bot.able" -}}
+{{- if ne (include "flannel-bot.role" .) "chat" }}true{{ end }}
+{{- end }}
+
 {{- define "flannel-bot.exec" -}}
-{{- if dig "inspection" "exec" true (include "flannel-bot.here" . | fromJson) }}true{{ end }}
+{{- if and (include "flannel-bot.able" .) (dig "inspection" "exec" true (include "flannel-bot.here" . | fromJson)) }}true{{ end }}
+{{- end }}
+
+{{- define "flannel-bot.execInPods" -}}
+{{- if and (include "flannel-bot.able" .) (dig "inspection" "exec_in_pods" false (include "flannel-bot.here" . | fromJson)) }}true{{ end }}
 {{- end }}
 
 {{- define "flannel-bot.probes" -}}
 {{- /* YAML makes false of a bare off. */ -}}
-{{- if not (has (dig "inspection" "probe_pods" "off" (include "flannel-bot.here" . | fromJson) | toString) (list "off" "false")) }}true{{ end }}
+{{- if and (include "flannel-bot.able" .) (not (has (dig "inspection" "probe_pods" "off" (include "flannel-bot.here" . | fromJson) | toString) (list "off" "false"))) }}true{{ end }}
 {{- end }}
 
 {{- define "flannel-bot.samples" -}}
-{{- if not (has (dig "schedule" "samples" "1m" .Values.config | toString) (list "off" "false")) }}true{{ end }}
+{{- if and (ne (include "flannel-bot.role" .) "executor") (not (has (dig "schedule" "samples" "1m" .Values.config | toString) (list "off" "false"))) }}true{{ end }}
 {{- end }}
 
 {{/* Runbooks that may be carried out, as a JSON list; empty for a bot that only observes. */}}
 {{- define "flannel-bot.runbooks" -}}
 {{- $all := list "raise-memory" "anchor-regex" "raise-memory-and-anchor" "drain" "evict-veth" "restart" }}
 {{- $here := include "flannel-bot.here" . | fromJson }}
-{{- if dig "remediation" "enabled" false $here }}
+{{- if and (include "flannel-bot.able" .) (dig "remediation" "enabled" false $here) }}
 {{- dig "remediation" "runbooks" $all $here | toJson }}
 {{- else }}[]{{ end }}
 {{- end }}
