@@ -185,3 +185,15 @@ async def test_a_run_that_ended_in_one_stays_as_it_is() -> None:
     over = await two.ran("east", over=True)
     assert await unwatched.park(two.store, {"west"}, now=NOW) == ()
     assert await running(two.store, over.id) == over
+
+
+@pytest.mark.looptime
+async def test_the_hand_over_does_not_call_a_run_at_work_that_nobody_carries_out() -> None:
+    two = Two()
+    await two.ran("east", over=False)
+    at_work = await two.ran("west", over=False)
+    await unwatched.park(two.store, {"west"}, now=NOW)
+    said = repr(await two.attention.handover(None))
+    assert "RUN-1: cluster east is no longer watched: stopped before step 1 of" in said
+    assert said.count("is at work") == 1
+    assert f"{at_work.name} is at work" in said
