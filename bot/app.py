@@ -282,7 +282,7 @@ class Bot:
         jobs.start()
         stack.push_async_callback(jobs.stop)
         works: list[tuple[str, parted.Work]] = [
-            ("slack", partial(parted.introduced, web.verify, self._clock)),
+            ("slack", partial(parted.introduced, web, self._clock, self._telemetry)),
             *self._always(replica),
             *parted.changing(self._watched, remedies, replica),
             *parted.granted(self._watched, remedies, replica, clock=self._clock),

@@ -13,6 +13,7 @@ import structlog
 
 from bot import options, remediating, replicated, settings, watched
 from bot.adapters import schedule
+from bot.adapters.slack import client
 from bot.adapters.store import sql
 from bot.domain import errors
 from bot.flow import asking, granting, leading, ports, pulse, remedy_answers
@@ -140,18 +141,19 @@ async def verified(
     await work()
 
 
-async def introduced(check: Callable[[], Awaitable[object]], clock: ports.Clock) -> None:
+async def introduced(web: client.Web, clock: ports.Clock, telemetry: ports.Telemetry) -> None:
     """Ask Slack who this bot is, until it says so: without that nobody's roles can be told.
 
     Raises errors.Misconfigured where the token is definitely wrong.
     """
     while True:
         try:
-            await check()
+            await web.introduce()
         except errors.Misconfigured:
             raise
         except errors.BotError as error:
             log.warning("not_reachable_yet", error=str(error))
             await clock.sleep(_AGAIN)
         else:
+            telemetry.gauge("slack_connected", 1)  # as far as it ever is
             return

@@ -32,7 +32,8 @@ async def test_who_speaks_with_people_changes_nothing_and_asks_who_may(tmp_path:
             assert asked["ok"]
             await whispered(outside, "U0OPERATOR", "no executor is running")
 
-            others = outside.environment(**common)
+            # It only asks Slack who people are.
+            others = outside.environment(**common, SLACK_APP_TOKEN="")
             async with processes.started("run", "--role", "executor", environment=others) as other:
                 await processes.bot_ready(other, outside.session)
                 await processes.until(lambda: alone(False), what="the executor heard")
