@@ -79,6 +79,7 @@ def slack(given: settings.Settings) -> slack_options.Options:
         signing_secret=given.slack.signing_secret.get_secret_value(),
         api_url=given.slack.api_url,
         mode=given.slack.mode,
+        called=given.process.role != "executor",
         languages=languages(given),
         watchdog_after=given.slack.watchdog_after.total_seconds(),
         give_up_after=given.slack.give_up_after.total_seconds(),

@@ -148,7 +148,7 @@ async def introduced(web: client.Web, clock: ports.Clock, telemetry: ports.Telem
     """
     while True:
         try:
-            await web.introduce()
+            await web.verify()
         except errors.Misconfigured:
             raise
         except errors.BotError as error:

@@ -139,6 +139,18 @@ async def test_wrong_tokens_a_channel_without_the_bot_and_a_dead_server_fail(
     assert ("slack", "scopes") not in lines
 
 
+async def test_an_executor_that_only_asks_slack_lacks_no_app_token(
+    outside: Outside, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_APP_TOKEN", "")
+    _, lines = await told(capsys)
+    assert lines["slack", "app token"]["state"] == "failed"
+    monkeypatch.setenv("FLANNEL_BOT_PROCESS__ROLE", "executor")
+    _, lines = await told(capsys)
+    assert ("slack", "app token") not in lines
+    assert lines["slack", "bot token"]["state"] != "failed"
+
+
 async def test_a_configuration_that_cannot_be_read_is_2_by_the_usual_way(tmp_path: Path) -> None:
     with pytest.raises(errors.Misconfigured, match="does not exist"):
         await doctoring.run(tmp_path / "no.yaml", log_format=None, output="table")

@@ -27,7 +27,7 @@ async def examine(
         options: which tokens there are, and which the mode needs.
         clock: time.
     """
-    app = None if options.mode == "http" else await _app_token(web, options)
+    app = await _app_token(web, options) if options.connects else None
     if not options.bot_token:
         return doctor.SlackFacts(_unset("slack.bot_token", "SLACK_BOT_TOKEN"), app)
     try:

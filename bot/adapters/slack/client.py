@@ -156,14 +156,9 @@ class Web:
             errors.Misconfigured: A token is definitely wrong; the text names its setting.
             errors.Unavailable: Slack cannot be asked now.
         """
-        identity = await self.introduce()
-        if self._options.mode != "http":
-            await self.may_connect()
-        return identity
-
-    async def introduce(self) -> Identity:
-        """Ask Slack who we are, for one that is never called by it. Raises as `verify`."""
         self.identity = await self.who()
+        if self._options.connects:
+            await self.may_connect()
         return self.identity
 
     async def may_connect(self) -> None:

@@ -29,6 +29,9 @@ class Options:
     """How Slack reaches the bot. `socket` needs no open port; `http` needs an address that Slack
     can reach, and the signing secret."""
 
+    called: bool = True
+    """Whether Slack reaches this process at all; one that only asks needs the bot token alone."""
+
     languages: catalogue.Languages = field(default_factory=catalogue.Languages)
     """Which language is spoken to whom."""
 
@@ -75,3 +78,8 @@ class Options:
 
     drain_after: float = 5.0
     """How long answers under way may take at shutdown."""
+
+    @property
+    def connects(self) -> bool:
+        """Whether it opens Socket Mode, which takes the app-level token."""
+        return self.called and self.mode != "http"
