@@ -133,8 +133,8 @@ def _approved(plan: Plan, votes: Sequence[Vote], cast: Vote) -> Outcome:
     approving = approvers(plan, (*votes, cast))
     if len(approving) < max(1, plan.quorum):
         need = plan.quorum - len(approving)
-        text = f"Your approval of {plan.name} counts; {units.count(need, 'more')} needed."
-        return Outcome(Answer.COUNTED, plan, text.replace("1 more", "one more"), cast)
+        text = f"Your approval of {plan.name} counts; {'one' if need == 1 else need} more needed."
+        return Outcome(Answer.COUNTED, plan, text, cast)
     after = _decided(plan, State.APPROVED, approving, cast.at, "")
     return Outcome(Answer.APPROVED, after, f"{plan.name} is approved and starts now.", cast)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain import errors, notice, snapshot
+from bot.domain import errors, notice, snapshot, target
 from bot.domain.incident import Incident, Member
 from bot.flannel import discovery, logs, versions
 from bot.flow import ports
@@ -148,11 +148,17 @@ def affected(incident: Incident) -> notice.Section:
     lines = []
     for member in members[:_LISTED]:
         proof = "; ".join(member.evidence)
-        place = f" ({member.target.namespace}/{member.target.name})" if member.target.node else ""
-        lines.append(f"{member.name}{place}: {proof or member.summary}")
+        lines.append(f"{member.name}{_place(member.target)}: {proof or member.summary}")
     if len(members) > _LISTED:
         lines.append(f"and {len(members) - _LISTED} more: `incident {incident.name}` lists them")
     return notice.Section(heading="Affected", lines=tuple(lines))
+
+
+def _place(where: target.Target) -> str:
+    """Which object it is, where a member goes by its node; one of no namespace has no slash."""
+    if not where.node or where.name == where.node:
+        return ""
+    return f" ({where.namespace}/{where.name})" if where.namespace else f" ({where.name})"
 
 
 def history(member: Member, container: snapshot.Container) -> notice.Section:

@@ -62,6 +62,11 @@ def test_a_quorum_of_two_needs_two_people() -> None:
     assert second.plan.decided_by == ("UAPP", "UAPP2")
 
 
+@pytest.mark.parametrize(("quorum", "left"), [(2, "one more needed."), (3, "2 more needed.")])
+def test_how_many_are_still_needed_is_said(quorum: int, left: str) -> None:
+    assert cast(plans.plan(quorum=quorum)).text.endswith(f"counts; {left}")
+
+
 CASES = [
     ("a viewer", VIEWER, {}, Answer.NOT_ALLOWED),
     ("an admin who is no approver", ADMIN, {}, Answer.NOT_ALLOWED),

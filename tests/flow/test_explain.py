@@ -180,10 +180,22 @@ def test_a_log_that_tells_no_failure_and_another_containers_are_left_as_they_are
     assert explain.diagnosis(trouble(), None, None, FAILED) == ()
 
 
-def test_what_was_over_before_it_could_be_told_still_names_who_was_affected() -> None:
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (Target("c", "Pod", "kube-system", "p", "n1"), "n1 (kube-system/p): Ready=False"),
+        (Target("c", "PersistentVolume", "", "pv", "n1"), "n1 (pv): Ready=False"),
+        (Target("c", "Node", "", "n1", "n1"), "n1: Ready=False"),
+        (Target("c", "Deployment", "kube-system", "n1"), "n1: Ready=False"),
+    ],
+)
+def test_what_was_over_before_it_could_be_told_still_names_who_was_affected(
+    where: Target, said: str
+) -> None:
+    """Each as Kubernetes writes it: without a slash where there is no namespace, and once."""
     at = fakes.START
     member = incident.Member(
-        name="n1", fingerprint="f", target=Target("c", "Pod", "kube-system", "p", "n1"),
+        name="n1", fingerprint="f", target=where,
         severity=Severity.WARNING, summary="not ready", evidence=("Ready=False",),
         first_seen_at=at, last_seen_at=at,
     )  # fmt: skip
@@ -192,4 +204,4 @@ def test_what_was_over_before_it_could_be_told_still_names_who_was_affected() ->
         workload=Target("c", "DaemonSet", "kube-system", "d"), state=incident.State.RESOLVED,
         severity=Severity.WARNING, summary="s", cure="", opened_at=at, changed_at=at, recovered=(member,),
     )  # fmt: skip
-    assert explain.affected(over).lines == ("n1 (kube-system/p): Ready=False",)
+    assert explain.affected(over).lines == (said,)

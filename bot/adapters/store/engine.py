@@ -112,6 +112,11 @@ class Session:
         self._connection = connection
         self._location = location
 
+    @property
+    def in_a_file(self) -> bool:
+        """Whether the database is SQLite's, a file of ours."""
+        return self._location.path is not None
+
     async def run(
         self,
         statement: sa.Executable,

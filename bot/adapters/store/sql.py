@@ -32,6 +32,9 @@ from bot.flow import ports
 
 PROBE = "store.probe"
 """The mark that `check_writable` writes."""
+_ROOM = "store.room"
+_ROOM_SIZE = 65_536
+"""Characters, which is more than the units of an ordinary cycle write."""
 
 
 def _unresolved() -> sa.ColumnElement[bool]:
@@ -153,6 +156,21 @@ class SqlUnit:
         """Remember a small fact."""
         statement = self._session.upsert(tables.marks, ("value",))
         await self._session.run(statement, [{"key": key, "value": rows.text(value)}])
+
+    async def check_room(self) -> None:
+        """Raise Unavailable where SQLite's file can take no more pages.
+
+        A row that is rewritten in its place takes none, so it says nothing of a full disk. What
+        is tried is taken back before anything reaches the file. PostgreSQL is not tried so: it
+        would have to be vacuumed of each try, and it writes to its log for any row.
+        """
+        if not self._session.in_a_file:
+            return
+        await self._session.run(sa.text("SAVEPOINT room"))
+        # Where it does not succeed, SQLite may have rolled back all already; the unit does too.
+        await self.set_mark(_ROOM, "x" * _ROOM_SIZE)
+        await self._session.run(sa.text("ROLLBACK TO room"))
+        await self._session.run(sa.text("RELEASE room"))
 
     async def add_timeline(self, *, at: datetime, subject: str, kind: str, text: str) -> None:
         """Append to the story of a subject."""
@@ -322,7 +340,9 @@ class SqlStore:
 
     async def check_writable(self) -> None:
         """Write something and commit it. Raises Unavailable if that is not possible now."""
-        async with self.unit() as unit:
+        async with self._writing() as session:
+            unit = SqlUnit(session)
+            await unit.check_room()
             # A new value each time: SQLite leaves a page alone that would not change.
             await unit.set_mark(PROBE, secrets.token_hex(8))
 

@@ -88,7 +88,6 @@ NOT_SAID = {
     "ticket key": "a mark in the store",
     "a host NIC": "in a list of nodes and NICs, which is quoted whole",
     "not there now": "within a prediction, which is quoted whole",
-    "1 more": "replaced where it is made",
     "the MTU in subnet.env": "a source's name, which is not shown",
 }
 MADE = {
@@ -98,7 +97,7 @@ MADE = {
     *("opened", "reopened", "severity rose", "spread grew"),
     *("unmuted", "acknowledged"),
     *("now info:", "now warning:", "now critical:"),
-    *("by you already,", "one more needed.", "mores needed.", "was deleted,", "was evicted,"),
+    *("by you already,", "one more needed.", "was deleted,", "was evicted,"),
     *(
         "needs human",
         "rolled back",

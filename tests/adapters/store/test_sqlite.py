@@ -146,6 +146,26 @@ async def test_being_writable_is_tried_by_writing(sqlite_url, opened):
     assert len(seen) == 3
 
 
+async def test_a_file_that_may_not_grow_is_not_called_writable(sqlite_url, opened):
+    """A row that is only rewritten takes no page, and would go on to succeed on a full disk."""
+    async with opened(sqlite_url) as store:
+        await store.check_writable()
+        async with store.unit() as unit:
+            pages = (await unit._session.run(engine.sa.text("PRAGMA page_count"))).scalar()
+            await unit._session.run(engine.sa.text(f"PRAGMA max_page_count = {pages}"))
+        for _ in range(2):
+            with pytest.raises(errors.Unavailable, match="disk is full"):
+                await store.check_writable()
+        async with store.unit() as unit:
+            await unit._session.run(engine.sa.text(f"PRAGMA max_page_count = {pages + 1000}"))
+        for _ in range(3):
+            await store.check_writable()
+        async with store.unit() as unit:
+            after = (await unit._session.run(engine.sa.text("PRAGMA page_count"))).scalar()
+
+    assert after == pages
+
+
 async def test_cancelled_at_any_step_no_connection_and_no_lock_is_left(sqlite_url, opened):
     before = set(workers())
     async with opened(sqlite_url) as store:

@@ -28,7 +28,7 @@ TEXTS = {
     "You have voted on {plan} already: {choice:own}, {when}.": "您已对 {plan} 投过票：{choice}，{when}。",
     "{plan} is rejected.": "{plan} 已被拒绝。",
     "Your approval of {plan} counts; one more needed.": "您对 {plan} 的批准有效；还需要一人。",
-    "Your approval of {plan} counts; {number} mores needed.": "您对 {plan} 的批准有效；还需要 {number} 人。",
+    "Your approval of {plan} counts; {number} more needed.": "您对 {plan} 的批准有效；还需要 {number} 人。",
     "{plan} is approved and starts now.": "{plan} 已批准，现在开始。",
     "{plan} can be withdrawn by whoever requested it, or by an admin.": "{plan} 只能由请求者或管理员撤回。",
     "{plan} is withdrawn.": "{plan} 已撤回。",
