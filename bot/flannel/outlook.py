@@ -304,7 +304,7 @@ def _doubts(
     if version is None:
         yield "which flannel the image holds is not known"
     for one in now.contradictions:
-        yield f"but {one.text}"
+        yield one.text
 
 
 def _other_flags(log: logs.Log | None, wanted: flags.Flags) -> Iterator[str]:

@@ -6,7 +6,7 @@ several NICs may have it.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from bot.flannel import logs, netconf
@@ -78,7 +78,7 @@ def of(kernel: Kernel, lease: Lease, device: str, log: logs.Log | None = None) -
                 log.address,
             )
         )
-    found += _by_mtu(kernel, lease)
+    found += _by_mtu(kernel, lease, named={one.nic for one in found})
     return Present(tuple(found))
 
 
@@ -105,7 +105,9 @@ def _holder(kernel: Kernel, ip: str) -> str:
     return found.name if found is not None and found.name != "lo" else ""
 
 
-def _by_mtu(kernel: Kernel, lease: Lease) -> Iterator[Evidence]:
+def _by_mtu(kernel: Kernel, lease: Lease, *, named: Collection[str]) -> Iterator[Evidence]:
+    """Return the one NIC that has this MTU. One without an address counts where it is `named`
+    by better sources: it may have lost the address, and then no other fits any better."""
     mtu = kernel.subnet.mtu if kernel.subnet else 0
     overhead = netconf.TUNNELLED.get(lease.backend)
     if not mtu or overhead is None:
@@ -113,7 +115,10 @@ def _by_mtu(kernel: Kernel, lease: Lease) -> Iterator[Evidence]:
     fitting = [
         one.name
         for one in kernel.links or ()
-        if one.mtu == mtu + overhead and one.ips() and one.name != "lo" and one.kind != "veth"
+        if one.mtu == mtu + overhead
+        and (one.ips() or one.name in named)
+        and one.name != "lo"
+        and one.kind != "veth"
     ]
     if len(fitting) == 1:
         text = f"subnet.env has MTU {mtu}, and only {fitting[0]} has {mtu + overhead}"

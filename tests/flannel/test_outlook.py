@@ -218,7 +218,7 @@ def test_sources_are_taken_in_the_order_of_their_trust() -> None:
 def test_contradictions_are_among_the_doubts() -> None:
     found = ahead(node=node(ip=PUBLIC))
     assert found.present.nic == "eth1"
-    assert "but 59.10.0.1, which it announces, is on eth0" in found.doubts
+    assert "59.10.0.1, which it announces, is on eth0" in found.doubts
 
 
 def test_a_hint_is_no_evidence() -> None:
@@ -232,6 +232,15 @@ def test_a_hint_is_no_evidence() -> None:
 def test_a_hint_that_fits_two_nics_says_nothing() -> None:
     env = kernel.SubnetEnv("10.244.0.0/16", "10.244.1.1/24", 1450)
     assert ahead(looks.kernel(ETH0, nic(3, "eth1", "10.9.0.1"), subnet=env)).present.evidence == ()
+
+
+def test_the_mtu_contradicts_nobody_where_the_nic_in_use_has_it_and_lost_its_address() -> None:
+    env = kernel.SubnetEnv("10.244.0.0/16", "10.244.1.1/24", 1450)
+    here = looks.kernel(nic(2, "eth1"), nic(3, "docker0", "172.17.0.1"), tunnel(), subnet=env)
+    found = ahead(here)
+    assert found.present.nic == "eth1"
+    assert found.present.contradictions == ()
+    assert not any("docker0" in one for one in found.doubts)
 
 
 def test_host_gw_has_no_device_and_is_known_by_its_address() -> None:

@@ -36,7 +36,6 @@ TEXTS = {
     "only the NICs that flannel listed at its last failed start are known, no routes": "只知道 flannel 上次启动失败时列出的网卡，不知道路由",
     "its last start failed: {line:text}": "它上次启动失败：{line}",
     "which flannel the image holds is not known": "不知道镜像中是哪个 flannel 版本",
-    "but {how:own}": "但是{how}",
     "its last start was with other flags than the DaemonSet has now: {flags:term}": "它上次启动所用的参数与 DaemonSet 现在的不同：{flags}",
     "none for its NIC": "没有指定网卡的参数",
     # anchoring
