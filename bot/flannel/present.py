@@ -106,8 +106,11 @@ def _holder(kernel: Kernel, ip: str) -> str:
 
 
 def _by_mtu(kernel: Kernel, lease: Lease, *, named: Collection[str]) -> Iterator[Evidence]:
-    """Return the one NIC that has this MTU. One without an address counts where it is `named`
-    by better sources: it may have lost the address, and then no other fits any better."""
+    """Return the one NIC that has this MTU.
+
+    One without an address counts where it is `named` by better sources: it may have lost the
+    address, and then no other fits any better.
+    """
     mtu = kernel.subnet.mtu if kernel.subnet else 0
     overhead = netconf.TUNNELLED.get(lease.backend)
     if not mtu or overhead is None:

@@ -12,8 +12,8 @@ from bot.sim.scenarios import scenario
 FLANNEL = "kube-flannel-ds-amd64"
 
 
-async def eventually(holds: Callable[[], Any], *, seconds: float = 10.0, what: str = "") -> Any:
-    """Wait until something holds, and give back what it gave."""
+async def eventually(holds: Callable[[], Any], *, seconds: float = 60.0, what: str = "") -> Any:
+    """Wait until something holds, and give back what it gave; patience costs only who fails."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         found = holds()
