@@ -15,6 +15,16 @@ _SAY = (Role.REQUESTER, Role.APPROVER, Role.ADMIN)
 """Whoever has a say in changes may stop them, or have them wait."""
 
 
+def named(grounds: Mapping[str, Ground], cluster: str | None) -> str:
+    """Return the cluster that is meant; one of several has to be named. Raises Refused."""
+    if cluster is None and len(grounds) == 1:
+        return next(iter(grounds))
+    if (cluster or "") not in grounds:
+        known = ", ".join(f"@{one}" for one in grounds)
+        raise errors.Refused(f"say which cluster: {known}")
+    return cluster or ""
+
+
 class Authority:
     """Judges who asks, anew at each call.
 
@@ -34,12 +44,7 @@ class Authority:
 
     def named(self, cluster: str | None) -> str:
         """Return the cluster that is meant; one of several has to be named. Raises Refused."""
-        if cluster is None and len(self._grounds) == 1:
-            return next(iter(self._grounds))
-        if (cluster or "") not in self._grounds:
-            known = ", ".join(f"@{one}" for one in self._grounds)
-            raise errors.Refused(f"say which cluster: {known}")
-        return cluster or ""
+        return named(self._grounds, cluster)
 
     async def require(self, user: str, role: Role, cluster: str) -> None:
         """Raise Refused, naming who may, where somebody lacks a role in a cluster."""

@@ -26,6 +26,8 @@ LOT = 25
 _AT_ONCE = 4
 """Lots that one question has under way."""
 
+NOT_SAID = "the executor says nothing of this node"
+
 
 class Drafting:
     """Requests, drafted by the executor. Implements `remedy_answers.Drafting`."""
@@ -229,6 +231,3 @@ class Looking:
         if self._pool.crowded:
             self._pool.tidy(one.kernel for one in self._latest.values())
         return found
-
-
-NOT_SAID = "the executor says nothing of this node"

@@ -12,7 +12,7 @@ from bot import guards
 from bot.domain import approval, errors, guard
 from bot.domain.approval import Answer, Outcome
 from bot.domain.plan import Plan
-from bot.flow import ports, propose
+from bot.flow import authority, ports, propose
 from bot.flow.journal import Journal
 from bot.flow.site import Site
 from bot.flow.situations import Situations
@@ -49,10 +49,7 @@ class Rechecking:
 
     async def void(self, held: Plan) -> Outcome | None:
         """Return why an approval cannot count now; None where it can."""
-        site = self._sites.get(held.cluster)
-        if site is None:
-            known = ", ".join(f"@{one}" for one in self._sites)
-            raise errors.Refused(f"say which cluster: {known}")
+        site = self._sites[authority.named(self._sites, held.cluster)]
         fresh = await self._proposing.fresh(held)
         if isinstance(fresh, str) and fresh:
             return Outcome(Answer.DENIED, held, f"{held.name} cannot be approved now: {fresh}")

@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -97,14 +98,7 @@ class SqlWishes:
         }
         async with self._writing() as session:
             made = await session.run(sa.insert(box).values(claimed_by="", fault="", **values))
-        return Wish(
-            id=engine.given_number(made),
-            what=wish.what,
-            by=wish.by,
-            asked_at=wish.asked_at,
-            expires_at=wish.expires_at,
-            cluster=wish.cluster,
-        )
+        return replace(wish, id=engine.given_number(made), claimed_by="")
 
     async def open(self, *, now: datetime) -> list[Wish]:
         """Return those that nobody took and that have not expired, oldest first."""
