@@ -12,7 +12,7 @@ import ipaddress
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bot.flannel import kernel
 
@@ -85,20 +85,26 @@ def destination(text: str, *, version: int = 4) -> str:
 def links(text: str) -> tuple[list[kernel.Link], list[str]]:
     """Read `ip link` and `ip addr`."""
     found: dict[str, kernel.Link] = {}
+    addresses: dict[str, list[kernel.Address]] = {}
     odd: list[str] = []
     current: kernel.Link | None = None
     for segment in (part.strip() for line in text.splitlines() for part in line.split("\\")):
         header = _HEADER.match(segment)
         if header is not None:
             current = _header(header, found)
+            if header[3] is not None:  # a NIC told twice is as it was told last
+                addresses.pop(current.name, None)
         # `ip -o addr` has an address where the NIC's flags would be.
         below = segment if header is None else (header[5] or "").strip()
-        changed = _part(current, below.split()) if current is not None and below else current
-        if changed is None:
+        added = _part(current, below.split()) if current is not None and below else current
+        if added is None:
             odd += [segment] if segment else []
-            continue
-        current = found[changed.name] = changed
-    return list(found.values()), odd
+        elif isinstance(added, kernel.Link):
+            current = found[added.name] = added
+        elif current is not None:
+            addresses.setdefault(current.name, []).append(added)
+    whole = (replace(one, addresses=tuple(addresses.get(one.name, ()))) for one in found.values())
+    return list(whole), odd
 
 
 def _header(header: re.Match[str], found: dict[str, kernel.Link]) -> kernel.Link:
@@ -121,16 +127,18 @@ def _header(header: re.Match[str], found: dict[str, kernel.Link]) -> kernel.Link
     )
 
 
-def _part(link: kernel.Link, words: Sequence[str]) -> kernel.Link | None:
-    """Add one line below a NIC's name; None where it says nothing known."""
+def _part(link: kernel.Link, words: Sequence[str]) -> kernel.Link | kernel.Address | None:
+    """Read one line below a NIC's name: the NIC with it, an address, or None if nothing known.
+
+    Addresses are joined to the NIC at the end: one of kube-proxy's has one for each Service.
+    """
     first = words[0]
     if first.startswith("link/"):
         mac = words[1].lower() if len(words) > 1 else ""
         known = is_mac(mac) or is_ip(mac)
         return replace(link, medium=first[5:], mac=mac if known else "")
     if first in ("inet", "inet6"):
-        address = _address(words, own=link.name)
-        return replace(link, addresses=(*link.addresses, address)) if address else None
+        return _address(words, own=link.name)
     if first.startswith(_IGNORED) or first.rstrip(":").isdigit():
         return link
     if first.endswith("_slave"):
@@ -175,16 +183,6 @@ def _tunnel(words: Sequence[str]) -> kernel.Tunnel:
         port=number(valued.get("dstport", "")) or 0,
         learning=learning,
     )
-
-
-@dataclass(slots=True)
-class _Words:
-    """Words of a line, taken from the front."""
-
-    left: list[str] = field(default_factory=list)
-
-    def next(self) -> str:
-        return self.left.pop(0) if self.left else ""
 
 
 def routes(text: str, *, version: int = 4, dev: str = "") -> tuple[list[kernel.Route], list[str]]:
@@ -233,29 +231,29 @@ def _joined(text: str) -> Iterator[list[list[str]]]:
 
 def _route(words: Sequence[str], *, version: int) -> tuple[kernel.Route | None, bool]:
     """Return a route, and whether its line has words that are not known."""
-    line = _Words(list(words))
-    first = line.next()
+    # Each word is taken once: a line may be as long as an answer.
+    line = iter(words)
+    first = next(line, "")
     kind = "unicast"
     if first in _KINDS:
-        kind, first = first, line.next()
+        kind, first = first, next(line, "")
     dst = destination(first, version=version)
     if not dst:
         return None, True
     values: dict[str, str] = {}
     flags: set[str] = set()
     strange = False
-    while line.left:
-        word = line.next()
+    for word in line:
         if word in ("via", "dev", "proto", "scope", "src", "metric", "table"):
-            value = line.next()
+            value = next(line, "")
             if word == "via" and value in ("inet", "inet6"):
-                value = line.next()
+                value = next(line, "")
             values[word] = value
         elif word in _ROUTE_FLAGS:
             flags.add(word)
         elif word in _ROUTE_VALUES:
-            if line.next() == "lock":
-                line.next()
+            if next(line, "") == "lock":
+                next(line, "")
         elif word == "cache":
             break
         else:
@@ -329,15 +327,14 @@ def fdb(text: str, *, dev: str = "") -> tuple[list[kernel.FdbEntry], list[str]]:
         words = line.split()
         if not words:
             continue
-        rest = _Words(words[1:])
+        rest = itertools.islice(words, 1, None)
         values: dict[str, str] = {}
         flags: set[str] = set()
         state = ""
         strange = not is_mac(words[0].lower())
-        while rest.left:
-            word = rest.next()
+        for word in rest:
             if word in _FDB_VALUES:
-                values[word] = rest.next()
+                values[word] = next(rest, "")
             elif word in _FDB_STATES or word.startswith("state="):
                 state = word.removeprefix("state=")
             elif word in _FDB_FLAGS:

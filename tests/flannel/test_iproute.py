@@ -1,13 +1,14 @@
 """Answers of ip and bridge, in JSON and in the text of programs that know none."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.flannel import iproute, kernel, procfs
+from bot.flannel import iproute, iptext, kernel, procfs
 from bot.flannel.kernel import Address, FdbEntry, Link, Neighbour, Route, Tunnel
 from tests.flannel import kernels
 
@@ -588,3 +589,50 @@ def test_values_are_shown_as_ip_would_show_them() -> None:
         str(FdbEntry("aa:bb:cc:dd:ee:ff", "flannel.1", "10.0.0.2", "", "permanent", ("self",)))
         == "aa:bb:cc:dd:ee:ff dev flannel.1 dst 10.0.0.2 self permanent"
     )
+
+
+LONG_LINES = {
+    iproute.routes: "default via 10.0.0.1 dev eth0 ",
+    iproute.fdb: "aa:bb:cc:dd:ee:ff dev flannel.1 ",
+    iproute.neighbours: "10.0.0.1 dev eth0 ",
+    iproute.links: "1: eth0: <UP> mtu 1500 ",
+}
+
+
+@pytest.mark.parametrize("read", LONG_LINES, ids=lambda read: read.__name__)
+def test_a_line_of_very_many_words_costs_in_proportion_to_them(read) -> None:  # type: ignore[no-untyped-def]
+    def cost(words: int) -> float:
+        text = LONG_LINES[read] + "x " * words
+        spent = []
+        for _ in range(3):
+            begun = time.thread_time()  # of this thread alone; what else runs does not count
+            read(text)
+            spent.append(time.thread_time() - begun)
+        return min(spent)
+
+    assert cost(80_000) < 60 * cost(4_000), "twenty times the words, not four hundred the work"
+
+
+def test_a_nic_that_is_told_twice_is_as_it_was_told_last() -> None:
+    twice = "1: eth0: <UP>\n    inet 10.0.0.1/24\n1: eth0: <UP>\n    inet 10.0.0.2/24\n"
+    (link,) = iproute.links(twice).entries
+    assert [one.ip for one in link.addresses] == ["10.0.0.2"]
+
+
+def test_a_nic_of_very_many_addresses_is_made_once_and_not_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+
+    def counted(link: Link, **changes: object) -> Link:
+        made.append(link)
+        return replace(link, **changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(iptext, "replace", counted)
+    text = "5: kube-ipvs0: <BROADCAST,NOARP> mtu 1500\n" + "".join(
+        f"    inet 10.96.{number // 250}.{number % 250}/32 scope global kube-ipvs0\n"
+        for number in range(1_000)
+    )
+    (link,) = iproute.links(text).entries
+    assert len(set(link.addresses)) == 1_000
+    assert len(made) <= 2
