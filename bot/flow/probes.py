@@ -155,6 +155,7 @@ class Probes:
             outcome = str(error)
             raise
         finally:
+            self._forget_old_rests()
             self._rests[errand.node] = self._rest_after(errand.node, outcome)
             # By itself: whoever waits for the look need not wait for this, nor can end it.
             self._remove_behind(errand, wanted, probe, outcome, foreign=foreign)
@@ -234,6 +235,15 @@ class Probes:
             outcome=outcome,
             failures=failures,
         )
+
+    def _forget_old_rests(self) -> None:
+        """Forget nodes that have long had their peace, as those are that are no more.
+
+        It outlasts the longest peace, or a node that always fails would begin anew each time.
+        """
+        longest = (self.options.rest * 2**_DOUBLED).total_seconds()
+        recent = self._clock.monotonic() - 2 * longest
+        self._rests = {node: one for node, one in self._rests.items() if one.ended > recent}
 
     async def _acquired(self) -> None:
         """Wait for a slot, but not as long as it would take where half the fleet is broken."""

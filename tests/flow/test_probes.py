@@ -254,6 +254,15 @@ async def test_a_node_where_they_fail_has_longer_and_longer_peace() -> None:
     await one.settled()
 
 
+async def test_nodes_that_are_no_more_are_forgotten() -> None:
+    one = bot(an_hour=1_000)
+    for number in range(100):
+        await one.probes.look(replace(ERRAND, node=f"node-{number}"))
+        await asyncio.sleep(240)
+    await one.settled()
+    assert len(one.probes._rests) < 30, "of nearly seven hours the last one matters"
+
+
 async def test_a_start_removes_what_was_left_and_from_then_on_only_what_is_too_old() -> None:
     one = bot()
     wanted = Wanted("kube-flannel", "node-7", "flannel-7", "x", 60)
