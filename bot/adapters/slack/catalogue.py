@@ -31,17 +31,22 @@ MODULES = (
 )
 """Every module that holds words."""
 CORE = (
+    "core_attention",
     "core_checks",
     "core_common",
+    "core_doctor",
     "core_faults",
     "core_fields",
     "core_guards",
     "core_hazards",
     "core_logs",
+    "core_looks",
     "core_nics",
+    "core_outsides",
     "core_reports",
     "core_runbooks",
     "core_runs",
+    "core_store",
 )
 """Modules that only other languages have: what the core says, by English templates."""
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot
+from bot.adapters.cluster import kinds
 from bot.adapters.slack import catalogue, interpreter
 from bot.flannel import catalogue as log_lines
 from bot.flannel import faults, hazards, versions
@@ -66,6 +67,28 @@ SOURCES = (
     "domain/inhibition.py",
     "domain/silence.py",
     "domain/tracking.py",
+    *("flow/absence.py", "flow/attending.py", "flow/inspect.py", "flow/memory_history.py"),
+    *("flow/network.py", "flow/podlog.py", "flow/probes.py", "flow/quota.py", "flow/sight.py"),
+    *("flow/veths.py", "flow/desk.py", "flow/elsewhere.py", "flow/quieting.py", "flow/ports.py"),
+    *("domain/matcher.py", "domain/nearest.py", "domain/alert.py", "domain/units.py"),
+    *("doctoring.py", "options.py", "tending.py"),
+    *(
+        f"adapters/cluster/{name}.py"
+        for name in (
+            *("checkup", "client", "credentials", "discovery", "execution", "failures", "frames"),
+            *("kinds", "kubeconfig", "lease", "listing", "looking", "mirror", "nodepods"),
+            *("outcomes", "probing", "reader", "usage", "watching", "actuator"),
+        )
+    ),
+    "adapters/metrics/prometheus.py",
+    *(
+        f"adapters/store/{name}.py"
+        for name in ("faults", "location", "revision", "remedy", "turns")
+    ),
+    *(
+        f"adapters/slack/{name}.py"
+        for name in ("faults", "manifest", "client", "checkup", "people", "callers", "uploads")
+    ),
 )
 """Modules whose every sentence is translated. The list may only grow."""
 LISTS = (
@@ -73,6 +96,7 @@ LISTS = (
     "flannel/catalogue.py",
     "flannel/hazards.py",
     "flannel/selection.py",
+    *("adapters/cluster/script.py", "adapters/store/sql.py"),
 )
 """Modules that hold others' words too; what they say is asked of their lists."""
 NOT_SAID = {
@@ -89,12 +113,33 @@ NOT_SAID = {
     "a host NIC": "in a list of nodes and NICs, which is quoted whole",
     "not there now": "within a prediction, which is quoted whole",
     "the MTU in subnet.env": "a source's name, which is not shown",
+    "before by": "in a story, whose verbs are its own",
+    **dict.fromkeys(("Basic", "Bearer"), "a header"),
+    **dict.fromkeys(("Status | None", "count plans and runs"), "a name in the code"),
+    **dict.fromkeys(("remove the probe pod of", "looking for flannel"), "a task's name"),
+    "looks elsewhere": "a task's name",
+    **dict.fromkeys(("Invalid value:", "HTTP Status Code", "no such table"), "another's words"),
+    **dict.fromkeys(("no such column", "Invalid request signature detected"), "another's words"),
+    "Unhandled request|Invalid request signature detected": "another's words",
+    "max by": "a query",
+    "the non-resource URL /version": "what a right is to, as RBAC calls it",
+    "context": "a place in a kubeconfig",
+    **dict.fromkeys(("how it stands,", "and what mends it", "nothing failed"), "the terminal's"),
+    **dict.fromkeys(
+        (
+            *("Ask about flannel and kube-system", "Keeps flannel and kube-system healthy"),
+            *("Show incident", "Tell the story of the incident that this message is about"),
+            "[@cluster] status | nics <node> | routes | memory | simulate <regex> | logs <node> "
+            "| verify | incidents | check | doctor | help",
+        ),
+        "the manifest's, of which an app has one",
+    ),
 }
 MADE = {
     *("critical:", "warning:", "info:"),
     *("over the budget of", "within the budget of", "on the worst day,"),
     *("waits:", "wait:"),
-    *("opened", "reopened", "severity rose", "spread grew"),
+    *("reopened", "severity rose", "spread grew"),
     *("unmuted", "acknowledged"),
     *("now info:", "now warning:", "now critical:"),
     *("by you already,", "one more needed.", "was deleted,", "was evicted,"),
@@ -109,6 +154,8 @@ MADE = {
     "in all clusters:",
     "and so many that the rollout cannot move:",
     *("earlier state.terminated.reason=", "with no address"),
+    *("version and backend", "has no context", "grant get,"),
+    *(f"{kind.resource} in" for kind in kinds.IN_NAMESPACES if kind is not kinds.PODS),
     *("aborted", "silenced", "writable and whole", "no channel is named of"),
     *(
         made
