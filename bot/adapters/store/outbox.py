@@ -37,14 +37,10 @@ OLDEST_FIRST = (box.c.created_at, box.c.seq)
 CLAIM_ORDER = (box.c.priority, *OLDEST_FIRST)
 
 
-def _shown() -> sa.ColumnElement[bool]:
-    posted = tables.posted
-    return sa.exists().where(posted.c.incident == box.c.incident, posted.c.channel == box.c.channel)
-
-
-def _plan_shown() -> sa.ColumnElement[bool]:
-    posted = tables.posted_plans
-    return sa.exists().where(posted.c.plan == box.c.plan, posted.c.channel == box.c.channel)
+# What does not depend on the moment is built once: an alias copies all columns of its table, in
+# cycles that only the garbage collector can free.
+_OTHER = box.alias("other")
+_DIGEST = box.alias("digest")
 
 
 def _beside(column: str, kind: str, *deliveries: str) -> sa.ColumnElement[bool]:
@@ -52,54 +48,58 @@ def _beside(column: str, kind: str, *deliveries: str) -> sa.ColumnElement[bool]:
 
     Details of a plan may name its incident too; they are not the incident's.
     """
-    other = box.alias("other")
-    told = [other.c[column] == box.c[column], other.c.channel == box.c.channel]
+    told = [_OTHER.c[column] == box.c[column], _OTHER.c.channel == box.c.channel]
     if kind == DETAIL:
-        told.append(other.c.seq < box.c.seq)
+        told.append(_OTHER.c.seq < box.c.seq)
         if column != "plan":
-            told.append(other.c.plan.is_(None))
-    return sa.exists().where(*told, other.c.kind == kind, other.c.delivery.in_(deliveries))
-
-
-def _due(now: datetime) -> sa.ColumnElement[bool]:
-    digest = box.alias("digest")
-    in_digest = sa.exists().where(
-        tables.digests.c.incident == box.c.incident,
-        digest.c.seq == tables.digests.c.seq,
-        digest.c.channel == box.c.channel,
-        digest.c.delivery.in_(UNSETTLED),
-    )
-    return sa.and_(
-        box.c.delivery == PENDING,
-        sa.or_(box.c.not_before.is_(None), box.c.not_before <= now),
-        sa.case(
-            (box.c.kind == CARD, sa.and_(~_beside("incident", CARD, CLAIMED), ~in_digest)),
-            (box.c.kind == PLAN, ~_beside("plan", PLAN, CLAIMED)),
-            (
-                sa.and_(box.c.kind == DETAIL, box.c.plan.is_(None)),
-                sa.and_(
-                    sa.or_(_shown(), sa.and_(_card_refused("incident", CARD), ~in_digest)),
-                    ~_beside("incident", DETAIL, *UNSETTLED),
-                ),
-            ),
-            (
-                box.c.kind == DETAIL,
-                sa.and_(
-                    sa.or_(_plan_shown(), _card_refused("plan", PLAN)),
-                    ~_beside("plan", DETAIL, *UNSETTLED),
-                ),
-            ),
-            else_=sa.true(),
-        ),
-    )
+            told.append(_OTHER.c.plan.is_(None))
+    return sa.exists().where(*told, _OTHER.c.kind == kind, _OTHER.c.delivery.in_(deliveries))
 
 
 def _card_refused(column: str, kind: str) -> sa.ColumnElement[bool]:
     return sa.and_(_beside(column, kind, FAILED), ~_beside(column, kind, *UNSETTLED))
 
 
-def _first_card() -> sa.ColumnElement[bool]:
-    return sa.and_(box.c.kind == CARD, ~_shown())
+_SHOWN = sa.exists().where(
+    tables.posted.c.incident == box.c.incident, tables.posted.c.channel == box.c.channel
+)
+_PLAN_SHOWN = sa.exists().where(
+    tables.posted_plans.c.plan == box.c.plan, tables.posted_plans.c.channel == box.c.channel
+)
+_IN_DIGEST = sa.exists().where(
+    tables.digests.c.incident == box.c.incident,
+    _DIGEST.c.seq == tables.digests.c.seq,
+    _DIGEST.c.channel == box.c.channel,
+    _DIGEST.c.delivery.in_(UNSETTLED),
+)
+_FIRST_CARD = sa.and_(box.c.kind == CARD, ~_SHOWN)
+_ITS_TURN = sa.case(
+    (box.c.kind == CARD, sa.and_(~_beside("incident", CARD, CLAIMED), ~_IN_DIGEST)),
+    (box.c.kind == PLAN, ~_beside("plan", PLAN, CLAIMED)),
+    (
+        sa.and_(box.c.kind == DETAIL, box.c.plan.is_(None)),
+        sa.and_(
+            sa.or_(_SHOWN, sa.and_(_card_refused("incident", CARD), ~_IN_DIGEST)),
+            ~_beside("incident", DETAIL, *UNSETTLED),
+        ),
+    ),
+    (
+        box.c.kind == DETAIL,
+        sa.and_(
+            sa.or_(_PLAN_SHOWN, _card_refused("plan", PLAN)),
+            ~_beside("plan", DETAIL, *UNSETTLED),
+        ),
+    ),
+    else_=sa.true(),
+)
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        box.c.delivery == PENDING,
+        sa.or_(box.c.not_before.is_(None), box.c.not_before <= now),
+        _ITS_TURN,
+    )
 
 
 def claimed() -> sa.Select[*tuple[Any, ...]]:
@@ -111,14 +111,14 @@ def due_cards(channel: str, *, now: datetime) -> sa.Select[*tuple[Any, ...]]:
     """Select due first cards of a channel, oldest first."""
     return (
         sa.select(box)
-        .where(box.c.channel == channel, _first_card(), _due(now))
+        .where(box.c.channel == channel, _FIRST_CARD, _due(now))
         .order_by(*OLDEST_FIRST)
     )
 
 
 def due_channels(*, now: datetime) -> sa.Select[*tuple[Any, ...]]:
     """Select (channel, number of due first cards) of channels with anything due."""
-    first_cards = sa.func.sum(sa.case((_first_card(), 1), else_=0))
+    first_cards = sa.func.sum(sa.case((_FIRST_CARD, 1), else_=0))
     return sa.select(box.c.channel, first_cards).where(_due(now)).group_by(box.c.channel)
 
 

@@ -1,6 +1,7 @@
 """SQLite in particular: what it promises, and what it says when the file is not as it should be."""
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
@@ -395,3 +396,25 @@ async def test_a_hundred_thousand_sent_rows_do_not_slow_a_claim(sqlite_url, open
 
     # A walk over the rows costs more than 50 ms each time; a busy machine not at the quickest.
     assert min(each) < 0.05
+
+
+async def test_looking_for_what_is_due_makes_no_garbage(sqlite_url, opened, samples):
+    """It is done many times a minute for ever. Cycles wait for the collector, which stops all."""
+    looks = 5
+    async with opened(sqlite_url) as store:
+
+        async def look() -> None:
+            await store.claim(now=samples.now)
+            await store.due_channels(now=samples.now)
+            await store.due_cards("C0ALERTS", now=samples.now)
+
+        await look()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(looks):
+                await look()
+            left = gc.collect()
+        finally:
+            gc.enable()
+    assert left < 100 * looks
