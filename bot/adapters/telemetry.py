@@ -4,9 +4,12 @@ Names and labels are an interface (docs/reference/metrics.md, held to this table
 No label ever carries a node or a pod: series must not grow with the cluster.
 """
 
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -35,6 +38,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "plans": ("Remediation plans by state", ("state",)),
     "selftest_ok": ("1 if the newest message of the self-test came back", ()),
     "runs": ("Remediation runs by state", ("state",)),
+    "resident_memory_bytes": ("Memory of the process that is in RAM, where /proc tells it", ()),
 }
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "watch_restarts_total": ("Watches begun anew", ("cluster", "resource")),
@@ -70,7 +74,7 @@ class PrometheusTelemetry:
 
     def __init__(self, version: str) -> None:
         self._registry = CollectorRegistry()
-        self._refresh: list[Callable[[], None]] = []
+        self._refresh: list[Callable[[], None]] = [self._weigh]
         self._gauges = {
             name: Gauge(PREFIX + name, text, labels, registry=self._registry)
             for name, (text, labels) in GAUGES.items()
@@ -107,6 +111,11 @@ class PrometheusTelemetry:
     def before_scrape(self, refresh: Callable[[], None]) -> None:
         """Have something measured just before each scrape."""
         self._refresh.append(refresh)
+
+    def _weigh(self) -> None:
+        with contextlib.suppress(OSError):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.gauge("resident_memory_bytes", pages * os.sysconf("SC_PAGE_SIZE"))
 
     def text(self) -> bytes:
         """Return the exposition format."""

@@ -77,6 +77,13 @@ def test_what_is_measured_at_the_scrape_is_fresh() -> None:
     assert b"flannel_bot_outbox_depth 7.0" in made.text()
 
 
+def test_the_memory_in_use_is_served() -> None:
+    held = bytearray(b"x") * 50_000_000
+    text = telemetry.PrometheusTelemetry("1").text().decode()
+    (line,) = [one for one in text.splitlines() if one.startswith("flannel_bot_resident_memory")]
+    assert float(line.split()[1]) > len(held)
+
+
 @pytest.mark.real("promtool")
 def test_promtool_finds_nothing_wrong_with_the_metrics() -> None:
     promtool = shutil.which("promtool")
