@@ -58,7 +58,7 @@ log = structlog.get_logger(__name__)
 _STORE_RETRY = 2.0
 _HEARTBEAT = 1.0
 _HEARTBEAT_LATE = 10.0
-_TIDY_BEATS = 30
+_TIDY_BEATS = 5
 
 
 class Bot:
@@ -393,11 +393,11 @@ class Bot:
         self._told()
 
     async def _heart(self) -> None:
-        garbage.begin()
+        collector = garbage.Collector(self._clock.monotonic())
         for beat in itertools.count(1):
             self._beat = self._clock.monotonic()
             if beat % _TIDY_BEATS == 0:
-                garbage.tend()
+                collector.tend(self._beat)
             await self._clock.sleep(_HEARTBEAT)
 
     async def _give_up(self) -> None:

@@ -5,28 +5,77 @@ beside a mirror of 25,000 pods, and it comes several times while such a mirror f
 mirror holds has no cycles and goes without the collector's help, so it is taken out of its sight
 (`gc.freeze`), and full collections are made at a time of our own over what is left.
 
+A cycle that is frozen with the rest stays though nobody holds it any more, so what is frozen is
+collected first, unless it is more than may be looked at; and once a good part of all that is
+frozen is new, all of it is looked at again.
+
 glibc gives each thread an arena of its own, up to eight a core, and what one has freed none of the
-others can use. With judging, SQLite and Prometheus in threads a bot of 120 nodes grew by half in
-half an hour of everything at once. One arena alone does not end that.
+others can use. With judging, SQLite and Prometheus in threads memory grows by that alone.
 """
 
 import ctypes
 import gc
 
 MANY = 100_000
-"""Objects that a full collection may look at: some 40 ms. More than these are data."""
+"""Objects that a full collection may look at: some 40 ms. More than these, come within seconds,
+are data."""
+SOME = 20_000
+"""Objects that have come since the last collection from which on there is another."""
+EVERY = 30.0
+"""Seconds after which there is one however few have come: garbage may hold open connections."""
+HOUR = 3_600.0
+"""Seconds between two collections of all that is frozen, which stop the bot for longer."""
 
 _NEVER = 1_000_000_000
 _M_ARENA_MAX = -8
 """Of mallopt(3), as glibc's malloc.h has it."""
 
 
-def begin() -> None:
-    """Take over the full collections. Called once, after the imports and before the work."""
-    _one_arena()
-    gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, _NEVER)
+class Collector:
+    """Makes the full collections from now on. Made once, after the imports and before the work.
+
+    Args:
+        now: seconds of a clock that only goes forward, as for `tend`.
+    """
+
+    def __init__(self, now: float) -> None:
+        _one_arena()
+        gc.freeze()
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, _NEVER)
+        self._collected = self._swept = now
+        self._left = 0
+        """Old objects that the last collection left."""
+        self._unswept = 0
+        """Objects frozen since all that is frozen was looked at."""
+
+    def tend(self, now: float) -> None:
+        """Collect or freeze what has grown old, if it is time. Call every few seconds."""
+        old = _old()
+        if old > MANY:
+            self._freeze(old)
+        elif old > self._left + SOME or now - self._collected >= EVERY:
+            gc.collect()
+            self._collected = now
+            self._left = _old()
+            if self._left > MANY // 2:
+                self._freeze(self._left)
+        elif 4 * self._unswept > gc.get_freeze_count() and now - self._swept >= HOUR:
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+            self._swept = now
+            self._left = self._unswept = 0
+
+    def _freeze(self, objects: int) -> None:
+        gc.freeze()
+        self._left = 0
+        self._unswept += objects
+
+
+def _old() -> int:
+    """How many objects a full collection would look at; the younger are a few thousand more."""
+    return len(gc.get_objects(generation=2))
 
 
 def _one_arena() -> None:
@@ -34,16 +83,3 @@ def _one_arena() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
-
-
-def tend() -> None:
-    """Make a full collection, or freeze where there is too much for one. Call every half minute.
-
-    Freezing is for good: what is part of a cycle at that moment is never collected. That is little
-    beside so many objects, and it happens only when so many have come to stay.
-    """
-    # The newest generations hold a few thousand objects at most.
-    if len(gc.get_objects(generation=2)) > MANY:
-        gc.freeze()
-    else:
-        gc.collect()

@@ -42,42 +42,102 @@ def grow(many: int) -> list[list[int]]:
     return [[number] for number in range(many)]
 
 
+@pytest.fixture
+def collector() -> garbage.Collector:
+    return garbage.Collector(now=0.0)
+
+
+def old_knot() -> weakref.ref[Knot]:
+    """Return a sight of garbage that has grown old."""
+    knot = Knot()
+    gc.collect(1)
+    return weakref.ref(knot)
+
+
 def test_a_heap_that_grows_starts_a_full_collection_by_itself_only_before(full):
     gc.freeze()  # so that what grows counts as much
     kept = grow(500_000)
     assert full, "this test proves nothing: nothing was collected anyway"
     full.clear()
-    garbage.begin()
+    garbage.Collector(now=0.0)
     more = grow(500_000)
     assert not full
     assert len(kept) == len(more)
 
 
+@pytest.mark.usefixtures("collector")
 def test_garbage_of_the_young_is_still_collected_by_itself():
-    garbage.begin()
     knot = weakref.ref(Knot())
     kept = grow(50_000)
     assert knot() is None
     assert kept
 
 
-def test_garbage_that_grew_old_is_collected_when_tended():
-    garbage.begin()
-    knot = Knot()
-    seen = weakref.ref(knot)
-    gc.collect(1)  # it is old now
-    del knot
-    garbage.tend()
+def test_garbage_that_grew_old_is_collected_within_half_a_minute(collector, full):
+    seen = old_knot()
+    collector.tend(5.0)
+    assert not full
+    collector.tend(30.0)
     assert seen() is None
 
 
-def test_what_came_to_stay_in_great_numbers_is_frozen_and_not_looked_at(full):
-    garbage.begin()
+def test_much_garbage_that_grew_old_is_collected_at_once(collector):
+    seen = old_knot()
+    kept = grow(garbage.SOME)
+    gc.collect(1)
+    collector.tend(5.0)
+    assert seen() is None
+    assert kept
+
+
+def test_what_came_to_stay_in_great_numbers_is_frozen_and_not_looked_at(collector, full):
     frozen = gc.get_freeze_count()
     kept = grow(2 * garbage.MANY)
     gc.collect(1)
-    garbage.tend()
+    collector.tend(5.0)
     assert not full
     assert gc.get_freeze_count() >= frozen + len(kept)
-    garbage.tend()
+    collector.tend(30.0)
     assert full, "with the many out of sight, full collections go on"
+
+
+def test_garbage_without_end_is_never_frozen(collector):
+    frozen = gc.get_freeze_count()
+    for now in range(5, 30, 5):
+        knots = [Knot() for _ in range(2 * garbage.SOME)]
+        gc.collect(1)
+        seen = weakref.ref(knots[0])
+        del knots
+        collector.tend(float(now))
+        assert seen() is None
+    assert gc.get_freeze_count() <= frozen
+
+
+def test_what_stays_is_frozen_without_the_garbage_beside_it(collector):
+    frozen = gc.get_freeze_count()
+    seen = old_knot()
+    kept = grow(garbage.MANY * 3 // 4)
+    gc.collect(1)
+    collector.tend(5.0)
+    assert seen() is None
+    assert gc.get_freeze_count() >= frozen + len(kept)
+
+
+def test_what_was_frozen_and_is_garbage_by_now_goes_within_an_hour(collector, full):
+    knot = Knot()
+    seen = weakref.ref(knot)
+    kept = grow(max(2 * garbage.MANY, gc.get_freeze_count()))
+    gc.collect(1)
+    collector.tend(5.0)
+    del knot
+    for now in (10.0, 1_800.0, 1_805.0, 3_590.0, 3_595.0):
+        collector.tend(now)
+    assert seen() is not None, "too often that which stops the bot"
+    collector.tend(3_600.0)
+    collector.tend(3_605.0)
+    assert seen() is None
+    assert gc.get_freeze_count() >= len(kept)
+    full.clear()
+    for now in (7_200.0, 7_205.0, 7_210.0):
+        collector.tend(now)
+    assert len(full) == 1, "nothing new is frozen: all of it is not looked at again"
