@@ -12,6 +12,10 @@ from dataclasses import dataclass
 _MOST = 3
 _ALIKE = 0.6
 _LONGEST = 253
+"""Characters of a name (RFC 1123); what has more is none, and is not said back whole."""
+_ECHO = 60
+_HEAD = re.compile(r"[a-z0-9-]*")
+"""Up to the first dot, and up to what stands in no name: `web-1;reboot` may mean `web-1`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,12 @@ class Missing:
 
     def sentence(self, kind: str) -> str:
         """Say so, with what could have been meant; `kind` is what the names are of."""
+        word = self.word if len(self.word) <= _LONGEST else f"{self.word[:_ECHO]}…"
         if self.several:
-            return f"{self.word!r} fits several {kind}s: {', '.join(self.near)}"
+            return f"{word!r} fits several {kind}s: {', '.join(self.near)}"
         if self.near:
-            return f"there is no {kind} {self.word!r}; the nearest are {', '.join(self.near)}"
-        missing = f"there is no {kind} {self.word!r}"
+            return f"there is no {kind} {word!r}; the nearest are {', '.join(self.near)}"
+        missing = f"there is no {kind} {word!r}"
         if not self.such_as:
             return missing
         return f"{missing}; there are {self.known:,}, such as {', '.join(self.such_as)}"
@@ -64,10 +69,17 @@ def resolve(
             return fitting[0]
         if fitting:
             return Missing(word, tuple(sorted(fitting)[:_MOST]), several=True)
-    near, head = _near(wanted, folded), wanted.partition(".")[0]
+    near, head = _near(wanted, folded), _HEAD.match(wanted)[0]  # type: ignore[index]
     if not near and not head.isdigit():  # of an address the first number says nothing
         near = _near(head, folded) if head else ()
     return Missing(word, near, known=len(known), such_as=() if near else _examples(known))
+
+
+def like(name: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that come nearest to one that is known but does not do; else a few."""
+    others = [one for one in names if one != name]
+    near = _near(name.casefold(), [(one.casefold(), one) for one in others])
+    return near or _examples(others)
 
 
 def _examples(known: list[str]) -> tuple[str, ...]:

@@ -30,9 +30,6 @@ NEEDS_APPROVAL = "a look by a probe pod would need an approval"
 
 _NO_FILES = "subnet.env was not read: a probe pod mounts nothing of the host"
 
-_LONGEST = 253
-"""Characters of a node's name (RFC 1123)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -381,9 +378,7 @@ def named(taken: snapshot.Snapshot, text: str) -> str:
     if word in taken.nodes:
         return word
     also = {ip: node.name for node in taken.nodes.values() for ip in node.internal_ips}
-    found = nearest.resolve(
-        word if len(word) <= _LONGEST else f"{word[:60]}…", taken.nodes, also=also
-    )
+    found = nearest.resolve(word, taken.nodes, also=also)
     if isinstance(found, nearest.Missing):
         unseen = () if taken.nodes else ("no node is seen at all now",)
         raise errors.Refused(found.sentence("node"), *unseen)

@@ -6,7 +6,7 @@ Nothing is looked at on nodes and nothing is changed: what is kept is put togeth
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot import checks
@@ -68,12 +68,20 @@ class Memory:
         history = await self._asked(where, flannel, now, points=self._options.points, node=name)
         series = next((one for one in history.series if one.node == name), None)
         kills = await self._kills(where, since, node=name)
+        notes: tuple[str, ...] = ()
+        if name not in where.flannel_pods:
+            notes = self._sight.without_pod(where, name).reasons
         container = _container(where, name)
         running = _running_since(container)
         limit = container.memory_limit if container else flannel.memory_limit
         return answers.NodeMemory(
             about=self._about(where, [flannel], now),
-            told=_told(history, series.points if series else (), since=since, until=now),
+            told=_told(
+                replace(history, notes=(*notes, *history.notes)),
+                series.points if series else (),
+                since=since,
+                until=now,
+            ),
             node=name,
             series=series,
             limit=limit,

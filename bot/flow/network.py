@@ -82,6 +82,10 @@ class Network:
         self._allowed = allowed
         self._options = options
 
+    def near(self, word: str) -> Sequence[str]:
+        """Return the nodes that a word may have meant, none where none is like it."""
+        return self._sight.near(word)
+
     async def nics(self, node: str) -> answers.NodeNics:
         """Tell a node's NICs, which one flannel uses, and what a restart would do."""
         return await self._nics(node, max_age=self._options.one)
@@ -248,10 +252,7 @@ class Network:
         """Tell why flannel failed last on a node."""
         where = await self._sight.whole()
         name = self._sight.node(where, node)
-        flannel = where.flannel_on[name]
-        pod = where.flannel_pods.get(name)
-        if pod is None:
-            raise errors.Refused(f"there is no flannel pod on {name}, so there is no log of it")
+        flannel, pod = where.flannel_on[name], self._sight.pod(where, name)
         found = await podlog.read(
             self._logs,
             pod,
@@ -275,7 +276,7 @@ class Network:
         unseen = ""
         try:
             name, seen, shown = await self._sight.one(where, node, max_age=self._options.one)
-        except errors.Unavailable as error:
+        except (errors.Unavailable, errors.Refused) as error:
             seen, shown, unseen = None, None, str(error)
         fleet = where.fleets[where.flannel_on[name].name]
         return answers.Verification(

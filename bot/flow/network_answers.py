@@ -177,6 +177,9 @@ class Network(Protocol):
     names. What looks at all nodes takes who asks, and tells its progress.
     """
 
+    def near(self, word: str) -> Sequence[str]:
+        """Return the nodes that a word may have meant, none where none is like it."""
+
     async def nics(self, node: str) -> NodeNics:
         """Tell a node's NICs, which one flannel uses, and what a restart would do."""
 

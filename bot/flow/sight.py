@@ -3,13 +3,13 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 from bot import checks
-from bot.domain import errors, nearest
+from bot.domain import errors, nearest, snapshot
 from bot.flannel import discovery, inspection, study
 from bot.flow import network_answers as answers
 from bot.flow import ports
@@ -99,15 +99,35 @@ class Sight:
         if name not in where.flannel_on:
             raise errors.Refused(
                 f"no flannel DaemonSet serves {name}",
+                *_instead(name, where.flannel_on),
                 *discovery.out_of_reach(taken, where.flannels),
             )
         return name
+
+    def near(self, word: str) -> tuple[str, ...]:
+        """Return the nodes that a word may have meant, none where none is like it."""
+        found = nearest.resolve(word, self._mirror.snapshot().nodes)
+        return found.near if isinstance(found, nearest.Missing) else (found,)
+
+    def pod(self, where: checks.Context, name: str) -> snapshot.Pod:
+        """Return flannel's pod on a node that it serves. Raises Refused where there is none."""
+        pod = where.flannel_pods.get(name)
+        if pod is None:
+            raise self.without_pod(where, name)
+        return pod
+
+    def without_pod(self, where: checks.Context, name: str) -> errors.Refused:
+        """Say of a node that it has no flannel pod now, and which nodes could have been meant."""
+        return errors.Refused(
+            f"node {name} has no flannel pod now", *_instead(name, where.flannel_pods)
+        )
 
     async def one(
         self, where: checks.Context, word: str, *, max_age: timedelta
     ) -> tuple[str, inspection.Inspection, study.Study]:
         """Look at the node that is meant, not longer ago than that, and judge what is seen."""
         name = self.node(where, word)
+        self.pod(where, name)
         seen = await self._looks.node(name, max_age=max_age)
         flannel = where.flannel_on[name]
         young = self._young(where, seen)
@@ -161,6 +181,13 @@ class Sight:
             problems=dict(_problems(after, seen).most_common()),
         )
         return replace(after, inspections=seen), coverage
+
+
+def _instead(name: str, served: Iterable[str]) -> Iterator[str]:
+    """Say which nodes could have been meant that flannel is on."""
+    near = nearest.like(name, served)
+    if near:
+        yield f"the nearest that have one are {', '.join(near)}"
 
 
 def _problems(where: checks.Context, seen: Mapping[str, inspection.Inspection]) -> Counter[str]:

@@ -40,6 +40,12 @@ def test_a_word_that_fits_several_names_is_not_guessed() -> None:
     assert found.sentence("node") == "'node' fits several nodes: node.a, node.b"
 
 
+def test_what_stands_in_for_a_name_is_another_one() -> None:
+    assert nearest.like("worker-12", [*NAMES, "worker-12"]) == ("worker-10",)
+    assert nearest.like("zzz", NAMES) == ("Master-1", "edge", "edge.b")
+    assert nearest.like("edge", ["edge"]) == ()
+
+
 @pytest.mark.parametrize(
     ("word", "near"),
     [

@@ -213,6 +213,19 @@ async def test_a_node_that_is_not_there_is_refused_with_the_nearest() -> None:
         await Scene().memory.node("n1x")
 
 
+async def test_the_memory_of_a_node_without_a_flannel_pod_is_told_as_far_as_it_is_kept() -> None:
+    scene = Scene()
+    await scene.sample()
+    pods = {key: pod for key, pod in scene.mirror.taken.pods.items() if pod.node != "n1"}
+    scene.mirror.taken = replace(scene.mirror.taken, pods=pods)
+    told = await scene.memory.node("n1")
+    assert told.series is not None
+    assert told.told.notes[:2] == (
+        "node n1 has no flannel pod now",
+        "the nearest that have one are n2",
+    )
+
+
 @dataclass
 class Better:
     """A source that is asked first."""

@@ -55,7 +55,13 @@ async def test_looks_are_as_fresh_as_the_question_needs() -> None:
 @pytest.mark.parametrize("verb", ["nics", "routes", "logs", "verify"])
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("n22", "the nearest are n2"), ("nothing", "there is no node 'nothing'"), ("", "no node")],
+    [
+        ("n22", "the nearest are n2"),
+        ("nothing", "there is no node 'nothing'"),
+        ("", "no node"),
+        ("n2;reboot", "there is no node 'n2;reboot'; the nearest are n2"),
+        ("n2" * 999, "there is no node '(n2){30}…'"),
+    ],
 )
 async def test_a_node_that_is_none_is_answered_with_the_nearest(
     verb: str, word: str, said: str
@@ -83,7 +89,10 @@ async def test_a_node_that_flannel_does_not_serve_is_told_so() -> None:
     world.taken = replace(world.taken, nodes={**world.taken.nodes, "w1": windows})
     with pytest.raises(errors.Refused) as refused:
         await world.network.nics("w1")
-    assert "no flannel DaemonSet serves w1" in refused.value.reasons
+    assert refused.value.reasons[:2] == (
+        "no flannel DaemonSet serves w1",
+        "the nearest that have one are n1",
+    )
     assert "Windows" in str(refused.value)
 
 
@@ -259,11 +268,32 @@ async def test_a_log_is_read_without_its_secrets_and_what_is_not_had_is_said() -
     assert told.unread == ("the run before could not be read: password=[redacted]",)
 
 
-async def test_a_node_without_a_flannel_pod_has_no_log() -> None:
-    world = networks.cluster(2)
-    world.taken = replace(world.taken, pods={})
-    with pytest.raises(errors.Refused, match="no flannel pod on n1"):
-        await world.network.logs("n1")
+@pytest.mark.parametrize("verb", ["nics", "routes", "logs"])
+async def test_a_node_without_a_flannel_pod_is_answered_with_the_nearest_that_have_one(
+    verb: str,
+) -> None:
+    world = without_pod("n1")
+    with pytest.raises(errors.Refused) as refused:
+        await getattr(world.network, verb)("n1")
+    assert refused.value.reasons == WITHOUT_POD
+    assert not world.looks.asked
+
+
+async def test_verify_tells_of_a_node_without_a_flannel_pod_what_is_known() -> None:
+    told = await without_pod("n1").network.verify("n1")
+    assert told.points[0].text == "no flannel pod on this node"
+    assert told.points[0].state is aspects.State.WRONG
+    assert told.unseen == "; ".join(WITHOUT_POD)
+
+
+WITHOUT_POD = ("node n1 has no flannel pod now", "the nearest that have one are n2")
+
+
+def without_pod(name: str) -> networks.World:
+    world = networks.cluster(3)
+    pods = {key: pod for key, pod in world.taken.pods.items() if pod.node != name}
+    world.taken = replace(world.taken, pods=pods)
+    return world
 
 
 async def test_verify_goes_through_a_node_also_where_it_cannot_be_looked_at() -> None:

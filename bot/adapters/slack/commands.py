@@ -16,6 +16,7 @@ from bot.adapters.slack import (
     wording,
     works,
 )
+from bot.domain import errors
 from bot.flow import answers, ports
 
 _NAMING = frozenset({"handover", "incident", "audit"})
@@ -66,7 +67,7 @@ class Commands:
         """Answer what was typed in a channel; raises nothing that a BotError can say."""
         asked = grammar.parse(text)
         if isinstance(asked, grammar.Problem):
-            return answers_view.problem(asked.text, asked.hint)
+            return answers_view.problem(asked.text, self._near(asked, channel) or asked.hint)
         slow = network_commands.all_nodes(asked) or asked.name in remedy_commands.NAMES
         allowed = self._long if slow else self._timeout
         page = await answering.within(
@@ -134,6 +135,17 @@ class Commands:
         if found is not None:
             return answers_view.command_page(found, slash=self._slash)
         return answers_view.help_page(grammar.COMMANDS, slash=self._slash)
+
+    def _near(self, problem: grammar.Problem, channel: str) -> str:
+        """Name the nodes that a word which is no name may have meant."""
+        if not problem.node:
+            return ""
+        try:
+            network = self._desk.network(problem.cluster or self._desk.cluster_of(channel))
+            near = network.near(problem.node)
+        except errors.BotError:
+            return ""
+        return wording.did_you_mean(near) if near else ""
 
     def _unknown_cluster(self, name: str) -> prose.Page | None:
         known = self._desk.clusters()

@@ -288,7 +288,7 @@ def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request 
         return Problem(wording.too_many(found.name, echo(node)), usage)
     if node and not typed.NODE.fullmatch(node):
         hint = wording.CLUSTER_FIRST if node.startswith("@") else usage
-        return Problem(wording_work.no_node_name(echo(node)), hint)
+        return Problem(wording_work.no_node_name(echo(node)), hint, node=node, cluster=cluster)
     if found.name == "nics" and not node and not everything:
         return Problem(wording.too_few(found.name), usage)
     return Request(found.name, cluster=cluster, node=node, everything=everything)

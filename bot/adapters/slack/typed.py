@@ -20,6 +20,10 @@ class Problem:
 
     text: str
     hint: str = ""
+    node: str = ""
+    """A word that stands where a node's name should and can be none."""
+    cluster: str | None = None
+    """The cluster in which that node was sought, where one was named."""
 
 
 _BEFORE_A_QUOTE = ("=", "=~", "!~")

@@ -100,6 +100,22 @@ async def test_what_bolt_remarks_while_it_is_built_is_no_trouble(
         assert not app.connected
 
 
+async def test_what_can_be_no_nodes_name_is_answered_with_the_nearest_that_is_one(
+    slack: Slack, desk: samples.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Network:
+        def near(self, word: str) -> tuple[str, ...]:
+            return ("web-1",) if word == "web-1;reboot" else ()
+
+    monkeypatch.setattr(desk, "network", {"prod": Network()}.__getitem__)
+    async with slack.app(desk):
+        told = await ask(slack, "nics web-1;reboot")
+        usage = await ask(slack, "nics $(reboot)")
+    assert "'web-1;reboot' cannot be the name of a node." in told
+    assert "Did you mean web-1?" in told
+    assert "Usage: [@cluster] nics" in usage
+
+
 async def test_a_command_is_acknowledged_before_any_work(slack: Slack, desk: samples.Desk) -> None:
     finish = asyncio.Event()
     desk.wait = finish.wait

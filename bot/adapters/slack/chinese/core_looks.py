@@ -19,6 +19,8 @@ TEXTS = {
     "no node is seen at all now": "目前看不到任何节点",
     "{word:text} fits several {kind}s: {names:names}": "有多个 {kind} 与 {word} 相符：{names}",
     "there is no {kind} {word:text}; the nearest are {names:names}": "没有名为 {word} 的 {kind}；最接近的是 {names}",
+    "there is no {kind} {word:text}": "没有名为 {word} 的 {kind}",
+    "there is no {kind} {word:text}; there are {number}, such as {names:names}": "没有名为 {word} 的 {kind}；共有 {number} 个，例如 {names}",
     # probe pods
     "the look was broken off": "查看被中断",
     "one was there less than {time:text} ago[[ and failed: {why:term}]]": "不到 {time} 之前刚有过一个[[，并失败：{why}]]",
@@ -49,7 +51,8 @@ TEXTS = {
     "that offer has run out, or was made before a restart: ask again with `nics <node>`": "该提议已过期，或是重启之前提出的：请用 `nics <node>` 重新询问",
     "net-conf.json of {namespace} could not be read, so what it says is taken from nodes": "无法读取 {namespace} 的 net-conf.json，因此其内容取自节点",
     "only flannel's log was to be had, which holds no tables": "只能读到 flannel 的日志，其中没有路由表",
-    "there is no flannel pod on {node}, so there is no log of it": "{node} 上没有 flannel pod，因此没有日志",
+    "node {node} has no flannel pod now": "节点 {node} 现在没有 flannel pod",
+    "the nearest that have one are {names:names}": "最接近的、有它的节点是 {names}",
     "you have a question to all nodes of {cluster} under way already": "您已有一个对 {cluster} 所有节点的查询正在进行",
     "wait for its answer, or cancel it with its button": "请等待答复，或用按钮取消它",
     "{number} questions to all nodes of {cluster} are under way already": "已有 {number} 个对 {cluster} 所有节点的查询正在进行",
