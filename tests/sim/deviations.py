@@ -14,7 +14,7 @@ DEVIATIONS = [
         r"\$\.groups\[\d+\]",
         "groups without a resource that anybody here needs are not served",
         exchanges=(10,),
-        most=15,
+        most=14,
     ),
     Deviation(
         "10-events-and-discovery",

@@ -152,7 +152,7 @@ def controllers(
     speed: float = 4.0,
     clock: timing.Timing | None = None,
     scheduler: bool = True,
-    only: Callable[[context.Context], daemonsets.DaemonSets] | None = None,
+    only: Callable[[context.Context], Any] | None = None,
     kubelets: Mapping[str, Silence] = NOBODY,
     drawn: Mapping[str, random.Random] = NOBODY,
 ) -> Iterator[None]:

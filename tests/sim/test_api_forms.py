@@ -18,6 +18,7 @@ TEMPLATE = {
 }
 SELECTOR = {"selector": {"matchLabels": {"app": "x"}}}
 WORKLOAD = {"spec": {**SELECTOR, "template": TEMPLATE}}
+RULE = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["secrets"]}
 CONTENT: dict[str, dict[str, Any]] = {
     "pods": {"spec": TEMPLATE["spec"]},
     "daemonsets": WORKLOAD,
@@ -37,6 +38,15 @@ CONTENT: dict[str, dict[str, Any]] = {
         "type": "Normal",
         "message": "m",
     },
+    "validatingadmissionpolicies": {
+        "spec": {
+            "matchConstraints": {"resourceRules": [RULE]},
+            "validations": [{"expression": "true"}] * 2,
+        }
+    },
+    "validatingadmissionpolicybindings": {
+        "spec": {"policyName": "y", "validationActions": ["Deny"]}
+    },
 }
 CELLS = {
     "poddisruptionbudgets": ["x", "50%", "N/A", 0],
@@ -44,6 +54,8 @@ CELLS = {
     "serviceaccounts": ["x", 0],
     "configmaps": ["x", 0],
     "services": ["x", "ClusterIP"],
+    "validatingadmissionpolicies": ["x", 2, "<unset>"],
+    "validatingadmissionpolicybindings": ["x", "y", "<unset>"],
 }
 
 

@@ -392,3 +392,20 @@ async def test_what_was_handed_in_or_out_is_never_changed_by_a_later_write() -> 
     assert str(created) == before
     assert changed["spec"]["template"]["metadata"]["annotations"] == {"a": "b"}
     assert objects.get("daemonsets", "kube-system", "d") == changed
+
+
+async def test_yaml_is_read_where_json_is_and_its_faults_are_told() -> None:
+    configs = "/api/v1/namespaces/default/configmaps"
+    head = {"Content-Type": "application/yaml"}
+    text = "metadata:\n  name: m\n  name: n\ndata: {a: '1'}\nnovel: 2\n"
+    async with api.serving() as server:
+        async with server.request("POST", configs, text, headers=head) as response:
+            answer = await response.json()
+            assert (response.status, answer["metadata"]["name"]) == (201, "n")
+            assert response.headers.getall("Warning") == [
+                '299 - "unknown field \\"novel\\""',
+                '299 - "line 3: key \\"name\\" already set in map"',
+            ]
+        code, answer = await server.ask("POST", configs, "a: [", headers=head)
+        assert (code, answer["reason"]) == (400, "BadRequest")
+        assert answer["message"].startswith('ConfigMap in version "v1" cannot be handled')

@@ -1,14 +1,14 @@
 """Who may do what, against what a real API server was recorded to answer.
 
-Left out are the exchanges that make the rules (roles, bindings and tokens come from the server's
-own settings here) and those that an admission policy denies, which no simulation runs.
+Left out are the exchanges that make the rules: roles, bindings and tokens come from the server's
+own settings here.
 """
 
 import copy
 from typing import Any
 
-from bot.sim.cluster import http_access
-from tests.sim import api, recorded, stories
+from bot.sim.cluster import http_access, policystatus
+from tests.sim import api, parts, recorded, stories
 from tests.sim.recorded import Replay
 
 NAME = "09-access"
@@ -26,8 +26,7 @@ RULES = http_access.Rules(
     http_access.Rule(READS, ("",), ("pods",), "kube-system", reason=BOUND),
     user=BOT,
 )
-MAKING_RULES = {1, 2, 3, 4, 28, 29, 30, 61, 62, 64}
-DENIED_BY_POLICY = {*range(35, 59), 63, 65}
+MAKING_RULES = {1, 2, 3, 4}
 
 
 async def test_who_may_what_is_answered_as_recorded() -> None:
@@ -35,6 +34,7 @@ async def test_who_may_what_is_answered_as_recorded() -> None:
     objects = stories.NamesInOrder({})
     objects.create("namespaces", "", {"metadata": {"name": "shop"}})
     known = stories.leave(objects, _before(story[22]["response"]["body"]))
+    clock = parts.StoppedClock()
     async with api.serving(objects=objects, authorizer=RULES) as server:
 
         async def its_token_is_made(replay: Replay) -> None:
@@ -51,6 +51,9 @@ async def test_who_may_what_is_answered_as_recorded() -> None:
                 ),
             )
 
+        async def the_policy_is_looked_through(_: Replay) -> None:
+            clock.run(2.0)
+
         async def its_controller_has_seen_it(_: Replay) -> None:
             status = story[34]["response"]["body"]["status"]
             place = ("daemonsets", "kube-system", "kube-flannel-ds-amd64")
@@ -63,12 +66,17 @@ async def test_who_may_what_is_answered_as_recorded() -> None:
             token=api.TOKEN,
             tokens={BOT: "bot", "a bad token": "bad", "no token": None},
             known=known,
-            before={5: its_token_is_made, 34: its_controller_has_seen_it},
-            skip=MAKING_RULES | DENIED_BY_POLICY,
+            before={
+                5: its_token_is_made,
+                30: the_policy_is_looked_through,
+                34: its_controller_has_seen_it,
+            },
+            skip=MAKING_RULES,
         )
         # The recording script did not note who opened its watches.
         replay.exchanges[17]["request"]["identity"] = BOT
-        stories.check(await replay.run(), NAME)
+        with parts.controllers(objects, clock=clock, only=policystatus.PolicyStatus):
+            stories.check(await replay.run(), NAME)
 
 
 def _before(patched: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ All functions change the object they are given, which is the registry's own fres
 
 from typing import Any
 
-from bot.sim.cluster import objects, quantities
+from bot.sim.cluster import objects, policyspecs, quantities
 
 Object = dict[str, Any]
 
@@ -31,7 +31,7 @@ def fresh_status(kind: str, obj: Object) -> None:
             "desiredNumberScheduled": 0,
             "numberReady": 0,
         }
-    elif kind == "Deployment":
+    elif kind in {"Deployment", "ValidatingAdmissionPolicy"}:
         obj["status"] = {}
     elif kind == "ReplicaSet":
         obj["status"] = {"replicas": 0}
@@ -201,4 +201,6 @@ _BY_KIND = {
     "Service": _service,
     "Secret": _secret,
     "Event": _event,
+    "ValidatingAdmissionPolicy": policyspecs.complete_policy,
+    "ValidatingAdmissionPolicyBinding": policyspecs.complete_binding,
 }

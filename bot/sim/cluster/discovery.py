@@ -18,6 +18,7 @@ _GROUP_ORDER = (
     "authentication.k8s.io",
     "authorization.k8s.io",
     "policy",
+    "admissionregistration.k8s.io",
     "coordination.k8s.io",
 )
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})

@@ -27,12 +27,14 @@ LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "hostAliases": ("ip",),
     "imagePullSecrets": ("name",),
     "initContainers": ("name",),
+    "matchConditions": ("name",),
     "ownerReferences": ("uid",),
     "podIPs": ("ip",),
     "resourceClaims": ("name",),
     "schedulingGates": ("name",),
     "secrets": ("name",),
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "variables": ("name",),
     "volumeDevices": ("devicePath",),
     "volumeMounts": ("mountPath",),
     "volumes": ("name",),
@@ -44,16 +46,19 @@ _PORT_KEYS = {
     "ServiceSpec": ("port", "protocol"),
 }
 _KEY_DEFAULTS: Mapping[str, str] = {"protocol": "TCP"}
-_SETS = frozenset({"finalizers", "podCIDRs"})
+_SETS = frozenset({"finalizers", "podCIDRs", "validationActions"})
 _ATOMIC_KINDS = frozenset(
     {
         "ConfigMapKeySelector",
         "LabelSelector",
         "LocalObjectReference",
+        "NamedRuleWithOperations",
         "NodeSelector",
         "NodeSelectorTerm",
         "ObjectFieldSelector",
         "ObjectReference",
+        "ParamKind",
+        "ParamRef",
         "ResourceFieldSelector",
         "SecretKeySelector",
     }

@@ -315,6 +315,7 @@ async def _note_body(call: http_context.Call, entry: dict[str, Any]) -> None:
 async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamResponse:
     """Do what is asked."""
     if call.target.subresource == "exec":
+        call.judge(http_exec.change(call.request, call.target))
         pod = call.context.registry.get("pods", call.target.namespace, call.target.name)
         return await http_exec.answer(
             call.request, pod, call.context.exec, stopping=call.context.stopping

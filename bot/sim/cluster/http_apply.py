@@ -1,8 +1,5 @@
 """Server-side apply over HTTP: reading what is wanted, judging it, answering."""
 
-from collections.abc import Hashable
-
-import yaml
 from aiohttp import web
 
 from bot.sim.cluster import (
@@ -13,6 +10,7 @@ from bot.sim.cluster import (
     objects,
     ownership,
     schemas,
+    yamlbody,
 )
 
 Object = objects.Object
@@ -54,7 +52,7 @@ async def apply(call: http_context.Call) -> web.Response:
     if options.field_validation != "Ignore":
         call.warnings.extend(repeated)
     force = call.query.get("force") in {"true", "1"}
-    stored, new = call.context.registry.apply(
+    stored, new = call.registry.apply(
         row.plural,
         target.namespace,
         target.name,
@@ -66,33 +64,6 @@ async def apply(call: http_context.Call) -> web.Response:
     return call.answer(stored, status=201 if new else 200)
 
 
-class _Yaml(yaml.SafeLoader):
-    """YAML as JSON has it: keys are texts, times stay texts; keys given twice are noted."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.repeated: list[str] = []
-
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = True
-    ) -> dict[Hashable, objects.Json]:
-        self.flatten_mapping(node)
-        found: dict[Hashable, objects.Json] = {}
-        for key_node, value_node in node.value:
-            key = str(self.construct_object(key_node, deep=deep))
-            if key in found:
-                line = key_node.start_mark.line + 1
-                self.repeated.append(f'line {line}: key "{key}" already set in map')
-            found[key] = self.construct_object(value_node, deep=True)
-        return found
-
-
-_Yaml.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def _read(text: bytes) -> tuple[Object, list[str]]:
     """The patch, and a complaint for every key given twice.
 
@@ -100,13 +71,12 @@ def _read(text: bytes) -> tuple[Object, list[str]]:
         errors.StatusError: 400.
     """
     try:
-        loader = _Yaml(text.decode())
-        body = loader.get_single_data()
-    except (yaml.YAMLError, ValueError) as failure:
+        body, repeated = yamlbody.read(text)
+    except ValueError as failure:
         raise errors.bad_request(f"error decoding YAML: {failure}") from failure
     if not isinstance(body, dict):
         raise errors.bad_request("error decoding YAML: the patch is no object")
-    return body, loader.repeated
+    return body, repeated
 
 
 def _check_typed(call: http_context.Call, body: Object) -> None:

@@ -16,6 +16,7 @@ from bot.sim.cluster import (
     http_logs,
     http_paths,
     misbehaviour,
+    policies,
     protobuf,
     registry,
     requestlog,
@@ -94,6 +95,20 @@ class Call:
     def query(self) -> Mapping[str, str]:
         """The query parameters; of a repeated one the first."""
         return self.request.query
+
+    @property
+    def registry(self) -> registry.Registry:
+        """The objects, of which every change is first put to the admission policies."""
+        return self.context.registry.judged(self.judge)
+
+    def judge(self, change: policies.Change) -> None:
+        """Put what the caller is about to do to the admission policies.
+
+        Raises:
+            errors.StatusError: one of them refuses.
+        """
+        storage = self.context.registry.store
+        self.warnings += policies.judge(storage, change, self.identity.told())
 
     def wanted(self) -> http_forms.Wanted:
         """The form the client asks for.

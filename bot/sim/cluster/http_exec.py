@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from aiohttp import WSMsgType, web
 
-from bot.sim.cluster import errors, http_logs, shellresults
+from bot.sim.cluster import errors, http_logs, http_paths, policies, shellresults
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _IN, _OUT, _ERR, _STATUS, _CLOSED = 0, 1, 2, 3, 255
 _STREAMS = ("stdin", "stdout", "stderr")
+_TRUE = ("true", "1")
 _KUBELET = 500
 """Code of what a kubelet refuses."""
 
@@ -59,6 +60,19 @@ class NoExec:
         raise errors.bad_request(f'container "{container}" is not running')
 
 
+def change(request: web.BaseRequest, target: http_paths.Target) -> policies.Change:
+    """What is asked, as admission policies see it."""
+    query = request.query
+    flags = {one: True for one in (*_STREAMS, "tty") if query.get(one) in _TRUE}
+    options: dict[str, Any] = {"kind": "PodExecOptions", "apiVersion": "v1", **flags}
+    if query.get("container"):
+        options["container"] = query["container"]
+    if "command" in query:
+        options["command"] = query.getall("command")
+    key = (target.namespace, target.name)
+    return policies.Change(target.row, "CONNECT", options, subresource=target.subresource, of=key)
+
+
 async def answer(
     request: web.BaseRequest,
     pod: dict[str, Any],
@@ -76,7 +90,7 @@ async def answer(
         raise errors.bad_request("you must specify at least 1 command for the container")
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     container = http_logs.container_of(pod, request.query.get("container", ""))
-    streams = [one for one in _STREAMS if request.query.get(one) in ("true", "1")]
+    streams = [one for one in _STREAMS if request.query.get(one) in _TRUE]
     if not streams:
         raise errors.bad_request("you must specify at least 1 of stdin, stdout, stderr")
     _check_upgrade(request.headers.get("Upgrade", "").lower())

@@ -1,5 +1,6 @@
 """The `scale` of a Deployment or ReplicaSet: how many there shall be, and nothing else."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from bot.sim.cluster import (
     http_writes,
     objects,
     patches,
-    schemas,
+    policies,
     tables,
 )
 
@@ -27,7 +28,7 @@ async def read(call: http_context.Call) -> web.Response:
     Raises:
         errors.StatusError: 404.
     """
-    return _answer(_found(call))
+    return _answer(call, _found(call))
 
 
 async def replace(call: http_context.Call) -> web.Response:
@@ -39,7 +40,7 @@ async def replace(call: http_context.Call) -> web.Response:
     if call.request.content_type not in http_writes.BODY_TYPES:
         raise http_writes.unsupported_media()
     options = http_options.Options(call, "UpdateOptions")
-    return await _scaled(call, _parsed(await call.body()), options)
+    return await _scaled(call, _parsed(call, await call.body()), options)
 
 
 async def patch(call: http_context.Call) -> web.Response:
@@ -52,18 +53,18 @@ async def patch(call: http_context.Call) -> web.Response:
     if kind is None:
         raise http_writes.unsupported_media()
     options = http_options.Options(call, "PatchOptions")
-    body = _parsed(await call.request.read())
+    body = _parsed(call, await call.request.read())
     present = _scale(_found(call))
     # What the caller says of the version counts; what is merely there does not.
     del present["metadata"]["resourceVersion"]
     return await _scaled(call, patches.applied(present, body, kind=kind), options)
 
 
-def _parsed(text: bytes) -> objects.Json:
+def _parsed(call: http_context.Call, text: bytes) -> objects.Json:
     try:
-        return schemas.parsed(text)[0]
+        return http_writes.parsed(call, text)[0]
     except ValueError as failure:
-        raise errors.bad_request(schemas.go_complaint(text)) from failure
+        raise errors.bad_request(str(failure)) from failure
 
 
 def _found(call: http_context.Call) -> Object:
@@ -91,7 +92,11 @@ async def _scaled(
     told = wanted.get("metadata") or {}
     if told.get("resourceVersion"):
         change["metadata"] = {"resourceVersion": told["resourceVersion"]}
-    stored = call.context.registry.patch(
+
+    def judge(change: policies.Change) -> None:
+        call.judge(_as_scale(change))
+
+    stored = call.context.registry.judged(judge).patch(
         target.row.plural,
         target.namespace,
         target.name,
@@ -100,7 +105,7 @@ async def _scaled(
         dry_run=options.dry_run,
         writer=options.writer,
     )
-    return _answer(stored)
+    return _answer(call, stored)
 
 
 def _scale(obj: Object) -> dict[str, Any]:
@@ -118,8 +123,14 @@ def _scale(obj: Object) -> dict[str, Any]:
     }
 
 
-def _answer(obj: Object) -> web.Response:
-    return http_context.reply(http_forms.encode(_scale(obj)))
+def _as_scale(change: policies.Change) -> policies.Change:
+    """The change of an object as one of its scale, which is all that is asked for."""
+    new, old = (None if state is None else _scale(state) for state in (change.new, change.old))
+    return dataclasses.replace(change, subresource="scale", new=new, old=old)
+
+
+def _answer(call: http_context.Call, obj: Object) -> web.Response:
+    return http_context.reply(http_forms.encode(_scale(obj)), warnings=call.warnings)
 
 
 HANDLERS: dict[str, Callable[[http_context.Call], Awaitable[web.Response]]] = {

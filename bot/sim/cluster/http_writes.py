@@ -16,11 +16,13 @@ from bot.sim.cluster import (
     http_paths,
     objects,
     patches,
+    policies,
     protobuf,
     resources,
     schemas,
     selectors,
     store,
+    yamlbody,
 )
 
 Object = objects.Object
@@ -29,7 +31,8 @@ PATCH_TYPES: dict[str, patches.Kind] = {
     "application/merge-patch+json": "merge",
     "application/strategic-merge-patch+json": "strategic",
 }
-BODY_TYPES = frozenset({"application/json", "application/octet-stream", protobuf.MEDIA_TYPE})
+_YAML = "application/yaml"
+BODY_TYPES = frozenset({"application/json", "application/octet-stream", _YAML, protobuf.MEDIA_TYPE})
 _POSTED = {"binding": ("Binding", "v1"), "eviction": ("Eviction", "policy/v1")}
 """What is posted to a pod's subresources: kind and version."""
 _STILL_ACCEPTED = frozenset({("Eviction", "policy/v1beta1")})
@@ -45,17 +48,28 @@ async def create(call: http_context.Call) -> web.Response:
     options = http_options.Options(call, "CreateOptions")
     body = await _object(call, options)
     registry, target = call.context.registry, call.target
+    if target.subresource:
+        call.judge(
+            policies.Change(
+                target.row,
+                "CREATE",
+                body,
+                subresource=target.subresource,
+                dry_run=options.dry_run,
+                of=(target.namespace, target.name),
+            )
+        )
     if target.subresource == "eviction":
         eviction.evict(registry, target.namespace, target.name, body, dry_run=options.dry_run)
-        return http_context.reply(http_forms.encode(_success(201)), status=201)
+        return call.answer(_success(201), status=201)
     if target.subresource == "binding":
         node = (body.get("target") or {}).get("name")
         if not node:
             cause = ("FieldValueRequired", "Required value", "target.name")
             raise errors.invalid("Binding", "", target.name, [cause])
         registry.bind(target.namespace, target.name, str(node), dry_run=options.dry_run)
-        return http_context.reply(http_forms.encode(_success(201)), status=201)
-    created = registry.create(
+        return call.answer(_success(201), status=201)
+    created = call.registry.create(
         target.row.plural,
         target.namespace,
         body,
@@ -74,7 +88,7 @@ async def replace(call: http_context.Call) -> web.Response:
     options = http_options.Options(call, "UpdateOptions")
     body = await _object(call, options)
     target = call.target
-    stored = call.context.registry.replace(
+    stored = call.registry.replace(
         target.row.plural,
         target.namespace,
         target.name,
@@ -119,7 +133,7 @@ async def patch(call: http_context.Call) -> web.Response:
             call.warnings.extend(complaints)
         return checked
 
-    stored = call.context.registry.patch(
+    stored = call.registry.patch(
         target.row.plural,
         target.namespace,
         target.name,
@@ -141,7 +155,7 @@ async def delete(call: http_context.Call) -> web.Response:
     """
     options = http_options.of_delete(call, await _delete_options(call))
     target = call.target
-    gone = call.context.registry.delete(
+    gone = call.registry.delete(
         target.row.plural,
         target.namespace,
         target.name,
@@ -161,7 +175,7 @@ async def delete_collection(call: http_context.Call) -> web.Response:
         errors.StatusError: 400, 409, 422.
     """
     options = http_options.of_delete(call, await _delete_options(call))
-    row, registry = call.row, call.context.registry
+    row, registry = call.row, call.registry
     selected = selectors.predicate(
         call.query.get("labelSelector", ""), call.query.get("fieldSelector", ""), row
     )
@@ -183,7 +197,8 @@ async def delete_collection(call: http_context.Call) -> web.Response:
             dry_run=options.dry_run,
         )
     metadata = {"resourceVersion": str(registry.store.revision)}
-    return http_context.reply(http_forms.many(row, found, metadata, call.wanted()))
+    body = http_forms.many(row, found, metadata, call.wanted())
+    return http_context.reply(body, warnings=call.warnings)
 
 
 async def review(call: http_context.Call) -> web.Response:
@@ -292,9 +307,9 @@ async def _object(call: http_context.Call, options: http_options.Options) -> obj
     text = await call.body()
     row: resources.Resource = call.row
     try:
-        body, duplicates = schemas.parsed(text)
+        body, duplicates = parsed(call, text)
     except ValueError as failure:
-        raise errors.bad_request(_unreadable(row, schemas.go_complaint(text))) from failure
+        raise errors.bad_request(_unreadable(row, str(failure))) from failure
     if not isinstance(body, dict):
         raise errors.bad_request(
             "couldn't get version/kind; json parse error: json: cannot unmarshal "
@@ -313,6 +328,20 @@ async def _object(call: http_context.Call, options: http_options.Options) -> obj
     if options.field_validation != "Ignore":
         call.warnings.extend(complaints)
     return checked
+
+
+def parsed(call: http_context.Call, text: bytes) -> tuple[objects.Json, list[str]]:
+    """What is sent as YAML or else as JSON, and a complaint for every key given twice.
+
+    Raises:
+        ValueError: it is neither, in the real server's words.
+    """
+    if call.request.content_type == _YAML:
+        return yamlbody.read(text)
+    try:
+        return schemas.parsed(text)
+    except ValueError as failure:
+        raise ValueError(schemas.go_complaint(text)) from failure
 
 
 def _unreadable(row: resources.Resource, why: str) -> str:

@@ -25,7 +25,12 @@ from bot.sim.cluster import (
 Object = objects.Object
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _OF_META = frozenset({"ObjectMeta", "LabelSelector", "LabelSelectorRequirement", "OwnerReference"})
-_GROUP_NAMES = {"apps": "apps", "policy": "policy", "coordination.k8s.io": "coordination"}
+_GROUP_NAMES = {
+    "apps": "apps",
+    "policy": "policy",
+    "admissionregistration.k8s.io": "admissionregistration",
+    "coordination.k8s.io": "coordination",
+}
 _SCALARS: dict[str, Object] = {
     "string": {"type": "string"},
     "quantity": {"type": "string"},

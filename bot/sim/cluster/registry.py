@@ -4,6 +4,7 @@ Used by the HTTP side for clients and directly by the controllers and kubelets o
 cluster. Everything returned is stored state and must not be changed in place.
 """
 
+import copy
 import random
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from bot.sim.cluster import (
     objects,
     ownership,
     patches,
+    policies,
     resources,
     schemas,
     store,
@@ -58,9 +60,17 @@ class Registry:
         self.store = storage
         self._clock = clock
         self._rng = rng
+        self.judge: Callable[[policies.Change], None] | None = None
+        """Hears of each change before it is done, and may raise."""
         for name in SYSTEM_NAMESPACES:
             if storage.get("namespaces", "", name) is None:
                 self.create("namespaces", "", {"metadata": {"name": name}})
+
+    def judged(self, judge: Callable[[policies.Change], None] | None) -> "Registry":
+        """The same objects, with a judge of all that is changed by this way."""
+        view = copy.copy(self)
+        view.judge = judge
+        return view
 
     def now(self, *, after: float = 0) -> str:
         """The time as objects carry it, some seconds from now."""
@@ -101,11 +111,12 @@ class Registry:
         *,
         dry_run: bool = False,
         writer: ownership.Writer | None = None,
+        owned: list[Object] | None = None,
     ) -> Object:
         """Store a new object with everything the server adds to it.
 
         `metadata.generateName` is completed with five random characters when there is no name.
-        What a `writer` creates is noted as its own.
+        What a `writer` creates is noted as its own, unless it is told whose each field is.
 
         Raises:
             errors.StatusError: 400, 404 (no such namespace), 409 (the name is taken), 422.
@@ -130,10 +141,12 @@ class Registry:
             defaults.fresh_status(row.kind, fresh)
         validation.check(row, fresh)
         fresh = normal.ordered(row, fresh)
+        self._ask(row, "CREATE", new=fresh, dry_run=dry_run)
         if self.store.get(resource, metadata.get("namespace", ""), metadata["name"]) is not None:
             raise errors.already_exists(row.plural, row.group, metadata["name"])
         if writer is not None:
             owned = ownership.noted(row, None, fresh, writer, now=self.now())
+        if owned is not None:
             fresh["metadata"]["managedFields"] = owned
         if dry_run:
             return fresh
@@ -260,9 +273,8 @@ class Registry:
         checked, _ = schemas.decoded(row.kind, result, refused=errors.bad_request)
         if old is None:
             checked["metadata"]["name"] = name
-            fresh = self.create(resource, namespace, checked, dry_run=True)
-            fresh["metadata"]["managedFields"] = owned
-            return (fresh if dry_run else self._stored(row, fresh)), True
+            fresh = self.create(resource, namespace, checked, dry_run=dry_run, owned=owned)
+            return fresh, True
         if "resourceVersion" in wanted["metadata"]:
             checked["metadata"]["resourceVersion"] = wanted["metadata"]["resourceVersion"]
         stored = self._updated(
@@ -315,6 +327,7 @@ class Registry:
         row = self.row(resource)
         old = self.get(resource, namespace, name)
         deletion.check_preconditions(row, old, uid=uid, resource_version=resource_version)
+        self._ask(row, "DELETE", old=old, dry_run=dry_run)
         cascading = propagation in dependents.FINALIZERS and not row.graceful
         asked = dependents.held(old, str(propagation)) if cascading else old
         if propagation == dependents.BACKGROUND:
@@ -377,6 +390,7 @@ class Registry:
             defaults.apply(row.kind, fresh)
             validation.check(row, fresh, old=old)
             normal.count_generation(row, old, fresh)
+        self._ask(row, "UPDATE", new=fresh, old=old, subresource=subresource, dry_run=dry_run)
         if writer is not None:
             given = given if given != old["metadata"].get("managedFields") else None
             owned = ownership.noted(
@@ -394,6 +408,22 @@ class Registry:
             self._removed(row, fresh)
             return fresh
         return self._stored(row, fresh)
+
+    def _ask(
+        self,
+        row: resources.Resource,
+        operation: str,
+        *,
+        new: Object | None = None,
+        old: Object | None = None,
+        subresource: str = "",
+        dry_run: bool,
+    ) -> None:
+        if self.judge is not None:
+            seen = None if new is None else normal.ordered(row, new)
+            self.judge(
+                policies.Change(row, operation, seen, old, subresource=subresource, dry_run=dry_run)
+            )
 
     def _stored(self, row: resources.Resource, obj: Object) -> Object:
         stored = self._stamped(obj)
@@ -416,7 +446,8 @@ class Registry:
             elif "deletionTimestamp" not in obj["metadata"]:
                 owns = any(dependents.of(self.store, kind, obj))
                 policy = dependents.FOREGROUND if owns else None
-                self.delete(kind.plural, *store.key_of(obj), propagation=policy)
+                # The collector's own doing, of which whoever deleted the owner is not asked.
+                self.judged(None).delete(kind.plural, *store.key_of(obj), propagation=policy)
         self._let_go_unless_blocked(row, store.key_of(owner), uid)
 
     def _end_of_wait(self, reference: Object, namespace: str) -> None:

@@ -187,6 +187,23 @@ ALL = (
         status=True,
         generation=True,
     ),
+    Resource(
+        plural="validatingadmissionpolicies",
+        kind="ValidatingAdmissionPolicy",
+        group="admissionregistration.k8s.io",
+        namespaced=False,
+        categories=("api-extensions",),
+        status=True,
+        generation=True,
+    ),
+    Resource(
+        plural="validatingadmissionpolicybindings",
+        kind="ValidatingAdmissionPolicyBinding",
+        group="admissionregistration.k8s.io",
+        namespaced=False,
+        categories=("api-extensions",),
+        generation=True,
+    ),
 )
 
 BY_PLURAL = {resource.plural: resource for resource in ALL}

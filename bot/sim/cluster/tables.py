@@ -240,6 +240,16 @@ def _disruption_budget(obj: Object) -> list[Cell]:
     ]
 
 
+def _policy(obj: Object) -> list[Cell]:
+    spec = obj.get("spec") or {}
+    return [_name(obj), len(spec.get("validations") or ()), "<unset>", _created(obj)]
+
+
+def _policy_binding(obj: Object) -> list[Cell]:
+    bound = (obj.get("spec") or {}).get("policyName", "")
+    return [_name(obj), bound, "<unset>", _created(obj)]
+
+
 def _event(obj: Object) -> list[Cell]:
     about, source = obj.get("involvedObject") or {}, obj.get("source") or {}
     series = obj.get("series") or {}
@@ -363,6 +373,12 @@ _LAYOUTS = {
             _AGE,
         ),
         _disruption_budget,
+    ),
+    "validatingadmissionpolicies": Layout(
+        (_NAME, Column("Validations", "integer"), Column("ParamKind"), _AGE), _policy
+    ),
+    "validatingadmissionpolicybindings": Layout(
+        (_NAME, Column("PolicyName"), Column("ParamRef"), _AGE), _policy_binding
     ),
     "leases": Layout((_NAME, Column("Holder"), _AGE), _lease),
     "events": Layout(

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bot.sim.cluster import errors, objects, quantities, resources
+from bot.sim.cluster import errors, objects, policyspecs, quantities, resources
 
 Object = objects.Object
 Cause = tuple[str, str, str]
@@ -64,6 +64,10 @@ def _causes(row: resources.Resource, obj: Object, old: Object | None) -> Iterato
         yield from _lease(obj)
     elif row.kind == "PodDisruptionBudget":
         yield from _budget(obj)
+    elif row.kind == "ValidatingAdmissionPolicy":
+        yield from policyspecs.of_policy(obj)
+    elif row.kind == "ValidatingAdmissionPolicyBinding":
+        yield from policyspecs.of_binding(obj)
 
 
 def _metadata(obj: Object, old: Object | None) -> Iterator[Cause]:

@@ -29,6 +29,7 @@ from bot.sim.cluster import (
     nodelifecycle,
     ordinary,
     podworker,
+    policystatus,
     registry,
     replicasets,
     scheduling,
@@ -109,6 +110,7 @@ class World:
             scheduling.Scheduler(self.ctx),
             disruption.Disruptions(self.ctx),
             garbage.Collector(self.ctx),
+            policystatus.PolicyStatus(self.ctx),
         )
         self.ordinary = ordinary.Churn(self.ctx, ordinary_pods, self.kubelets)
         self._unsubscribe = self._index.unsubscribe
