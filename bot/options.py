@@ -108,6 +108,7 @@ def limits(given: settings.Settings, *, one_pass: bool = False) -> checks.Limits
         flannel_missing_grace=given.checks.flannel_missing_grace,
         blind_after=given.checks.blind_after,
         settle=given.checks.node_joined,
+        left=given.checks.node_left,
         look_valid=given.checks.look_valid,
         one_pass=one_pass,
     )

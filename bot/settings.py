@@ -139,7 +139,7 @@ class Checks(Section):
     lookback: Duration = timedelta(hours=1)
     """At the very first sight of a cluster, older OOM kills are not news."""
     node_joined: Duration = timedelta(seconds=60)
-    """How long a node that joined is not missed by the others, nor judged by what it announces."""
+    """How long a node that joined is not judged, nor others by it or by what a node changed."""
     node_left: Duration = timedelta(minutes=5)
     """How long the others may keep routes to a node that left."""
     look_valid: Wait = timedelta(hours=2)

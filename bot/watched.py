@@ -157,7 +157,11 @@ def make(
         permits=permitted,
         audit=audited,
         sight=sight.Sight(
-            mirrored, inspector, limits=judged.options.limits, private=one.private_cidrs
+            mirrored,
+            inspector,
+            limits=judged.options.limits,
+            private=one.private_cidrs,
+            lately=lambda: known.newest.recent,
         ),
         memories=memories,
     )

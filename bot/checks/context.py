@@ -13,6 +13,7 @@ from bot.domain.snapshot import RESOURCE_OF_KIND, ControllerRevision, Node, Pod,
 from bot.flannel import discovery, fleet, lease, study, versions
 from bot.flannel.inspection import Inspection, Unseen
 from bot.flannel.netconf import NetConf
+from bot.flannel.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class Limits:
 
     settle: timedelta = timedelta(seconds=60)
     """A node that joined this lately is not judged by what it announces; nor is a look at another
-    node by its entries of it."""
+    node by its entries of it, or of one that announces something else since then."""
+
+    left: timedelta = timedelta(minutes=5)
+    """The others may take this long to forget a node that left."""
 
     look_valid: timedelta = timedelta(hours=2)
     """A deep look older than this shows nothing any more: neither that a node is well nor that it
@@ -79,6 +83,8 @@ class Context:
     """Fleets that are known already, by flannel's name; one that is not here is made."""
     found: tuple[discovery.Flannel, ...] | None = None
     """Every DaemonSet that runs flannel, where that is known already."""
+    recent: Recent = field(default_factory=Recent)
+    """Who announced something else lately, and who left."""
 
     @property
     def now(self) -> datetime:
@@ -132,27 +138,29 @@ class Context:
             if self._counts(seen, node):
                 kept = self.studies.get(name)
                 current = kept is not None and kept.taken_at == seen.taken_at
-                found[name] = kept if kept is not None and current else self._study(seen, node)
+                found[name] = kept if kept is not None and current else self.judged(seen)
         return found
 
     def _counts(self, seen: Inspection, node: Node) -> bool:
         fresh = self.now - seen.taken_at <= self.limits.look_valid
         return fresh and seen.taken_at >= node.created_at
 
-    def _study(self, seen: Inspection, node: Node) -> study.Study:
-        flannel = self.flannel_on[node.name]
-        young = [
+    def judged(self, seen: Inspection) -> study.Study:
+        """Judge a look at a node that flannel serves by what all nodes announce now."""
+        flannel, at, limits = self.flannel_on[seen.node], seen.taken_at, self.limits
+        young = {
             other.name
             for other in self.snapshot.nodes.values()
-            if seen.taken_at - other.created_at < self.limits.settle
-        ]
+            if at - other.created_at < limits.settle
+        }
         return study.of(
             seen,
-            node,
+            self.snapshot.nodes[seen.node],
             flannel,
             self.fleets[flannel.name],
             private=self.private_cidrs,
-            settling=young,
+            settling=young | self.recent.unsettled(at, changed=limits.settle, left=limits.left),
+            departed=self.recent.subnets,
         )
 
     @cached_property

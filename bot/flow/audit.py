@@ -38,7 +38,7 @@ class Options:
     restarted: timedelta = timedelta(seconds=20)
     """How long flannel may take after a restart to set up its peers."""
     joined: timedelta = timedelta(seconds=60)
-    """How long the others may take to follow a node that joined."""
+    """How long the others may take to follow a node that joined, or announces something else."""
     left: timedelta = timedelta(minutes=5)
     """How long the others may take to forget a node that left."""
     peaks_over: timedelta = timedelta(days=1)
@@ -53,6 +53,7 @@ class _State:
 
     nodes: Mapping[str, str]
     pods: Mapping[str, tuple[str, int]]
+    changed: datetime | None
     flags: frozenset[object]
 
 
@@ -173,7 +174,7 @@ class Audit:
         left = before.nodes.keys() - state.nodes.keys()
         if before.flags != state.flags:
             self._all_due(state, now + options.restarted)
-        if joined:
+        if joined or (state.changed is not None and state.changed != before.changed):
             self._all_due(state, now + options.joined)
         if left:
             self._all_due(state, now + options.left)
@@ -289,5 +290,6 @@ def _state(taken: snapshot.Snapshot, known: insight.Known) -> _State:
     return _State(
         nodes={node.name: node.uid for node in taken.nodes.values()},
         pods=pods,
+        changed=known.recent.newest,
         flags=frozenset((one.name, one.image, one.flags.as_text) for one in known.flannels),
     )

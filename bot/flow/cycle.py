@@ -236,6 +236,7 @@ class Cycle:
             gathered=known.gathered,
             found=known.flannels,
             unseen=known.unseen,
+            recent=known.recent,
         )
         judged = judge.judge(context)
         findings = alert.merged(judged.findings, known.alerts, taken, judged=judged.judged)

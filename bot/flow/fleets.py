@@ -1,8 +1,8 @@
 """What all nodes announce, read anew only where it changed.
 
 Reading five thousand nodes' annotations costs more than a whole cycle, and they change when a
-node joins, leaves or restarts flannel, not with every heartbeat. Also remembers who left lately:
-a route to a node that is gone for a minute is no fault yet.
+node joins, leaves or restarts flannel, not with every heartbeat. Also remembers who announced
+something else or left lately: a route to a node that is gone for a minute is no fault yet.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain import snapshot
-from bot.flannel import discovery, fleet, lease, netconf, versions
+from bot.flannel import discovery, fleet, lease, netconf, recent, versions
 
 
 @dataclass(slots=True)
@@ -31,20 +31,11 @@ class _Made:
     fleet: fleet.Fleet
 
 
-@dataclass(frozen=True, slots=True)
-class Departed:
-    """A node that is gone: its pod CIDRs, and when it was first missed."""
-
-    name: str
-    pod_cidrs: tuple[str, ...]
-    at: datetime
-
-
 class Fleets:
     """One cluster's fleets. Not for several threads at once.
 
     Args:
-        remembered: how long those who left are remembered.
+        remembered: how long those who changed or left are remembered.
     """
 
     def __init__(self, *, remembered: timedelta = timedelta(hours=1)) -> None:
@@ -52,7 +43,8 @@ class Fleets:
         self._reads: dict[str, _Read] = {}
         self._made: dict[str, _Made] = {}
         self._nodes: Mapping[str, snapshot.Node] = {}
-        self._departed: dict[str, Departed] = {}
+        self._departed: dict[str, recent.Departed] = {}
+        self._changed: dict[str, datetime] = {}
 
     def of(
         self,
@@ -77,9 +69,9 @@ class Fleets:
         return made
 
     @property
-    def departed(self) -> tuple[Departed, ...]:
-        """Those who left lately."""
-        return tuple(self._departed.values())
+    def recent(self) -> recent.Recent:
+        """Who announced something else lately, and who left."""
+        return recent.Recent(dict(self._changed), tuple(self._departed.values()))
 
     def _watch(self, taken: snapshot.Snapshot) -> None:
         # A list that is not seen loses nobody.
@@ -87,13 +79,19 @@ class Fleets:
             return
         now = taken.taken_at
         for name in self._nodes.keys() - taken.nodes.keys():
-            self._departed[name] = Departed(name, self._nodes[name].pod_cidrs, now)
+            self._departed[name] = recent.Departed(name, self._nodes[name].pod_cidrs, now)
         for name in [
             name
             for name, one in self._departed.items()
             if name in taken.nodes or now - one.at > self._remembered
         ]:
             del self._departed[name]
+        for name in [
+            name
+            for name, at in self._changed.items()
+            if name not in taken.nodes or now - at > self._remembered
+        ]:
+            del self._changed[name]
         self._nodes = taken.nodes
 
     def _read(self, prefix: str, taken: snapshot.Snapshot) -> Mapping[str, lease.Lease]:
@@ -107,7 +105,10 @@ class Fleets:
                 fresh[name] = known.leases[name]
             else:
                 fresh[name] = lease.of(name, node.pod_cidrs, node.annotations, prefix=prefix)
-                changed = changed or fresh[name] != known.leases.get(name)
+                other = fresh[name] != known.leases.get(name)
+                if other and before is not None:
+                    self._changed[name] = taken.taken_at
+                changed = changed or other
         known.nodes = dict(taken.nodes)
         if changed:
             known.leases = fresh

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from bot.domain import alert, snapshot
 from bot.flannel import discovery, fleet, inspection, netconf, outlook, study
+from bot.flannel.recent import Recent
 from bot.flow import fleets
 
 
@@ -26,13 +27,15 @@ class Known:
     private_cidrs: tuple[str, ...] = ()
     unseen: Mapping[str, inspection.Unseen] = field(default_factory=dict)
     alerts: tuple[alert.Alert, ...] = ()
+    recent: Recent = field(default_factory=Recent)
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a node that came or went is not held against the others."""
+    """How long a node that came, went or changed is not held against the others."""
 
     joined: timedelta = timedelta(seconds=60)
+    """Of one that came, or that announces something else."""
     left: timedelta = timedelta(minutes=5)
 
 
@@ -89,6 +92,7 @@ class Insight:
             private_cidrs=self._private,
             unseen=self._unseen,
             alerts=self._alerts,
+            recent=self._fleets.recent,
         )
         return self._known
 
@@ -134,15 +138,16 @@ class Insight:
     ) -> study.Study:
         at, patience = seen.taken_at, self._patience
         young = {one.name for one in taken.nodes.values() if at - one.created_at < patience.joined}
-        gone = self._fleets.departed
+        lately = self._known.recent
+        unsettled = lately.unsettled(at, changed=patience.joined, left=patience.left)
         return study.of(
             seen,
             node,
             flannel,
             self._known.gathered[flannel.name],
             private=self._private,
-            settling=young | {one.name for one in gone if at - one.at < patience.left},
-            departed={cidr: one.name for one in gone for cidr in one.pod_cidrs},
+            settling=young | unsettled,
+            departed=lately.subnets,
         )
 
     def suspects(self) -> Sequence[str]:

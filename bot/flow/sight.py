@@ -3,14 +3,14 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 from bot import checks
 from bot.domain import errors, nearest, snapshot
-from bot.flannel import discovery, inspection, study
+from bot.flannel import discovery, inspection, recent, study
 from bot.flow import network_answers as answers
 from bot.flow import ports
 
@@ -28,6 +28,7 @@ class Sight:
         looks: deep looks at its nodes.
         limits: which looks still count.
         private: prefixes that announced addresses must be in; none for any.
+        lately: who announced something else lately, and who left.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Sight:
         *,
         limits: checks.Limits,
         private: tuple[str, ...] = (),
+        lately: Callable[[], recent.Recent] = recent.Recent,
     ) -> None:
+        self._lately = lately
         self._mirror = mirror
         self._looks = looks
         self._limits = limits
@@ -82,7 +85,12 @@ class Sight:
                 f"no flannel DaemonSet is seen in {self._mirror.cluster}", *notes,
                 *(f"{gap.what}: {gap.reason}" for gap in taken.gaps[:2]),
             )  # fmt: skip
-        return checks.Context(snapshot=taken, limits=self._limits, private_cidrs=self._private)
+        return checks.Context(
+            snapshot=taken,
+            limits=self._limits,
+            private_cidrs=self._private,
+            recent=self._lately(),
+        )
 
     def node(self, where: checks.Context, word: str) -> str:
         """Return the name of the node that is meant, if flannel serves it."""
@@ -128,34 +136,16 @@ class Sight:
         """Look at the node that is meant, not longer ago than that, and judge what is seen."""
         name = self.node(where, word)
         self.pod(where, name)
-        seen = await self._looks.node(name, max_age=max_age)
-        flannel = where.flannel_on[name]
-        young = self._young(where, seen)
-        judged = await beside(
-            lambda: study.of(
-                seen,
-                where.snapshot.nodes[name],
-                flannel,
-                where.fleets[flannel.name],
-                private=self._private,
-                settling=young,
-            ),
-            len(where.snapshot.nodes) // 20,
-        )
+        seen = await self._looks.node(name, max_age=_since_change(where, max_age))
+        judged = await beside(lambda: where.judged(seen), len(where.snapshot.nodes) // 20)
         return name, seen, judged
-
-    def _young(self, where: checks.Context, seen: inspection.Inspection) -> Collection[str]:
-        return [
-            one.name
-            for one in where.snapshot.nodes.values()
-            if seen.taken_at - one.created_at < self._limits.settle
-        ]
 
     async def everybody(
         self, max_age: timedelta, progress: ports.Progress | None, *, nodes: bool = False
     ) -> tuple[checks.Context, answers.Coverage]:
         """Look at every node that flannel serves, and return what is known then."""
-        names = sorted((await self.whole(nodes=nodes)).flannel_on)
+        before = await self.whole(nodes=nodes)
+        names, max_age = sorted(before.flannel_on), _since_change(before, max_age)
         found = await self._looks.nodes(names, max_age=max_age, progress=progress)
         # What nodes announce is taken after the looks, and with it who is there at all.
         after = await self.whole(nodes=nodes)
@@ -181,6 +171,12 @@ class Sight:
             problems=dict(_problems(after, seen).most_common()),
         )
         return replace(after, inspections=seen), coverage
+
+
+def _since_change(where: checks.Context, max_age: timedelta) -> timedelta:
+    """How old a look may be that has seen what all nodes had to follow last."""
+    newest = where.recent.newest
+    return max_age if newest is None else max(timedelta(0), min(max_age, where.now - newest))
 
 
 def _instead(name: str, served: Iterable[str]) -> Iterator[str]:

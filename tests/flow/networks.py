@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot import checks
 from bot.domain import errors
 from bot.domain.snapshot import Snapshot
+from bot.flannel import recent
 from bot.flannel.inspection import Inspection
 from bot.flannel.netconf import NetConf
 from bot.flow import network, ports, quota, sight
@@ -116,12 +117,17 @@ class World:
     allowed: quota.Quota = field(default_factory=lambda: quota.Quota(network.MAX_ALL))
     private: tuple[str, ...] = ()
     at: datetime = NOW
+    lately: recent.Recent = field(default_factory=recent.Recent)
 
     @property
     def network(self) -> network.Network:
         return network.Network(
             sight.Sight(
-                StillMirror(self.taken), self.looks, limits=checks.Limits(), private=self.private
+                StillMirror(self.taken),
+                self.looks,
+                limits=checks.Limits(),
+                private=self.private,
+                lately=lambda: self.lately,
             ),
             self.logs,
             clock=StillClock(self.at),

@@ -21,6 +21,7 @@ from tests.checks.worlds import (
     FLANNEL,
     SAFE_FLAGS,
     STORY_FLAGS,
+    announces,
     container,
     daemonset,
     flannel_spec,
@@ -52,11 +53,20 @@ class Cluster:
     asked: list[list[str]] = field(default_factory=list)
     conf: NetConf | None = None
     peers: list[str] | None = None
+    announced: dict[str, dict[str, str]] = field(default_factory=dict)
     _latest: dict[str, Inspection] = field(default_factory=dict)
     cluster = "prod"
 
     def snapshot(self) -> snapshot.Snapshot:
-        nodes = [node(name, created=self._born(name), since=LONG_AGO) for name in self.names]
+        nodes = [
+            node(
+                name,
+                created=self._born(name),
+                since=LONG_AGO,
+                annotations=self.announced.get(name) or announces(name),
+            )
+            for name in self.names
+        ]
         pods = [
             pod(
                 f"f-{name}",
@@ -219,6 +229,18 @@ async def test_after_a_node_left_the_others_have_five_minutes() -> None:
     assert len(await scene.run(after=60)) == 5
     assert len(await scene.run(after=200)) == 5
     assert len(await scene.run(after=120)) == 29
+
+
+async def test_after_a_node_announced_something_else_all_are_due_once_settled() -> None:
+    scene = Scene(count=30, sample=5, burst=40)
+    await scene.calm()
+    scene.outside.announced["n7"] = announces("n7", public_ip="10.0.0.99")
+    assert len(await scene.run(after=10)) == 5
+    drift = {study.drift for study in scene.studies().values()}
+    assert not any(one.deviations for one in drift), "no look is held to what it could not know"
+    assert len(await scene.run(after=30)) == 5
+    assert len(await scene.run(after=40)) == 30
+    assert len(await scene.run(after=60)) == 5
 
 
 async def test_after_a_change_of_flags_all_are_due() -> None:

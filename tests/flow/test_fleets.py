@@ -70,10 +70,10 @@ def test_who_left_is_remembered_for_a_while() -> None:
     fleets = Fleets(remembered=timedelta(minutes=10))
     of(fleets, cluster(node("n1"), node("n2")))
     of(fleets, cluster(node("n1"), taken=1))
-    (gone,) = fleets.departed
+    (gone,) = fleets.recent.departed
     assert (gone.name, gone.pod_cidrs, gone.at) == ("n2", ("10.244.2.0/24",), at(1))
     of(fleets, cluster(node("n1"), taken=12))
-    assert fleets.departed == ()
+    assert fleets.recent.departed == ()
 
 
 def test_who_comes_back_has_not_left() -> None:
@@ -81,14 +81,30 @@ def test_who_comes_back_has_not_left() -> None:
     of(fleets, cluster(node("n1"), node("n2")))
     of(fleets, cluster(node("n1"), taken=1))
     of(fleets, cluster(node("n1"), node("n2"), taken=2))
-    assert fleets.departed == ()
+    assert fleets.recent.departed == ()
 
 
 def test_a_list_that_is_not_seen_loses_nobody() -> None:
     fleets = Fleets()
     of(fleets, cluster(node("n1"), node("n2")))
     of(fleets, cluster(node("n1"), taken=1, gaps=(Gap("nodes", "403", at(0)),)))
-    assert fleets.departed == ()
+    assert fleets.recent.departed == ()
+
+
+def test_who_announces_something_else_is_remembered_for_a_while() -> None:
+    fleets = Fleets(remembered=timedelta(minutes=10))
+    of(fleets, cluster(node("n1"), node("n2")))
+    assert fleets.recent.newest is None, "what was there before is no change"
+    moved = node("n2", annotations=announces("n2", public_ip="10.0.0.99"))
+    of(fleets, cluster(node("n1"), moved, taken=1))
+    of(fleets, cluster(node("n1"), moved, taken=2))
+    assert fleets.recent.changed == {"n2": at(1)}
+    assert fleets.recent.newest == at(1)
+    of(fleets, cluster(node("n1"), moved, taken=12))
+    assert fleets.recent.changed == {}
+    of(fleets, cluster(node("n1"), node("n2"), taken=13))
+    of(fleets, cluster(node("n1"), taken=14))
+    assert fleets.recent.changed == {}, "who left is remembered as such"
 
 
 NODES = st.builds(

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain import errors
 from bot.domain.snapshot import Gap
-from bot.flannel import aspects, logs
+from bot.flannel import aspects, logs, recent
 from bot.flannel.faults import Fault
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import Kernel
@@ -197,6 +197,49 @@ class Moving(networks.StillMirror):
 
     def snapshot(self) -> object:  # type: ignore[override]
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+
+async def test_what_a_node_has_announced_just_now_is_held_against_nobody() -> None:
+    world = networks.cluster(4)
+    moved = worlds.node("n2", annotations=worlds.announces("n2", public_ip="10.0.0.99"))
+    world.taken = replace(world.taken, nodes={**world.taken.nodes, "n2": moved})
+    for ago, found in ((-1, ["n1", "n3", "n4"]), (5, []), (59, []), (61, ["n1", "n3", "n4"])):
+        at = None if ago < 0 else networks.NOW - timedelta(seconds=ago)
+        world.lately = recent.Recent(changed={"n2": at} if at else {})
+        told = await world.network.all_routes("U1", max_age=MINUTE)
+        wrong = [
+            member.node
+            for group in told.groups
+            if group.what == "FDB wrong"
+            for member in group.members
+        ]
+        assert wrong == found, ago
+    world.lately = recent.Recent(changed={"n2": networks.NOW - timedelta(seconds=5)})
+    alone = (await world.network.routes("n1")).judgement
+    assert alone is not None
+    assert alone.settling == ("n2",)
+
+
+async def test_after_a_change_no_look_of_before_it_will_do() -> None:
+    world = networks.cluster(1)
+    changed = {"n1": networks.NOW - timedelta(seconds=5), "n9": networks.NOW - MINUTE}
+    world.lately = recent.Recent(changed=changed)
+    await world.network.all_routes("U1", max_age=timedelta(minutes=10))
+    await world.network.routes("n1")
+    assert [age.total_seconds() for _, age in world.looks.asked] == [5, 2]
+
+
+async def test_a_route_to_a_node_that_has_just_left_is_held_against_nobody() -> None:
+    world = networks.cluster(3)
+    nodes = {name: node for name, node in world.taken.nodes.items() if name != "n3"}
+    world.taken = replace(world.taken, nodes=nodes)
+    for minutes, right in ((1, 2), (6, 0)):
+        gone = recent.Departed("n3", ("10.244.3.0/24",), networks.NOW - minutes * MINUTE)
+        world.lately = recent.Recent(departed=(gone,))
+        told = await world.network.all_routes("U1", max_age=MINUTE)
+        assert told.right == right
+    assert [group.what for group in told.groups] == ["Route stale"]
+    assert "of n3, which is deleted" in told.groups[0].members[0].evidence[0]
 
 
 async def test_other_flags_are_played_through_and_nothing_is_changed() -> None:

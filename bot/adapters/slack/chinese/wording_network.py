@@ -206,10 +206,10 @@ def before_restart(node: str) -> str:
 
 
 def settling(nodes: Sequence[str]) -> str:
-    """Peers too new to be missed."""
+    """Peers whose entries may still be on their way."""
     shown = ", ".join(nodes[:5])
     rest_of = more(len(nodes) - 5) if len(nodes) > 5 else ""
-    return f"刚刚加入或离开，不计入错误：{shown}{rest_of}"
+    return f"刚刚加入、离开或变更，不计入错误：{shown}{rest_of}"
 
 
 def peers_named(names: Sequence[str], number: int) -> str:
