@@ -227,11 +227,20 @@ def test_the_probe_pod_passes() -> None:
     assert made(probe()) == ""
 
 
+def test_it_passes_with_the_place_of_its_node_which_the_server_puts_on_it() -> None:
+    pod = probe()
+    place = {"topology.kubernetes.io/zone": "a", "topology.kubernetes.io/region": "r"}
+    pod["metadata"]["labels"].update(place)
+    assert made(pod) == ""
+
+
 @pytest.mark.parametrize(
     "edit",
     [
         lambda p: p["metadata"].update(name="web"),
         lambda p: p["metadata"].update(labels={"app": "flannel"}),
+        lambda p: p["metadata"]["labels"].update(app="flannel"),
+        lambda p: p["metadata"]["labels"].pop("app.kubernetes.io/managed-by"),
         lambda p: p["metadata"].update(annotations={"a": "b"}),
         lambda p: p["metadata"].update(ownerReferences=[]),
         lambda p: p["metadata"]["ownerReferences"][0].update(controller=True),
