@@ -14,7 +14,7 @@ DEVIATIONS = [
         r"\$\.groups\[\d+\]",
         "groups without a resource that anybody here needs are not served",
         exchanges=(10,),
-        most=14,
+        most=13,
     ),
     Deviation(
         "10-events-and-discovery",
@@ -22,6 +22,6 @@ DEVIATIONS = [
         "subresources that are not served: attach, ephemeralcontainers, finalize, "
         "portforward, proxy, resize",
         exchanges=(11, 12, 15),
-        most=14,
+        most=13,
     ),
 ]

@@ -277,7 +277,8 @@ class Replay:
         url: of the server.
         authority: PEM of its certificate authority.
         token: an administrator's.
-        tokens: of others, by what the story calls them; None sends no token.
+        tokens: of others, by what the story calls them; None sends no token, and a placeholder
+            the one that the server made.
         known: placeholders whose values are given.
         scale: how many seconds of the replay a second of the story takes, for timeouts.
         before, during: hooks by the index of an exchange; `during` runs while its watch is open.
@@ -298,7 +299,6 @@ class Replay:
         before: Mapping[int, Hook] | None = None,
         during: Mapping[int, Hook] | None = None,
         patient: set[int] | None = None,
-        skip: set[int] | None = None,
         patience: float = 3.0,
     ) -> None:
         self.name = name
@@ -313,7 +313,6 @@ class Replay:
         self._scale = scale
         self._before = dict(before or {})
         self._during = dict(during or {})
-        self._skip = skip or set()
         self._patient = (patient or set()) | {
             index
             for index, exchange in enumerate(self.exchanges)
@@ -336,8 +335,7 @@ class Replay:
                     await self._watches_before(index - 1)
                     if index in self._before:
                         await self._before[index](self)
-                    if index not in self._skip:
-                        await self._exchange(index)
+                    await self._exchange(index)
                 for task in self._watches.values():
                     await asyncio.wait_for(task, self._patience)
             finally:
@@ -412,7 +410,7 @@ class Replay:
         }
         token = self._tokens[request.get("identity", "")]
         if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = f"Bearer {self.concrete(token)}"
         if "content-type" in request["headers"]:
             headers["Content-Type"] = request["headers"]["content-type"]
         query = self.concrete(request["query"])

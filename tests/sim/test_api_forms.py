@@ -48,7 +48,18 @@ CONTENT: dict[str, dict[str, Any]] = {
         "spec": {"policyName": "y", "validationActions": ["Deny"]}
     },
 }
+for kind in ("Role", "ClusterRole"):
+    CONTENT[f"{kind.lower()}bindings"] = {
+        "roleRef": {"kind": kind, "name": "x"},
+        "subjects": [
+            {"kind": "User", "name": "ann"},
+            {"kind": "User", "name": "bob"},
+            {"kind": "ServiceAccount", "name": "bot", "namespace": "there"},
+        ],
+    }
 CELLS = {
+    "rolebindings": ["x", "Role/x"],
+    "clusterrolebindings": ["x", "ClusterRole/x"],
     "poddisruptionbudgets": ["x", "50%", "N/A", 0],
     "endpoints": ["x", "10.0.0.0:53,10.0.0.1:53,10.0.0.2:53 + 2 more..."],
     "serviceaccounts": ["x", 0],

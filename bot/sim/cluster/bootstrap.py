@@ -22,6 +22,7 @@ from bot.sim.cluster import (
     normal,
     podstatus,
     quantities,
+    rbac_defaults,
     registry,
     replicasets,
     timing,
@@ -135,6 +136,11 @@ class Bootstrap:
             "expectedPods": 2,
         }
         self._put("poddisruptionbudgets", budget, age=ROLLED)
+
+    def access(self) -> None:
+        """The roles that a cluster begins with."""
+        for resource, obj in rbac_defaults.stored():
+            self._put(resource, obj, age=FOUNDED)
 
     def namespace(self, name: str) -> None:
         """One more namespace."""

@@ -5,7 +5,7 @@ All functions change the object they are given, which is the registry's own fres
 
 from typing import Any
 
-from bot.sim.cluster import objects, policyspecs, quantities
+from bot.sim.cluster import objects, policyspecs, quantities, resources
 
 Object = dict[str, Any]
 
@@ -183,6 +183,17 @@ def _secret(obj: Object) -> None:
     obj.setdefault("type", "Opaque")
 
 
+def _role(obj: Object) -> None:
+    obj.setdefault("rules", None)
+
+
+def _binding(obj: Object) -> None:
+    obj.setdefault("roleRef", {}).setdefault("apiGroup", resources.ACCESS)
+    for subject in obj.get("subjects") or ():
+        if subject.get("kind") in {"User", "Group"}:
+            subject.setdefault("apiGroup", resources.ACCESS)
+
+
 def _event(obj: Object) -> None:
     obj.setdefault("source", {})
     for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
@@ -200,6 +211,10 @@ _BY_KIND = {
     "Namespace": _namespace,
     "Service": _service,
     "Secret": _secret,
+    "Role": _role,
+    "ClusterRole": _role,
+    "RoleBinding": _binding,
+    "ClusterRoleBinding": _binding,
     "Event": _event,
     "ValidatingAdmissionPolicy": policyspecs.complete_policy,
     "ValidatingAdmissionPolicyBinding": policyspecs.complete_binding,

@@ -18,6 +18,7 @@ _GROUP_ORDER = (
     "authentication.k8s.io",
     "authorization.k8s.io",
     "policy",
+    resources.ACCESS,
     "admissionregistration.k8s.io",
     "coordination.k8s.io",
 )
@@ -143,7 +144,11 @@ def _group(group: str, version: str = "v1") -> Object:
     return {"name": group, "versions": [told], "preferredVersion": told}
 
 
-_FOREIGN = {"Eviction": "policy", "Scale": "autoscaling"}
+_FOREIGN = {
+    "Eviction": "policy",
+    "Scale": "autoscaling",
+    "TokenRequest": "authentication.k8s.io",
+}
 """Kinds of subresources that are of another group than their resource."""
 
 

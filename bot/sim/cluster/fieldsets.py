@@ -60,6 +60,7 @@ _ATOMIC_KINDS = frozenset(
         "ParamKind",
         "ParamRef",
         "ResourceFieldSelector",
+        "RoleRef",
         "SecretKeySelector",
     }
 )

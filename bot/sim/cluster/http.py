@@ -31,14 +31,17 @@ from bot.sim.cluster import (
     http_logs,
     http_metrics,
     http_paths,
+    http_questions,
     http_reviews,
     http_scale,
+    http_tokens,
     http_watch,
     http_writes,
     misbehaviour,
     openapi,
     requestlog,
     resources,
+    servicetokens,
     store,
     watches,
 )
@@ -98,6 +101,7 @@ class ApiServer:
             exec=exec_source or http_exec.NoExec(),
             usage=usage,
             tokens=tokens,
+            issuer=servicetokens.Issuer(registry.store),
             authorizer=authorizer,
             switchboard=self.switchboard,
             requests=self.requests,
@@ -274,11 +278,11 @@ class ApiServer:
         spoilt = await http_faults.spoil(context, request, resource=plural, verb=verb)
         if spoilt is not None:
             return spoilt
-        identity = context.tokens.identify(request.headers.get("Authorization"))
+        identity = http_tokens.identified(context, request)
         entry["identity"] = identity.user
-        question = http_access.Question(identity, verb, path, target)
-        if not context.authorizer(question):
-            raise http_access.forbidden(question)
+        for question in http_questions.asked(identity, request):
+            if not context.authorizer(question):
+                raise http_access.forbidden(context.authorizer, question)
         measured = http_metrics.answer(context, request)
         if measured is not None:
             return measured
@@ -320,6 +324,8 @@ async def _work(call: http_context.Call, entry: dict[str, Any]) -> web.StreamRes
         return await http_exec.answer(
             call.request, pod, call.context.exec, stopping=call.context.stopping
         )
+    if call.target.subresource == "token":
+        return await http_tokens.request(call)
     if call.target.subresource == "scale":
         return await http_scale.HANDLERS[call.verb](call)
     if call.verb == "watch":

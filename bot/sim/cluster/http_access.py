@@ -1,12 +1,13 @@
 """Who asks, and whether they may.
 
-Bearer tokens only. Rights are a function, so that rules can be put in its place; by default an
-authenticated caller may do everything and an anonymous one may see that the server lives.
+Bearer tokens only. Rights are a function, so that rules or stored roles (see `rbac`) can be put in
+its place; by default an authenticated caller may do everything and an anonymous one may see that
+the server lives.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from bot.sim.cluster import errors, http_paths
 
@@ -68,25 +69,35 @@ class Rule:
     """
 
     verbs: tuple[str, ...]
-    groups: tuple[str, ...]
-    resources: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     namespace: str = ""
     names: tuple[str, ...] = ()
     reason: str = ""
+    urls: tuple[str, ...] = ()
+    """What is no resource: paths, or their beginnings with a star behind them."""
 
-    def allows(self, verb: str, found: http_paths.Target) -> bool:
+    def allows(self, question: Question) -> bool:
         """Whether it allows that."""
-        kind = f"{found.row.plural}/{found.subresource}" if found.subresource else found.row.plural
+        found = question.target
+        if not {question.verb, "*"} & set(self.verbs):
+            return False
+        if found is None:
+            return any(_covers(pattern, question.path) for pattern in self.urls)
+        kinds = {found.row.plural, "*"}
+        if found.subresource:
+            kinds = {f"{found.row.plural}/{found.subresource}", f"*/{found.subresource}", "*"}
         return (
             self.namespace in ("", found.namespace)
             and (not self.names or found.name in self.names)
-            and bool({verb, "*"} & set(self.verbs))
             and bool({found.row.group, "*"} & set(self.groups))
-            and bool({kind, "*"} & set(self.resources))
+            and bool(kinds & set(self.resources))
         )
 
     def told(self) -> dict[str, Any]:
-        """As a SelfSubjectRulesReview tells it."""
+        """As a role has it, and a SelfSubjectRulesReview tells it."""
+        if self.urls:
+            return {"verbs": list(self.verbs), "nonResourceURLs": list(self.urls)}
         return {
             "verbs": list(self.verbs),
             "apiGroups": list(self.groups),
@@ -107,21 +118,50 @@ ONESELF = (
 """What every account may by default: ask about itself."""
 
 
-EVERY_URL = ("*",)
-URLS: tuple[tuple[str, ...], ...] = (
-    (
+EVERY_URL = Rule(("*",), urls=("*",))
+DISCOVERY = Rule(
+    ("get",),
+    urls=(
         *("/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez"),
         *("/openapi", "/openapi/*", "/readyz", "/version", "/version/"),
     ),
-    LIVES,
-    (
+)
+PUBLIC = Rule(("get",), urls=LIVES)
+ISSUER = Rule(
+    ("get",),
+    urls=(
         "/.well-known/openid-configuration",
         "/.well-known/openid-configuration/",
         "/openid/v1/jwks",
         "/openid/v1/jwks/",
     ),
 )
-"""What is no resource and every account may read, by the roles that say so."""
+"""Whose keys sign the tokens of service accounts."""
+BY_DEFAULT = (*ONESELF, DISCOVERY, PUBLIC, ISSUER)
+"""What every account may, by the roles that every cluster begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What somebody may in a namespace."""
+
+    rules: tuple[Rule, ...]
+    unread: str = ""
+    """What could not be read of it; mostly nothing."""
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """An authorizer that can say why, and what else somebody may."""
+
+    def __call__(self, question: Question) -> bool:
+        """Whether it is allowed."""
+
+    def reason(self, question: Question) -> str:
+        """Why it is allowed or not; empty where there is nothing to say."""
+
+    def of(self, identity: Identity, namespace: str) -> Held:
+        """The rules that somebody lives by in a namespace."""
 
 
 class Rules:
@@ -133,16 +173,13 @@ class Rules:
     """
 
     def __init__(self, *rules: Rule, user: str = "") -> None:
-        self._rules = (*ONESELF, *rules)
+        self._rules = (*BY_DEFAULT, *rules)
         self._user = user
 
     def __call__(self, question: Question) -> bool:
         """Whether a rule allows it."""
         if not self._bound(question.identity):
             return members_may_everything(question)
-        if question.target is None:
-            urls = [pattern for role in URLS for pattern in role]
-            return question.verb == "get" and any(_covers(one, question.path) for one in urls)
         return self._allowing(question) is not None
 
     def reason(self, question: Question) -> str:
@@ -150,26 +187,21 @@ class Rules:
         rule = self._allowing(question) if self._bound(question.identity) else None
         return rule.reason if rule is not None else ""
 
-    def of(self, identity: Identity) -> tuple[Rule, ...]:
-        """The rules that somebody lives by."""
-        return self._rules if self._bound(identity) else (*ONESELF, EVERYTHING)
-
-    def urls(self, identity: Identity) -> tuple[tuple[str, ...], ...]:
-        """What is no resource and somebody may read."""
-        return URLS if self._bound(identity) else (EVERY_URL, *URLS)
+    def of(self, identity: Identity, namespace: str) -> Held:
+        """The rules that somebody lives by in a namespace."""
+        if not self._bound(identity):
+            return Held((*BY_DEFAULT, EVERYTHING, EVERY_URL))
+        return Held(tuple(rule for rule in self._rules if rule.namespace in ("", namespace)))
 
     def _bound(self, identity: Identity) -> bool:
         return "system:authenticated" in identity.groups and self._user in ("", identity.user)
 
     def _allowing(self, question: Question) -> Rule | None:
-        target = question.target
-        if target is None:
-            return None
-        return next((rule for rule in self._rules if rule.allows(question.verb, target)), None)
+        return next((rule for rule in self._rules if rule.allows(question)), None)
 
 
 def _covers(pattern: str, path: str) -> bool:
-    return path == pattern or (pattern.endswith("/*") and path.startswith(pattern[:-1]))
+    return path == pattern or (pattern.endswith("*") and path.startswith(pattern.rstrip("*")))
 
 
 READER = Identity(
@@ -182,26 +214,24 @@ READER = Identity(
 )
 """An account that may read what a bot watches, and run or change nothing."""
 
-READING = Rules(
+READING = (
     Rule(("list", "watch"), ("",), ("nodes", "pods")),
     Rule(("list", "watch"), ("apps",), ("daemonsets", "deployments", "controllerrevisions")),
     Rule(("get",), ("",), ("pods/log", "configmaps")),
     Rule(("list",), ("metrics.k8s.io",), ("pods",)),
-    user=READER.user,
 )
+"""What it may."""
 
 
 def told_rules(authorizer: Authorizer, identity: Identity, namespace: str) -> dict[str, Any]:
     """What somebody may in a namespace; by a mere function, what it is by default."""
-    held = authorizer if isinstance(authorizer, Rules) else Rules(user="nobody")
-    rules, urls = held.of(identity), held.urls(identity)
+    known = authorizer if isinstance(authorizer, Explaining) else Rules(user="nobody")
+    held = known.of(identity, namespace)
     return {
-        "resourceRules": [rule.told() for rule in rules if rule.namespace in ("", namespace)],
-        "nonResourceRules": [
-            {"verbs": ["*" if role == EVERY_URL else "get"], "nonResourceURLs": list(role)}
-            for role in urls
-        ],
+        "resourceRules": [rule.told() for rule in held.rules if not rule.urls],
+        "nonResourceRules": [rule.told() for rule in held.rules if rule.urls],
         "incomplete": False,
+        **({"evaluationError": held.unread} if held.unread else {}),
     }
 
 
@@ -227,8 +257,14 @@ class Tokens:
         """
         self._known[new] = self._known.pop(old)
 
-    def identify(self, authorization: str | None) -> Identity:
+    def identify(
+        self, authorization: str | None, others: Callable[[str], Identity | None]
+    ) -> Identity:
         """Whose request this is.
+
+        Args:
+            authorization: the header.
+            others: who is meant by a token that is not among these.
 
         Raises:
             errors.StatusError: 401, the token is not good.
@@ -236,7 +272,10 @@ class Tokens:
         if not authorization:
             return ANONYMOUS
         scheme, _, token = authorization.partition(" ")
-        identity = self._known.get(token.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            raise unauthorized()
+        token = token.strip()
+        identity = self._known.get(token) or others(token)
         if identity is None:
             raise unauthorized()
         return identity
@@ -247,14 +286,16 @@ def unauthorized() -> errors.StatusError:
     return errors.StatusError(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(question: Question) -> errors.StatusError:
+def forbidden(authorizer: Authorizer, question: Question) -> errors.StatusError:
     """The answer to somebody who may not."""
     user, found = question.identity.user, question.target
+    reason = authorizer.reason(question) if isinstance(authorizer, Explaining) else ""
+    why = f": {reason}" if reason else ""
     if found is None:
         return errors.StatusError(
             403,
             "Forbidden",
-            f'forbidden: User "{user}" cannot {question.verb} path "{question.path}"',
+            f'forbidden: User "{user}" cannot {question.verb} path "{question.path}"{why}',
             details={},
         )
     row = found.row
@@ -267,6 +308,6 @@ def forbidden(question: Question) -> errors.StatusError:
         403,
         "Forbidden",
         f'{subject}{named} is forbidden: User "{user}" cannot {question.verb} resource "{plural}" '
-        f'in API group "{row.group}" {scope}',
+        f'in API group "{row.group}" {scope}{why}',
         details={key: value for key, value in details.items() if value},
     )

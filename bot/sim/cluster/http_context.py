@@ -21,6 +21,7 @@ from bot.sim.cluster import (
     registry,
     requestlog,
     resources,
+    servicetokens,
     watches,
 )
 
@@ -63,6 +64,7 @@ class Context:
     exec: http_exec.ExecSource
     usage: "http_metrics.Source | None"
     tokens: http_access.Tokens
+    issuer: servicetokens.Issuer
     authorizer: http_access.Authorizer
     switchboard: misbehaviour.Switchboard
     requests: requestlog.RequestLog

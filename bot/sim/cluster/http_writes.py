@@ -14,6 +14,7 @@ from bot.sim.cluster import (
     http_forms,
     http_options,
     http_paths,
+    http_questions,
     objects,
     patches,
     policies,
@@ -33,8 +34,12 @@ PATCH_TYPES: dict[str, patches.Kind] = {
 }
 _YAML = "application/yaml"
 BODY_TYPES = frozenset({"application/json", "application/octet-stream", _YAML, protobuf.MEDIA_TYPE})
-_POSTED = {"binding": ("Binding", "v1"), "eviction": ("Eviction", "policy/v1")}
-"""What is posted to a pod's subresources: kind and version."""
+_POSTED = {
+    "binding": ("Binding", "v1"),
+    "eviction": ("Eviction", "policy/v1"),
+    "token": ("TokenRequest", "authentication.k8s.io/v1"),
+}
+"""What is posted to subresources: kind and version."""
 _STILL_ACCEPTED = frozenset({("Eviction", "policy/v1beta1")})
 """What older clients post: this one stayed when the rest of its version was removed."""
 
@@ -218,7 +223,7 @@ async def review(call: http_context.Call) -> web.Response:
         cause = ("FieldValueInvalid", message, "spec.resourceAttributes")
         raise errors.invalid("", call.row.group, "", [cause])
     authorizer, question = call.context.authorizer, _question(call, about or {}, path or {})
-    reason = authorizer.reason(question) if isinstance(authorizer, http_access.Rules) else ""
+    reason = authorizer.reason(question) if isinstance(authorizer, http_access.Explaining) else ""
     answer = {
         "kind": call.row.kind,
         "apiVersion": call.row.api_version,
@@ -253,13 +258,8 @@ def _question(call: http_context.Call, about: Object, path: Object) -> http_acce
     if path:
         verb, where = str(path.get("verb", "")), str(path.get("path", ""))
         return http_access.Question(call.identity, verb, where, None)
-    plural, group = str(about.get("resource", "")), str(about.get("group", ""))
-    # Also of resources that are not served: rules may name any.
-    row = resources.BY_PATH.get((group, "v1", plural)) or resources.Resource(
-        plural=plural, kind="", group=group
-    )
     target = http_paths.Target(
-        row,
+        http_questions.row(str(about.get("group", "")), str(about.get("resource", ""))),
         str(about.get("namespace", "")),
         str(about.get("name", "")),
         str(about.get("subresource", "")),
@@ -350,8 +350,8 @@ def _unreadable(row: resources.Resource, why: str) -> str:
 
 def _check_kind(call: http_context.Call, body: Object) -> None:
     row = call.row
-    kind, version = body.get("kind") or row.kind, body.get("apiVersion") or row.api_version
     expected = _POSTED.get(call.target.subresource, (row.kind, row.api_version))
+    kind, version = body.get("kind") or expected[0], body.get("apiVersion") or expected[1]
     if (kind, version) == expected or (kind == expected[0] and (kind, version) in _STILL_ACCEPTED):
         return
     group = f"{row.group}/" if row.group else "/"

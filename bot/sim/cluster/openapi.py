@@ -28,6 +28,7 @@ _OF_META = frozenset({"ObjectMeta", "LabelSelector", "LabelSelectorRequirement",
 _GROUP_NAMES = {
     "apps": "apps",
     "policy": "policy",
+    resources.ACCESS: "rbac",
     "admissionregistration.k8s.io": "admissionregistration",
     "coordination.k8s.io": "coordination",
 }

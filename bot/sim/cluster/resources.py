@@ -65,6 +65,9 @@ EVENT_FIELDS = (
     "type",
 )
 
+ACCESS = "rbac.authorization.k8s.io"
+"""The group of roles and of who is bound to them."""
+
 _SCALE = (("scale", "Scale", ("get", "patch", "update")),)
 
 ALL = (
@@ -114,7 +117,12 @@ ALL = (
         ),
     ),
     Resource(plural="secrets", kind="Secret", fields=("type",)),
-    Resource(plural="serviceaccounts", kind="ServiceAccount", short_names=("sa",)),
+    Resource(
+        plural="serviceaccounts",
+        kind="ServiceAccount",
+        short_names=("sa",),
+        subresources=(("token", "TokenRequest", ("create",)),),
+    ),
     Resource(
         plural="services",
         kind="Service",
@@ -177,6 +185,12 @@ ALL = (
         namespaced=False,
         verbs=("create",),
         stored=False,
+    ),
+    Resource(plural="roles", kind="Role", group=ACCESS),
+    Resource(plural="rolebindings", kind="RoleBinding", group=ACCESS),
+    Resource(plural="clusterroles", kind="ClusterRole", group=ACCESS, namespaced=False),
+    Resource(
+        plural="clusterrolebindings", kind="ClusterRoleBinding", group=ACCESS, namespaced=False
     ),
     Resource(plural="leases", kind="Lease", group="coordination.k8s.io"),
     Resource(

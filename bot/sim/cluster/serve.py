@@ -26,6 +26,7 @@ from bot.sim.cluster import (
     http_access,
     logs,
     misbehaviour,
+    rbac,
     registry,
     requestlog,
     store,
@@ -130,7 +131,7 @@ class SimulatedCluster:
             tokens=http_access.Tokens(
                 {self.token: http_access.ADMIN, self.reader: http_access.READER}
             ),
-            authorizer=http_access.READING,
+            authorizer=rbac.Authorizer(self.registry.store),
             logs=logs.Source(self.world.book, look=self.world.worker_of),
             exec_source=execution.Source(self.world),
             usage=usage.Source(self.world),

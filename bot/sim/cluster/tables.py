@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import resources as files
 from typing import Any
 
-from bot.sim.cluster import durations, objects, resources, tables_pods
+from bot.sim.cluster import durations, objects, resources, tables_access, tables_pods
 
 Object = objects.Object
 Cell = Any
@@ -250,6 +250,14 @@ def _policy_binding(obj: Object) -> list[Cell]:
     return [_name(obj), bound, "<unset>", _created(obj)]
 
 
+def _role(obj: Object) -> list[Cell]:
+    return [_name(obj), obj["metadata"].get("creationTimestamp", "")]
+
+
+def _binding(obj: Object) -> list[Cell]:
+    return [_name(obj), *tables_access.bound(obj, age=_created(obj))]
+
+
 def _event(obj: Object) -> list[Cell]:
     about, source = obj.get("involvedObject") or {}, obj.get("source") or {}
     series = obj.get("series") or {}
@@ -278,6 +286,18 @@ _WORKLOAD = (
     Column("Selector", wide=True),
 )
 _PLAIN = Layout((_NAME, _AGE), _plain)
+_ROLE = Layout((_NAME, Column("Created At")), _role)
+_BINDING = Layout(
+    (
+        _NAME,
+        Column("Role"),
+        _AGE,
+        Column("Users", wide=True),
+        Column("Groups", wide=True),
+        Column("ServiceAccounts", wide=True),
+    ),
+    _binding,
+)
 _LAYOUTS = {
     "nodes": Layout(
         (
@@ -380,6 +400,10 @@ _LAYOUTS = {
     "validatingadmissionpolicybindings": Layout(
         (_NAME, Column("PolicyName"), Column("ParamRef"), _AGE), _policy_binding
     ),
+    "roles": _ROLE,
+    "clusterroles": _ROLE,
+    "rolebindings": _BINDING,
+    "clusterrolebindings": _BINDING,
     "leases": Layout((_NAME, Column("Holder"), _AGE), _lease),
     "events": Layout(
         (

@@ -8,7 +8,14 @@ import json
 import re
 from collections.abc import Iterator
 
-from bot.sim.cluster import errors, objects, policyspecs, quantities, resources
+from bot.sim.cluster import (
+    errors,
+    objects,
+    policyspecs,
+    quantities,
+    resources,
+    validation_access,
+)
 
 Object = objects.Object
 Cause = tuple[str, str, str]
@@ -49,7 +56,9 @@ def check(row: resources.Resource, obj: Object, *, old: Object | None = None) ->
 
 
 def _causes(row: resources.Resource, obj: Object, old: Object | None) -> Iterator[Cause]:
-    yield from _metadata(obj, old)
+    # Names of roles are free: those of the system have colons.
+    free = row.kind == "Event" or row.group == resources.ACCESS
+    yield from _metadata(obj, old, free=free)
     if row.kind == "Pod":
         yield from _pod_spec(obj.get("spec") or {}, "spec")
         if old is not None:
@@ -68,15 +77,17 @@ def _causes(row: resources.Resource, obj: Object, old: Object | None) -> Iterato
         yield from policyspecs.of_policy(obj)
     elif row.kind == "ValidatingAdmissionPolicyBinding":
         yield from policyspecs.of_binding(obj)
+    elif row.group == resources.ACCESS:
+        yield from validation_access.causes(row, obj, old)
 
 
-def _metadata(obj: Object, old: Object | None) -> Iterator[Cause]:
+def _metadata(obj: Object, old: Object | None, *, free: bool) -> Iterator[Cause]:
     metadata = obj["metadata"]
     name = metadata.get("name") or ""
     if not name:
         message = "Required value: name or generateName is required"
         yield "FieldValueRequired", message, "metadata.name"
-    elif not errors.valid_subdomain(name) and obj.get("kind") != "Event":
+    elif not free and not errors.valid_subdomain(name):
         message = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain is required'
         yield "FieldValueInvalid", message, "metadata.name"
     for key, value in (metadata.get("labels") or {}).items():

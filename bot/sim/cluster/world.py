@@ -188,6 +188,7 @@ class World:
         first.workloads(self.hosts, found)
         if self.plan.strict_budget:
             first.budget()
+        first.access()
         return settled
 
     def _burst_again(self) -> None:
