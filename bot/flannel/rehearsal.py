@@ -156,9 +156,40 @@ def with_advice(summed: Rehearsal, advice: tuple[str, ...], refused: str) -> Reh
     return replace(summed, advice=advice, advice_refused=refused)
 
 
-def questioned(given: flags.Flags, *, iface: Sequence[str], regex: Sequence[str]) -> flags.Flags:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Flags for the NIC that are played through, as somebody would give them to flannel."""
+
+    iface: tuple[str, ...] = ()
+    regex: tuple[str, ...] = ()
+    once: Mapping[str, str] = field(default_factory=dict)
+    """Those of which flannel takes one value each, by their names."""
+
+    @property
+    def as_text(self) -> tuple[str, ...]:
+        """The flags as one would type them."""
+        return questioned(flags.Flags(), self).as_text
+
+
+def questioned(given: flags.Flags, asked: Asked) -> flags.Flags:
     """Return the flags in force with others for the NIC.
 
-    The rest stay, --iface-can-reach too: flannel would still be given it, and tries it last.
+    The rest stay, also such as --iface-can-reach: flannel would still be given it, and tries it
+    after the others.
     """
-    return selection.with_flags(given, iface=iface, regex=regex)
+    return selection.with_flags(given, iface=asked.iface, regex=asked.regex, once=asked.once)
+
+
+def remarks(given: flags.Flags, asked: Asked) -> tuple[str, ...]:
+    """Say what else would count beside the flags in question, and what their answer rests on."""
+    others = [name for name in selection.ONCE if name not in asked.once]
+    kept = [flag for flag in given.in_force if flag.name in others]
+    told = []
+    if kept:
+        told.append(f"these stay in force beside them: `{' '.join(map(str, kept))}`")
+    if questioned(given, asked).last("iface-can-reach"):
+        told.append(
+            "the way to --iface-can-reach is looked up in each node's main routing table; rules "
+            "for other tables (`ip rule`) are not read"
+        )
+    return tuple(told)

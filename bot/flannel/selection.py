@@ -60,7 +60,10 @@ def choose(
     return _agreed(case) if version is None else _chosen(case, eras.of(version))
 
 
-_DECIDING = ("iface", "iface-regex", "iface-can-reach", "public-ip", "public-ipv6")
+ONCE = ("iface-can-reach", "public-ip", "public-ipv6")
+"""Flags by which flannel finds its NIC, and of which the last value counts."""
+
+_DECIDING = ("iface", "iface-regex", *ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +214,24 @@ def _unknown(why: str) -> choice.Choice:
     return choice.Choice(outcome=choice.Outcome.UNKNOWN, error=why)
 
 
-def with_flags(given: flags.Flags, *, iface: Sequence[str], regex: Sequence[str]) -> flags.Flags:
-    """Return the same flags with other --iface and --iface-regex, to see what they would do."""
-    kept = tuple(flag for flag in given.in_force if flag.name not in {"iface", "iface-regex"})
+def with_flags(
+    given: flags.Flags,
+    *,
+    iface: Sequence[str],
+    regex: Sequence[str],
+    once: Mapping[str, str] | None = None,
+) -> flags.Flags:
+    """Return the same flags with other --iface and --iface-regex, to see what they would do.
+
+    `once` are others in place of those in force, of which flannel takes one value each.
+    """
+    once = once or {}
+    others = {"iface", "iface-regex", *once}
+    kept = tuple(flag for flag in given.in_force if flag.name not in others)
     added = (
         *(flags.Flag("iface", value) for value in iface),
         *(flags.Flag("iface-regex", value) for value in regex),
+        *(flags.Flag(name, value) for name, value in once.items()),
     )
-    unknown = tuple(name for name in given.unknown if name not in {"iface", "iface-regex"})
+    unknown = tuple(name for name in given.unknown if name not in others)
     return replace(given, in_force=(*kept, *added), unknown=unknown)

@@ -5,7 +5,7 @@ beside the loop, since a thousand of them take seconds.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -16,7 +16,6 @@ from bot.flannel import (
     aspects,
     deviants,
     faults,
-    flags,
     inspection,
     kernel,
     matrix,
@@ -224,12 +223,10 @@ class Network:
         asker: str,
         progress: ports.Progress | None = None,
         *,
-        iface: Sequence[str] = (),
-        regex: Sequence[str] = (),
+        asked: rehearsal.Asked,
     ) -> answers.Simulation:
         """Play other flags through on every node."""
-        bad = tuple(whatif.malformed(regex))
-        asked = rehearsal.questioned(flags.Flags(), iface=iface, regex=regex)
+        bad = tuple(whatif.malformed(asked.regex))
         if bad:
             # Every node would end the same way; nobody has to be asked for that.
             where = await self._sight.whole()
@@ -239,11 +236,14 @@ class Network:
             )
 
         def judged(where: checks.Context, coverage: answers.Coverage) -> answers.Simulation:
+            about = self._about(where)
+            given = [one.flags for one in where.flannels if one.serves]
+            notes = dict.fromkeys(note for one in given for note in rehearsal.remarks(one, asked))
             return answers.Simulation(
-                self._about(where),
+                replace(about, notes=(*about.notes, *notes)),
                 coverage,
                 asked.as_text,
-                whatif.rehearsed(where, iface=iface, regex=regex),
+                whatif.rehearsed(where, asked),
             )
 
         return await self._all(asker, progress, judged, max_age=self._options.rehearsal)

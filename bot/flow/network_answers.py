@@ -208,8 +208,7 @@ class Network(Protocol):
         asker: str,
         progress: ports.Progress | None = None,
         *,
-        iface: Sequence[str] = (),
-        regex: Sequence[str] = (),
+        asked: rehearsal.Asked,
     ) -> Simulation:
         """Play other flags through on every node."""
 

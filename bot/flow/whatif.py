@@ -13,9 +13,7 @@ def malformed(given: Sequence[str]) -> list[tuple[str, str]]:
     return [(raw, one.error) for raw, one in read if isinstance(one, patterns.Malformed)]
 
 
-def rehearsed(
-    where: checks.Context, *, iface: Sequence[str], regex: Sequence[str]
-) -> rehearsal.Rehearsal:
+def rehearsed(where: checks.Context, asked: rehearsal.Asked) -> rehearsal.Rehearsal:
     """Play these flags for the NIC through; all others stay as they are."""
     cases = []
     groups: dict[str, list[str]] = {}
@@ -25,9 +23,7 @@ def rehearsed(
             where.inspections[name],
             where.snapshot.nodes[name],
             flannel,
-            given=rehearsal.questioned(
-                outlook.flags_of(flannel, where.inspections[name]), iface=iface, regex=regex
-            ),
+            given=rehearsal.questioned(outlook.flags_of(flannel, where.inspections[name]), asked),
             conf=where.net_confs.get(flannel.namespace),
         )
         cases.append(rehearsal.Case(name, known.outlook, after))
@@ -40,7 +36,7 @@ def rehearsed(
     chosen = max(groups, key=lambda one: len(groups[one]))
     flannel = next(one for one in where.flannels if one.name == chosen)
     advice, refused = rehearsal.advised(
-        rehearsal.questioned(flannel.flags, iface=iface, regex=regex),
+        rehearsal.questioned(flannel.flags, asked),
         {name: where.inspections[name].kernel for name in groups[chosen]},
         versions.parse(flannel.image),
         intended={

@@ -15,7 +15,9 @@ def case(name: str, here: kernel.Kernel, *words: str, given: tuple[str, ...]) ->
     flannel = looks.flannel(*words)
     seen = looks.seen(here, node=name)
     asked = flags.parse(given)
-    after = rehearsal.questioned(flannel.flags, iface=asked.iface, regex=asked.iface_regex)
+    after = rehearsal.questioned(
+        flannel.flags, rehearsal.Asked(iface=asked.iface, regex=asked.iface_regex)
+    )
     node = looks.node(name)
     return rehearsal.Case(
         name, outlook.of(seen, node, flannel), outlook.of(seen, node, flannel, given=after)
@@ -119,7 +121,7 @@ def test_where_nothing_is_safe_the_reason_is_told() -> None:
 
 def test_flags_in_question_replace_only_those_that_name_the_nic() -> None:
     given = flags.parse(["--ip-masq", "--iface=eth9", "--iface-can-reach=10.0.0.9"])
-    asked = rehearsal.questioned(given, iface=("eth1",), regex=("^bond1$",))
+    asked = rehearsal.questioned(given, rehearsal.Asked(iface=("eth1",), regex=("^bond1$",)))
     assert asked.as_text == (
         "--ip-masq", "--iface-can-reach=10.0.0.9", "--iface=eth1", "--iface-regex=^bond1$",
     )  # fmt: skip

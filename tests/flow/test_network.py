@@ -11,9 +11,10 @@ from bot.domain.snapshot import Gap
 from bot.flannel import aspects, logs, recent
 from bot.flannel.faults import Fault
 from bot.flannel.inspection import Inspection, Way
-from bot.flannel.kernel import Kernel
+from bot.flannel.kernel import Kernel, Route
 from bot.flannel.matrix import Cell
 from bot.flannel.outlook import Verdict
+from bot.flannel.rehearsal import Asked
 from bot.flow import quota
 from tests.checks import networks as looked
 from tests.checks import worlds
@@ -47,7 +48,7 @@ async def test_looks_are_as_fresh_as_the_question_needs() -> None:
     await network.verify("n1")
     await network.all_nics("U1")
     await network.verify_all("U1")
-    await network.simulate("U1", iface=["eth1"])
+    await network.simulate("U1", asked=Asked(iface=("eth1",)))
     await network.all_routes("U1", max_age=timedelta(minutes=10))
     assert [age.total_seconds() for _, age in world.looks.asked] == [2, 2, 2, 10, 10, 60, 600]
 
@@ -244,7 +245,7 @@ async def test_a_route_to_a_node_that_has_just_left_is_held_against_nobody() -> 
 
 async def test_other_flags_are_played_through_and_nothing_is_changed() -> None:
     world = networks.cluster(4, flags=STORY, bends={"n2": [looked.trapped]})
-    told = await world.network.simulate("U1", regex=["^(?:eth1|bond1)$"])
+    told = await world.network.simulate("U1", asked=Asked(regex=("^(?:eth1|bond1)$",)))
     (effect,) = told.rehearsal.effects
     assert (effect.verdict, len(effect.nodes)) == (Verdict.UNCHANGED, 4)
     assert told.rehearsal.now == {Verdict.UNCHANGED: 3, Verdict.FAILS: 1}
@@ -254,21 +255,68 @@ async def test_other_flags_are_played_through_and_nothing_is_changed() -> None:
 
 async def test_a_loose_pattern_is_answered_with_a_safe_one() -> None:
     world = networks.cluster(3, flags=STORY, bends={"n2": [looked.trapped]})
-    told = await world.network.simulate("U1", regex=["eth1|bond1"])
+    told = await world.network.simulate("U1", asked=Asked(regex=("eth1|bond1",)))
     assert told.rehearsal.advice == ("--iface-regex=^(?:eth1|bond1)$",)
     assert told.rehearsal.count(Verdict.FAILS) == 1
 
 
 async def test_ordered_names_are_simulated_as_well() -> None:
     world = networks.cluster(2, flags=STORY)
-    told = await world.network.simulate("U1", iface=["bond1", "eth0"])
+    told = await world.network.simulate("U1", asked=Asked(iface=("bond1", "eth0")))
     (effect,) = told.rehearsal.effects
     assert (effect.verdict, effect.was, effect.becomes) == (Verdict.CHANGES, "eth1", "eth0")
 
 
+async def test_the_way_to_an_address_is_that_of_each_nodes_routes() -> None:
+    """Where they were not read it cannot be told, and an older flannel exits at the flag."""
+    reach = Asked(once={"iface-can-reach": "10.0.0.200"})
+    bends = {"n1": [direct], "n2": [unread], "n3": [direct, roundabout], "n4": [direct]}
+    world = networks.cluster(4, bends=bends)
+    old = await world.network.simulate("U1", asked=reach)
+    (effect,) = old.rehearsal.effects
+    assert (effect.verdict, len(effect.nodes)) == (Verdict.FAILS, 4)
+    assert effect.error == "flag provided but not defined: -iface-can-reach"
+    newer = worlds.daemonset(desired=4, spec=worlds.flannel_spec(image="flannel:v0.22.3"))
+    key = (newer.namespace, newer.name)
+    world.taken = replace(world.taken, daemonsets={key: newer})
+    told = await world.network.simulate("U1", asked=reach)
+    assert told.flags == ("--iface-can-reach=10.0.0.200",)
+    found = {one.verdict: (one.nodes, one.becomes) for one in told.rehearsal.effects}
+    assert found == {
+        Verdict.UNCHANGED: (("n1", "n4"), "eth1"),
+        Verdict.UNKNOWN: (("n2",), ""),
+        Verdict.CHANGES: (("n3",), "eth0"),
+    }
+    assert "other tables (`ip rule`) are not read" in told.about.notes[-1]
+
+
+def unread(here: Kernel) -> Kernel:
+    return replace(here, routes=None)
+
+
+def direct(here: Kernel) -> Kernel:
+    return replace(here, routes=(*(here.routes or ()), Route("10.0.0.0/24", "", "eth1")))
+
+
+def roundabout(here: Kernel) -> Kernel:
+    """Towards the private network by the public NIC."""
+    way = Route("10.0.0.200/32", "59.0.0.1", "eth0")
+    return replace(here, routes=(*(here.routes or ()), way))
+
+
+async def test_flags_that_are_not_in_question_stay_and_are_named() -> None:
+    given = ("--iface-can-reach=10.0.0.1", "--public-ip=10.0.0.7")
+    world = networks.cluster(1, flags=given)
+    told = await world.network.simulate("U1", asked=Asked(iface=("eth1",)))
+    assert told.about.notes[0] == f"these stay in force beside them: `{' '.join(given)}`"
+    other = Asked(once={"public-ip": "10.0.0.8"})
+    (note, *_) = (await world.network.simulate("U1", asked=other)).about.notes
+    assert note == "these stay in force beside them: `--iface-can-reach=10.0.0.1`"
+
+
 async def test_a_pattern_that_does_not_compile_asks_no_node() -> None:
     world = networks.cluster(2)
-    told = await world.network.simulate("U1", regex=["a)b", "eth1"])
+    told = await world.network.simulate("U1", asked=Asked(regex=("a)b", "eth1")))
     assert told.malformed == (("a)b", "error parsing regexp: unexpected ): `a)b`"),)
     assert not world.looks.asked
 

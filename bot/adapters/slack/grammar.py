@@ -6,24 +6,22 @@ from dataclasses import dataclass, field
 from bot.adapters.slack import (
     grammar_attention,
     grammar_changes,
+    grammar_simulation,
     helptexts,
     limits,
     typed,
     wording,
     wording_work,
 )
+from bot.flannel import rehearsal
 
 LONGEST = 3_000
 """Characters of a command."""
-_PATTERNS = 10
-"""Flags that are simulated at once; nobody gives flannel more."""
 _WHAT_IF = (grammar_changes.WHAT_IF,)
 _SWITCHES = frozenset({"all", grammar_changes.WHAT_IF, grammar_changes.LOSE})
 """Flags that have no value."""
 _WORDS = 100
 """Words of a reason."""
-_PATTERN = 256
-"""Characters of a pattern; an interface's name has 15 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,9 @@ COMMANDS = (
     Command("memory", "[@cluster] memory [<node>]", most=1, nodes=True, flags=("all",)),
     Command(
         "simulate",
-        "[@cluster] simulate <regex>...|--iface <name>...",
-        most=_PATTERNS,
-        flags=("iface", "iface-regex"),
+        "[@cluster] simulate <regex>...|--iface <name>|--iface-can-reach <ip>",
+        most=grammar_simulation.MOST,
+        flags=grammar_simulation.FLAGS,
     ),
     Command("logs", "[@cluster] logs <node>", least=1, most=1, nodes=True),
     Command("verify", "[@cluster] verify [<node>]", most=1, nodes=True, flags=("all",)),
@@ -116,8 +114,8 @@ class Request:
     """What was asked.
 
     `number` is of an incident; `topic` a command that help is wanted for; `node` a node's name as
-    it was typed; `everything` if all nodes are to be looked at; `iface` and `regex` are flags to
-    be simulated, in order; `change` is what was asked about changes, `heed` about attention.
+    it was typed; `everything` if all nodes are to be looked at; `simulated` are flags to be played
+    through; `change` is what was asked about changes, `heed` about attention.
     """
 
     name: str
@@ -126,8 +124,7 @@ class Request:
     topic: str = ""
     node: str = ""
     everything: bool = False
-    iface: tuple[str, ...] = ()
-    regex: tuple[str, ...] = ()
+    simulated: rehearsal.Asked = field(default_factory=rehearsal.Asked)
     change: grammar_changes.Change = field(default_factory=grammar_changes.Change)
     heed: grammar_attention.Heed = field(default_factory=grammar_attention.Heed)
 
@@ -190,7 +187,7 @@ def _request(found: Command, arguments: list[str], cluster: str | None) -> Reque
         return Problem(wording.too_few(found.name), usage)
     if len(arguments) > found.most:
         if found.name == "simulate":
-            return Problem(wording_work.too_many_patterns(_PATTERNS), usage)
+            return Problem(wording_work.too_many_patterns(found.most), usage)
         stray = arguments[found.most]
         hint = wording.CLUSTER_FIRST if stray.startswith("@") else usage
         return Problem(wording.too_many(found.name, echo(stray)), hint)
@@ -221,7 +218,10 @@ def _meant(found: Command, given: "_Given", cluster: str | None) -> Request | Pr
             return unknown(arguments[0])
         return Request(found.name, topic=arguments[0].lower())
     if found.name == "simulate":
-        return _simulation(given, usage, cluster)
+        asked = grammar_simulation.parse(arguments, given.flags, usage=usage)
+        if isinstance(asked, Problem):
+            return asked
+        return Request(found.name, cluster=cluster, simulated=asked)
     return _about_nodes(found, given, cluster) if found.nodes else Request(found.name, cluster)
 
 
@@ -245,7 +245,7 @@ def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
         if word == "--" and found.flags:
             given.words += rest
             break
-        written = re.fullmatch(r"--?([A-Za-z][A-Za-z-]*)(=.*)?", word, re.DOTALL)
+        written = re.fullmatch(r"--?([A-Za-z][A-Za-z0-9-]*)(=.*)?", word, re.DOTALL)
         if not found.flags or not word.startswith("-"):
             given.words.append(word)
             continue
@@ -266,18 +266,6 @@ def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
             value = f"={rest.pop(0)}"
         given.flags.append((name, (value or "=")[1:]))
     return given
-
-
-def _simulation(given: _Given, usage: str, cluster: str | None) -> Request | Problem:
-    iface = given.of("iface")
-    patterns = (*given.of("iface-regex"), *given.words)
-    if not iface and not patterns:
-        return Problem(wording.too_few("simulate"), usage)
-    if len(iface) + len(patterns) > _PATTERNS:
-        return Problem(wording_work.too_many_patterns(_PATTERNS), usage)
-    if any(len(one) > _PATTERN for one in (*iface, *patterns)):
-        return Problem(wording_work.pattern_too_long(_PATTERN), usage)
-    return Request("simulate", cluster=cluster, iface=iface, regex=patterns)
 
 
 def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request | Problem:

@@ -11,12 +11,12 @@ HELP = {
     "now. With --all, only the nodes where something is wrong.",
     "routes": "What flannel should have put into the kernel against what is there, with cause "
     "and cure. Without a node, the cluster as it was last seen; with --all, every node anew.",
-    "memory": "flannel's memory against its limit: now, peak, OOM kills and forecast, with a "
-    "picture; of one node or of all.",
-    "simulate": "What every node would choose with other flags. Nothing is changed.",
+    "memory": "flannel's memory against its limit: now, peak, OOM kills and forecast; of one "
+    "node or of all.",
+    "simulate": "What each node would choose with other flags. Changes nothing.",
     "logs": "Why flannel failed last on a node, in its own words, and what to do.",
     "verify": "NIC, announcement, device, routes, neighbours, forwarding, subnet.env and pod, "
-    "each right or wrong; of one node or of all.",
+    "each right or wrong; of one node or all.",
     "fix": "Propose what cures an incident: a plan that somebody else must approve. With "
     "--what-if nothing is asked for, here and below.",
     "raise-memory": "Propose another memory limit for flannel; without a quantity the one that "

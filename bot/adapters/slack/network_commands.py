@@ -44,7 +44,7 @@ async def answer(
             return routes_view.fleet(await network.all_routes(who, told, max_age=max_age))
         case "simulate":
             return simulation_view.simulation(
-                await network.simulate(who, told, iface=asked.iface, regex=asked.regex)
+                await network.simulate(who, told, asked=asked.simulated)
             )
         case "verify" if asked.node:
             return verify_view.node(await network.verify(asked.node))

@@ -39,6 +39,7 @@ SOURCES = (
     "flannel/deviants.py",
     "flannel/outlook.py",
     "flannel/rewriting.py",
+    "flannel/rehearsal.py",
     "flannel/sizing.py",
     "flow/explain.py",
     "flow/plancards.py",

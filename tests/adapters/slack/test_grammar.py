@@ -2,6 +2,7 @@
 
 import random
 import string
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -9,8 +10,13 @@ from hypothesis import strategies as st
 
 from bot.adapters.slack import grammar, grammar_attention, grammar_changes, helptexts
 from bot.adapters.slack import typed as typed_text
+from bot.flannel import rehearsal
 
 Request, Problem = grammar.Request, grammar.Problem
+
+
+def simulated(**asked: Any) -> grammar.Request:
+    return Request("simulate", simulated=rehearsal.Asked(**asked))
 
 
 @pytest.mark.parametrize(
@@ -61,21 +67,25 @@ Request, Problem = grammar.Request, grammar.Problem
         ("verify", Request("verify")),
         ("verify node-7", Request("verify", node="node-7")),
         ("verify --all", Request("verify", everything=True)),
-        ("simulate ^(bond1|eth1)$", Request("simulate", regex=("^(bond1|eth1)$",))),
-        ("simulate `^(bond1|eth1)$`", Request("simulate", regex=("^(bond1|eth1)$",))),
-        ("simulate eth1 bond1", Request("simulate", regex=("eth1", "bond1"))),
-        (r"simulate ^eth\d+$", Request("simulate", regex=(r"^eth\d+$",))),
-        ("simulate eth[0–9]", Request("simulate", regex=("eth[0-9]",))),
-        ("simulate a&amp;b", Request("simulate", regex=("a&b",))),
-        ("simulate --iface eth1 --iface bond1", Request("simulate", iface=("eth1", "bond1"))),
-        ("simulate -iface=eth1 —iface bond1", Request("simulate", iface=("eth1", "bond1"))),
+        ("simulate ^(bond1|eth1)$", simulated(regex=("^(bond1|eth1)$",))),
+        ("simulate `^(bond1|eth1)$`", simulated(regex=("^(bond1|eth1)$",))),
+        ("simulate eth1 bond1", simulated(regex=("eth1", "bond1"))),
+        (r"simulate ^eth\d+$", simulated(regex=(r"^eth\d+$",))),
+        ("simulate eth[0–9]", simulated(regex=("eth[0-9]",))),
+        ("simulate a&amp;b", simulated(regex=("a&b",))),
+        ("simulate --iface eth1 --iface bond1", simulated(iface=("eth1", "bond1"))),
+        ("simulate -iface=eth1 —iface bond1", simulated(iface=("eth1", "bond1"))),
         ("simulate --iface=eth1 ^bond1$",
-         Request("simulate", iface=("eth1",), regex=("^bond1$",))),
+         simulated(iface=("eth1",), regex=("^bond1$",))),
         ("simulate --iface-regex=^bond1$ ^eth1$",
-         Request("simulate", regex=("^bond1$", "^eth1$"))),
-        ("simulate –iface–regex ^bond1$", Request("simulate", regex=("^bond1$",))),
-        ("simulate -- -x", Request("simulate", regex=("-x",))),
-        ("simulate --iface <http://10.0.0.7|10.0.0.7>", Request("simulate", iface=("10.0.0.7",))),
+         simulated(regex=("^bond1$", "^eth1$"))),
+        ("simulate –iface–regex ^bond1$", simulated(regex=("^bond1$",))),
+        ("simulate --iface-can-reach 10.0.0.1",
+         simulated(once={"iface-can-reach": "10.0.0.1"})),
+        ("simulate --public-ip 10.0.0.1 -public-ipv6=fd00::1 --public-ip=10.0.0.2 --iface=",
+         simulated(iface=("",), once={"public-ip": "10.0.0.2", "public-ipv6": "fd00::1"})),
+        ("simulate -- -x", simulated(regex=("-x",))),
+        ("simulate --iface <http://10.0.0.7|10.0.0.7>", simulated(iface=("10.0.0.7",))),
         ("nics --help", Request("help", topic="nics")),
     ],
 )  # fmt: skip
@@ -222,7 +232,7 @@ def test_ten_thousand_strange_texts_are_read_or_answered() -> None:
             continue
         assert found.name in grammar.NAMES
         assert not (found.node and found.everything)
-        assert len(found.iface) + len(found.regex) <= 10
+        assert len(found.simulated.iface) + len(found.simulated.regex) <= 10
         if found.node:
             assert set(found.node) <= set(string.ascii_letters + string.digits + ".:_-")
             assert len(found.node) <= 253

@@ -7,6 +7,7 @@ import pytest
 
 from bot.adapters.slack import grammar, network_commands, works
 from bot.domain import errors
+from bot.flannel import rehearsal
 
 
 class Asked(Exception):
@@ -32,8 +33,8 @@ class Recorder:
         ("routes n1", ("routes", "n1")),
         ("routes", ("all_routes", "U1", f"max_age={timedelta(minutes=10)}")),
         ("routes --all", ("all_routes", "U1", f"max_age={timedelta(seconds=10)}")),
-        ("simulate ^eth1$", ("simulate", "U1", "iface=()", "regex=('^eth1$',)")),
-        ("simulate --iface eth1", ("simulate", "U1", "iface=('eth1',)", "regex=()")),
+        ("simulate ^eth1$", ("simulate", "U1", f"asked={rehearsal.Asked(regex=('^eth1$',))}")),
+        ("simulate --iface eth1", ("simulate", "U1", f"asked={rehearsal.Asked(iface=('eth1',))}")),
         ("logs n1", ("logs", "n1")),
         ("verify n1", ("verify", "n1")),
         ("verify", ("verify_all", "U1")),

@@ -18,6 +18,7 @@ from bot.adapters.slack import (
     simulation_view,
     verify_view,
 )
+from bot.flannel import rehearsal
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import FdbEntry, Kernel, Neighbour, Route
 from tests.adapters.slack import judge
@@ -71,8 +72,8 @@ async def all_routes(world: networks.World) -> prose.Page:
 
 
 async def simulate(world: networks.World, *regex: str, iface: tuple[str, ...] = ()) -> prose.Page:
-    found = await world.network.simulate("U1", regex=regex or (() if iface else ("eth1",)),
-                                         iface=iface)  # fmt: skip
+    asked = rehearsal.Asked(iface=iface, regex=regex or (() if iface else ("eth1",)))
+    found = await world.network.simulate("U1", asked=asked)
     return simulation_view.simulation(found)
 
 

@@ -18,6 +18,12 @@ TEXTS = {
     "the node's routes were not read": "没有读到该节点的路由",
     "no known release of flannel has all these flags": "没有已知的 flannel 版本同时支持所有这些参数",
     "it depends on flannel's version, which is not known: {nics:text}": "取决于 flannel 的版本，而版本未知：{nics}",
+    # rehearsal
+    "{few} would announce {kind:term} addresses ({nodes:text}) and {many} would not: such pairs may not reach each other": "{few} 个会公告{kind}地址（{nodes}），{many} 个不会：这样的节点之间可能互不相通",
+    "public": "公网",
+    "private": "私网",
+    "these stay in force beside them: `{flags:text}`": "除此之外仍然生效：`{flags}`",
+    "the way to --iface-can-reach is looked up in each node's main routing table; rules for other tables (`ip rule`) are not read": "到 --iface-can-reach 的路径按每个节点的主路由表查找；不读取其他路由表的规则（`ip rule`）",
     # outlook
     "a restart now would take {nic:text} and crash-loop: {error:text}": "现在重启会选 {nic} 并反复崩溃：{error}",
     "a restart now would find no NIC and crash-loop: {why:text}": "现在重启会找不到网卡并反复崩溃：{why}",
