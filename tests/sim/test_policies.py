@@ -90,6 +90,14 @@ async def test_of_two_policies_the_one_that_refuses_is_named(server: api.Api) ->
     assert message == f'configmaps "m" is forbidden: {told}'
 
 
+async def test_what_another_warns_of_is_told_beside_the_refusal(server: api.Api) -> None:
+    await stored(server, policy(NEVER, name="a"), binding("Warn", to="a"), policy(NEVER, name="b"))
+    await stored(server, binding(name="q", to="b"))
+    code, message, warned = await config(server)
+    assert (code, message.partition(" with")[0].rpartition(" ")[2]) == (403, "'b'")
+    assert [one.partition(" with")[0].rpartition(" ")[2] for one in warned] == ["'a'"]
+
+
 async def test_an_audit_shows_nothing_and_a_warning_is_told_to_who_wrote(server: api.Api) -> None:
     await stored(server, policy(NEVER), binding("Audit"))
     assert await config(server, "one") == (201, "", [])
@@ -326,6 +334,24 @@ async def test_no_policy_keeps_itself_from_being_taken_away(server: api.Api) -> 
     assert (await server.ask("DELETE", f"{BINDINGS}/p"))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "type(int('1')) == type(1) && string(1) == '1' && double(1) == 1.0 && uint(1) == 1u",
+        "bytes('a') == b'a' && dyn(object).data.a.size() == 1 && size([1]) == 1",
+        "'abc'.contains('b') && 'abc'.startsWith('a') && 'abc'.endsWith('c')",
+        "'abc'.matches('^a.c$') && ['a'].exists(x, x in object.data)",
+        "duration('1h') < duration('2h')",
+        "[timestamp('2020-01-02T03:04:05Z')].all(t, t.getFullYear() + t.getMonth() == 2020 && "
+        "t.getDate() + t.getDayOfMonth() + t.getDayOfYear() + t.getDayOfWeek() == 8 && "
+        "t.getHours() + t.getMinutes() + t.getSeconds() + t.getMilliseconds() == 12)",
+    ],
+)
+async def test_functions_of_the_language_are_known(server: api.Api, expression: str) -> None:
+    await stored(server, policy({"expression": expression}), binding())
+    assert await config(server) == (201, "", [])
+
+
 async def test_a_policy_sees_the_namespace_and_all_that_is_known_of_who_asks(
     server: api.Api,
 ) -> None:
@@ -374,6 +400,11 @@ async def test_a_policy_sees_the_namespace_and_all_that_is_known_of_who_asks(
             {"validations": [{"expression": "true", "reason": "Because"}]},
             "spec.validations[0].reason",
             'supported values: "Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"',
+        ),
+        (
+            {"validations": [{"expression": "object.metadata.name.find('x') == ''"}]},
+            "spec.validations[0].expression",
+            "does not know the function find",
         ),
         (
             {"variables": [{"name": "v", "expression": "("}]},

@@ -18,6 +18,7 @@ class StatusError(Exception):
         details: the Status' `details`, or None where the real server leaves it out.
         headers: extra response headers, e.g. `Retry-After`.
         metadata: the Status' list metadata (an expired page carries a fresh `continue`).
+        warnings: what the client was to be warned of before it came to this.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class StatusError(Exception):
         self.details = details
         self.headers = dict(headers or {})
         self.metadata = dict(metadata or {})
+        self.warnings: list[str] = []
 
     def status(self) -> dict[str, Any]:
         """The body of the answer."""

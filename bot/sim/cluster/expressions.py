@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 _FAILURES = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What the library raises of its own: a division by zero, an absent key, a wrong type, ..."""
+_FUNCTIONS = frozenset(
+    {
+        *("bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"),
+        *("contains", "endsWith", "matches", "size", "startsWith"),
+        *("getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear"),
+        *("getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds"),
+    }
+)
+"""CEL's own. A real server has many beside them, which the library has not."""
 
 
 class Unreadable(ValueError):
@@ -37,10 +46,16 @@ def read(text: str) -> cel.Program:
     import cel
 
     try:
-        return cel.compile(text)
+        found = cel.compile(text)
     except ValueError as failure:
         # What comes before is the expression itself, which whoever hears of this has named.
         raise Unreadable(str(failure)[str(failure).find("ERROR:") :]) from failure
+    # Operators are among them, by names that are no words.
+    unknown = {name for name in found.functions() if name.isidentifier()} - _FUNCTIONS
+    if unknown:
+        named = ", ".join(sorted(unknown))
+        raise Unreadable(f"this simulated server does not know the function {named}")
+    return found
 
 
 class Scope:

@@ -299,7 +299,11 @@ class ApiServer:
             context=context, request=request, target=target, verb=verb, identity=identity
         )
         await _note_body(call, entry)
-        response = await _work(call, entry)
+        try:
+            response = await _work(call, entry)
+        except errors.StatusError as refusal:
+            refusal.warnings = call.warnings
+            raise
         http_faults.lose(context, request, resource=plural, verb=verb)
         return response
 

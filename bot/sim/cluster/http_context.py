@@ -110,7 +110,7 @@ class Call:
             errors.StatusError: one of them refuses.
         """
         storage = self.context.registry.store
-        self.warnings += policies.judge(storage, change, self.identity.told())
+        policies.judge(storage, change, self.identity.told(), self.warnings)
 
     def wanted(self) -> http_forms.Wanted:
         """The form the client asks for.
@@ -169,7 +169,8 @@ def reply(
 
 def refusal(error: errors.StatusError) -> web.Response:
     """A Status as an answer."""
-    return reply(http_forms.encode(error.status()), status=error.code, headers=error.headers)
+    body = http_forms.encode(error.status())
+    return reply(body, status=error.code, headers=error.headers, warnings=error.warnings)
 
 
 def list_options_invalid(field_name: str, message: str) -> errors.StatusError:

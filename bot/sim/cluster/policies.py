@@ -55,26 +55,25 @@ class Objection:
     """The API's word for it; none where the policy could not be asked."""
 
 
-def judge(storage: store.Store, change: Change, user: Mapping[str, Any]) -> list[str]:
+def judge(
+    storage: store.Store, change: Change, user: Mapping[str, Any], warnings: list[str]
+) -> None:
     """Ask every policy that is bound.
 
     Args:
         storage: where policies, bindings and namespaces are.
         change: what is about to happen.
         user: who does it, as `request.userInfo` has it.
-
-    Returns:
-        Warnings for the client.
+        warnings: for the client; what they warn of is added.
 
     Raises:
         errors.StatusError: one of them refuses.
     """
     bindings = storage.list(BINDINGS)
     if not bindings or change.row.plural in _OWN:
-        return []
+        return
     namespace, _ = change.key
     scope = storage.get("namespaces", "", namespace) if namespace else None
-    warnings: list[str] = []
     refusals: list[errors.StatusError] = []
     for policy, bound in _bound(storage, bindings):
         if not _matches(policy["spec"]["matchConstraints"], change, scope):
@@ -98,7 +97,6 @@ def judge(storage: store.Store, change: Change, user: Mapping[str, Any]) -> list
                         refusals.append(_refusal(change, names, one))
     if refusals:
         raise refusals[0]
-    return warnings
 
 
 def objections(spec: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Objection]:
