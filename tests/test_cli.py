@@ -73,7 +73,8 @@ def test_the_demo_refuses_a_ready_file_that_is_a_directory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else it would find out only when all is ready, and end in a traceback."""
-    assert cli.main(["demo", "--no-browser", "--ready-file", str(tmp_path)]) == 2
+    free = ["--page-port", "0", "--api-port", "0", "--health-port", "0"]
+    assert cli.main(["demo", "--no-browser", "--ready-file", str(tmp_path), *free]) == 2
     assert capsys.readouterr().err == (
         f"error: --ready-file {tmp_path}: it is a directory; name a file\n"
     )
