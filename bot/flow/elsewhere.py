@@ -102,7 +102,7 @@ class Allowing(Permits):
         what = wish_ports.Permit(node)
         said = await self._asking.ask(what, Said, by=user, cluster=self._cluster)
         if said.done:
-            self._granted[node] = (user, self._clock.now())
+            self._keep(node, user)
         return said
 
     def note(self, looks: wish_ports.Looks) -> None:
@@ -110,10 +110,7 @@ class Allowing(Permits):
         for node in (*looks.seen, *looks.failed):
             if node not in looks.pending:
                 self._granted.pop(node, None)
-            if node in looks.lacking:
-                self._lacked.add(node)
-            else:
-                self._lacked.discard(node)
+            self._note(node, lacks=node in looks.lacking)
 
 
 class Looking:
@@ -229,5 +226,5 @@ class Looking:
                 self._unseen.pop(name, None)
         self._unseen.update({n: why for n, why in looks.unseen.items() if n in found})
         if self._pool.crowded:
-            self._pool.tidy(one.kernel for one in self._latest.values())
+            self._pool.tidy()
         return found

@@ -174,7 +174,7 @@ class Inspector:
         found = replace(found, kernel=self._pool.share(found.kernel))
         self._latest[name] = found
         if self._pool.crowded:
-            self._pool.tidy(one.kernel for one in self._latest.values())
+            self._pool.tidy()
         return found
 
     def _in_vain(self, name: str, why: str) -> None:

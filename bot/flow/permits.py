@@ -6,6 +6,7 @@ runs out: who allowed a look an hour ago has not allowed the one that somebody a
 
 import secrets
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from bot.domain.access import Role
 from bot.flow import ports, remedy_answers
@@ -18,6 +19,9 @@ OFFERED = timedelta(minutes=15)
 """How long an answer's button works."""
 
 _MOST = 1_000
+"""Buttons that are remembered, and nodes that lacked a permit."""
+
+T = TypeVar("T")
 
 
 class Permits:
@@ -34,7 +38,7 @@ class Permits:
         self._people = people
         self._clock = clock
         self._granted: dict[str, tuple[str, datetime]] = {}
-        self._lacked: set[str] = set()
+        self._lacked: dict[str, None] = {}
         self._offers: dict[str, tuple[str, datetime]] = {}
 
     def offer(self, node: str) -> str:
@@ -46,8 +50,7 @@ class Permits:
             return ""
         ticket = secrets.token_hex(16)
         self._offers[ticket] = (node, self._clock.now())
-        while len(self._offers) > _MOST:
-            del self._offers[next(iter(self._offers))]
+        _keep_newest(self._offers)
         return ticket
 
     def offered(self, ticket: str) -> str:
@@ -69,7 +72,7 @@ class Permits:
             may = await self._people.who(Role.APPROVER, self._cluster)
             said = "only approvers may allow a look by a probe pod"
             return Said(False, said if may else f"{said}, and nobody is one", people=may)
-        self._granted[node] = (user, self._clock.now())
+        self._keep(node, user)
         return Said(True, f"one look at {node} by a probe pod is allowed")
 
     def lacked(self, node: str) -> bool:
@@ -84,7 +87,24 @@ class Permits:
         """Spend the permit of a node and return who gave it; an empty text where there is none."""
         user, at = self._granted.pop(node, ("", None))
         if at is not None and self._clock.now() - at < VALID:
-            self._lacked.discard(node)
+            self._note(node, lacks=False)
             return user
-        self._lacked.add(node)
+        self._note(node, lacks=True)
         return ""
+
+    def _keep(self, node: str, user: str) -> None:
+        """Remember a permit, and forget those that have run out."""
+        now = self._clock.now()
+        self._granted = {name: one for name, one in self._granted.items() if now - one[1] < VALID}
+        self._granted[node] = (user, now)
+
+    def _note(self, node: str, *, lacks: bool) -> None:
+        self._lacked.pop(node, None)
+        if lacks:
+            self._lacked[node] = None
+            _keep_newest(self._lacked)
+
+
+def _keep_newest(kept: dict[str, T]) -> None:
+    while len(kept) > _MOST:
+        del kept[next(iter(kept))]

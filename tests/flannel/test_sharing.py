@@ -30,15 +30,27 @@ def test_a_part_that_was_not_read_stays_unread() -> None:
 def test_what_nobody_holds_any_more_is_forgotten() -> None:
     pool = Pool()
     held = pool.share(kernels.host(0))
-    pool.share(
-        Kernel(routes=tuple(Route(f"10.{a}.{b}.0/24") for a in range(50) for b in range(250)))
-    )
+    pool.share(Kernel(routes=tuple(Route(f"10.{a}.0.0/24") for a in range(2_000))))
     assert pool.crowded
-    pool.tidy([held])
+    pool.tidy()
     assert not pool.crowded
     assert len(pool) == sum(len(one or ()) for one in (held.routes, held.neighbours, held.fdb))
     again = pool.share(kernels.host(0))
     assert all(a is b for a, b in zip(again.routes or (), held.routes or (), strict=True))
+
+
+def test_hosts_that_change_without_end_are_held_as_they_are_now() -> None:
+    pool = Pool()
+    most = 0
+    for number in range(40):
+        held = pool.share(
+            Kernel(neighbours=tuple(Neighbour(f"10.{number}.0.{n}", "cni0") for n in range(500)))
+        )
+        if pool.crowded:
+            pool.tidy()
+        most = max(most, len(pool))
+    assert len(held.neighbours or ()) == 500
+    assert most < 2_500, "of the twenty thousand that there have been"
 
 
 def test_entries_of_different_kinds_are_never_taken_for_each_other() -> None:

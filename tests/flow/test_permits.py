@@ -96,6 +96,18 @@ async def test_a_permit_that_nobody_used_runs_out() -> None:
     assert scene.pods.made == []
 
 
+async def test_of_nodes_without_end_only_the_latest_are_remembered() -> None:
+    asked = Scene().permits
+    for number in range(1_500):
+        assert asked.take(f"node-{number}") == ""
+        await asked.grant(f"granted-{number}", "UANN")
+        await asyncio.sleep(1)
+    assert not asked.lacked("node-0")
+    assert asked.lacked("node-1499")
+    assert not asked.pending("granted-0")
+    assert asked.pending("granted-1499")
+
+
 @pytest.mark.parametrize(
     ("people", "said", "told"),
     [

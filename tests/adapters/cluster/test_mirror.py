@@ -6,9 +6,11 @@ gaps; discovery; asking anew; stopping. Credentials are in test_client.py.
 """
 
 import asyncio
+import gc
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -803,3 +805,43 @@ async def test_ages_and_numbers_are_told(world: World) -> None:
         counts = world.telemetry.counts
         assert counts["kube_requests_total", "test", "200", "nodes", "list"] == 1
         assert counts["kube_requests_total", "test", "200", "nodes", "watch"] == 1
+
+
+async def test_pods_that_come_and_go_without_end_leave_nothing_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of them dies first, and of another quarter each event cannot be understood."""
+    # What is logged is kept by pytest until the test ends.
+    monkeypatch.setattr(watching, "_log", SimpleNamespace(warning=lambda *_, **__: None))
+    world.server.lists(PODS, objects.listed("Pod", [objects.pod("stays")]))
+
+    def life(number: int) -> bytes:
+        named = {"name": f"pod-{number}", "uid": f"uid-{number}", "version": 100 + number}
+        odd = {"creationTimestamp": None} if number % 4 == 1 else {}
+        events = (("ADDED", 0), ("MODIFIED", number % 4 // 3), ("DELETED", number % 4 // 3))
+        return b"".join(
+            objects.event(kind, objects.pod(**named, **odd, restarts=restarts))
+            for kind, restarts in events
+        )
+
+    async def churned(numbers: range) -> int:
+        for number in numbers:
+            world.server.push(PODS, life(number))
+            if number % 100 == 0:
+                seen.snapshot()
+        stays = objects.pod("stays", version=numbers.stop + 100, restarts=numbers.stop)
+        world.server.push(PODS, objects.event("MODIFIED", stays))
+        await eventually(
+            lambda: (
+                seen.snapshot().pods["kube-system", "stays"].containers[0].restart_count
+                == numbers.stop
+            ),
+            within=30,
+        )
+        assert set(seen.snapshot().pods) == {("kube-system", "stays")}
+        gc.collect()
+        return len(gc.get_objects())
+
+    async with world.mirrored() as seen:
+        before = await churned(range(1_000))
+        assert await churned(range(1_000, 3_000)) - before < 500
