@@ -1,4 +1,8 @@
-"""The chart's admission policies in force: applied to a simulated cluster, tried as the bot's account."""
+"""The chart's admission policies in force: applied to a simulated cluster with the chart's roles.
+
+What passes is asked with a token of the bot's account, and so within its roles; what is refused is
+asked by the account as if it might everything, so that nobody but a policy can have refused it.
+"""
 
 import contextlib
 import ssl
@@ -10,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.cluster import probepod, script
-from bot.sim.cluster import http_access, serve
+from bot.sim.cluster import http_access, resources, serve
 from tests.packaging import chart
 from tests.sim import worlds
 
@@ -24,13 +28,18 @@ VALUES = chart.merged(
         "config": {"inspection": {"probe_pods": "on"}, "remediation": {"enabled": True}},
     },
 )
-BOT = http_access.Identity(chart.ACCOUNT, ("system:serviceaccounts", "system:authenticated"))
+MIGHTY = http_access.Identity(chart.ACCOUNT, ("system:masters", "system:authenticated"))
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 DAEMONSET = f"/apis/apps/v1/namespaces/kube-system/daemonsets/{FLANNEL}"
 PODS = "/api/v1/namespaces/kube-system/pods"
-LISTS = {
-    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
-    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+APPLIED = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+    "ServiceAccount",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
 }
 
 
@@ -40,7 +49,25 @@ class Cluster:
     def __init__(self, made: serve.SimulatedCluster, session: aiohttp.ClientSession) -> None:
         self.made = made
         self.session = session
-        made.api.tokens.add("bot", BOT)
+        self.token = ""
+        made.api.tokens.add("mighty", MIGHTY)
+
+    async def begin(self) -> None:
+        """Apply the chart, and have a token made for its account."""
+        for each in chart.render(VALUES):
+            if each["kind"] in APPLIED:
+                row, metadata = resources.BY_KIND[each["kind"]], each["metadata"]
+                root = f"/apis/{row.group}/v1" if row.group else "/api/v1"
+                place = metadata.get("namespace", chart.NAMESPACE)
+                path = f"{root}/namespaces/{place}" if row.namespaced else root
+                code, answer = await self.ask(
+                    "POST", f"{path}/{row.plural}", each, token=self.made.token
+                )
+                assert code == 201, answer
+        path = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/flannel-bot/token"
+        code, answer = await self.ask("POST", path, {}, token=self.made.token)
+        assert code == 201, answer
+        self.token = answer["status"]["token"]
 
     @property
     def pod(self) -> str:
@@ -53,10 +80,10 @@ class Cluster:
         body: Any = None,
         *,
         kind: str = "application/json",
-        token: str = "bot",
+        token: str = "",
         **more: Any,
     ) -> tuple[int, dict[str, Any]]:
-        head = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+        head = {"Authorization": f"Bearer {token or self.token}", **more.pop("headers", {})}
         if body is not None:
             head["Content-Type"] = kind
         async with self.session.request(
@@ -64,12 +91,44 @@ class Cluster:
         ) as answer:
             return answer.status, await answer.json()
 
-    async def patch(self, path: str, *operations: Any, **more: Any) -> tuple[int, dict[str, Any]]:
+    async def patch(self, path: str, *changes: Any, token: str = "") -> tuple[int, dict[str, Any]]:
         """A JSON patch of (path, value)s, which are put there; a dry run."""
-        body = [{"op": "add", "path": at, "value": value} for at, value in operations]
-        return await self.ask(
-            "PATCH", f"{path}?dryRun=All", body, kind="application/json-patch+json"
-        )
+        body = [{"op": "add", "path": at, "value": value} for at, value in changes]
+        kind = "application/json-patch+json"
+        return await self.ask("PATCH", f"{path}?dryRun=All", body, kind=kind, token=token)
+
+    async def refused(self, method: str, path: str, body: Any = None, **more: Any) -> str:
+        """What the policy says, which must be who refuses."""
+        return _refusal(await self.ask(method, path, body, token="mighty", **more))
+
+    async def unpatched(self, path: str, *changes: Any) -> str:
+        """What the policy says to a patch."""
+        return _refusal(await self.patch(path, *changes, token="mighty"))
+
+    async def ran(self, command: list[str], **more: str) -> str | None:
+        """What the policy says to a command; None where it ran."""
+        query = [("command", word) for word in command] + [("stdout", "true"), *more.items()]
+        query += [] if "container" in more else [("container", "kube-flannel")]
+        path = f"{PODS}/{self.pod}/exec"
+        with contextlib.suppress(aiohttp.WSServerHandshakeError):
+            async with self.session.ws_connect(
+                self.made.url + path,
+                params=query,
+                headers={"Authorization": f"Bearer {self.token}"},
+                protocols=("v5.channel.k8s.io",),
+            ) as socket:
+                output = b"".join([message.data async for message in socket])
+                assert b'"status": "Success"' in output
+                return None
+        return _refusal(await self.ask("GET", path, params=query))
+
+
+def _refusal(answer: tuple[int, dict[str, Any]]) -> str:
+    code, status = answer
+    assert (code, status["reason"]) == (403, "Forbidden"), status
+    before, _, said = status["message"].partition(" denied request: ")
+    assert "ValidatingAdmissionPolicy 'flannel-bot-" in before
+    return str(said)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -81,28 +140,16 @@ async def cluster() -> AsyncIterator[Cluster]:
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
             one = Cluster(made, session)
-            for each in chart.render(VALUES):
-                if each["kind"] in LISTS:
-                    path = f"{ADMISSION}/{LISTS[each['kind']]}"
-                    code, answer = await one.ask("POST", path, each, token=made.token)
-                    assert code == 201, answer
+            await one.begin()
             yield one
     finally:
         await made.stop()
 
 
-def refused(answer: tuple[int, dict[str, Any]]) -> str:
-    """What the policy says, which must be who refuses."""
-    code, status = answer
-    assert (code, status["reason"]) == (403, "Forbidden"), status
-    before, _, said = status["message"].partition(" denied request: ")
-    assert "ValidatingAdmissionPolicy 'flannel-bot-" in before
-    return str(said)
-
-
 async def test_the_policies_are_looked_through_and_nothing_is_found(cluster: Cluster) -> None:
     async def looked() -> bool:
-        _, listed = await cluster.ask("GET", f"{ADMISSION}/{LISTS['ValidatingAdmissionPolicy']}")
+        path = f"{ADMISSION}/validatingadmissionpolicies"
+        _, listed = await cluster.ask("GET", path, token=cluster.made.token)
         assert len(listed["items"]) == 4
         wanted = {"observedGeneration": 1, "typeChecking": {}}
         return all(one["status"] == wanted for one in listed["items"])
@@ -121,12 +168,14 @@ async def test_of_flannels_daemonset_args_and_memory_limit_change_and_no_image(
     code, changed = await cluster.patch(DAEMONSET, args, limit, mark)
     assert code == 200, changed
     assert changed["spec"]["template"]["spec"]["containers"][0]["args"] == args[1]
-    image = await cluster.patch(DAEMONSET, args, (f"{container}/image", "registry.example/evil:1"))
-    assert refused(image) == (
+    image = await cluster.unpatched(DAEMONSET, args, (f"{container}/image", "registry.example/x:1"))
+    assert image == (
         "flannel-bot may change of a container only its args, its command and its memory limit"
     )
-    assert "labels" in refused(await cluster.patch(DAEMONSET, ("/metadata/labels/a", "b")))
-    assert "only update" in refused(await cluster.ask("DELETE", DAEMONSET))
+    assert "labels" in await cluster.unpatched(DAEMONSET, ("/metadata/labels/a", "b"))
+    assert "only update" in await cluster.refused("DELETE", DAEMONSET)
+    another = await cluster.patch(DAEMONSET, ("/metadata/labels/a", "b"), token=cluster.made.token)
+    assert another[0] == 200
 
 
 async def test_of_a_node_only_whether_it_is_schedulable_changes(cluster: Cluster) -> None:
@@ -134,32 +183,17 @@ async def test_of_a_node_only_whether_it_is_schedulable_changes(cluster: Cluster
     code, cordoned = await cluster.patch(node, ("/spec/unschedulable", True))
     assert (code, cordoned["spec"]["unschedulable"]) == (200, True)
     taint = [{"key": "a", "effect": "NoExecute"}]
-    assert "schedulable" in refused(await cluster.patch(node, ("/spec/taints", taint)))
-
-
-async def exec_as_bot(cluster: Cluster, command: list[str], **more: str) -> str | None:
-    """What the policy says to a command; None where it ran."""
-    query = [("command", word) for word in command] + [("stdout", "true"), *more.items()]
-    query += [] if "container" in more else [("container", "kube-flannel")]
-    path, head = f"{PODS}/{cluster.pod}/exec", {"Authorization": "Bearer bot"}
-    with contextlib.suppress(aiohttp.WSServerHandshakeError):
-        async with cluster.session.ws_connect(
-            cluster.made.url + path, params=query, headers=head, protocols=("v5.channel.k8s.io",)
-        ) as socket:
-            output = b"".join([message.data async for message in socket])
-            assert b'"status": "Success"' in output
-            return None
-    return refused(await cluster.ask("GET", path, params=query, headers=head))
+    assert "schedulable" in await cluster.unpatched(node, ("/spec/taints", taint))
 
 
 async def test_the_script_is_run_and_no_other_command(cluster: Cluster) -> None:
     looks = script.command(["10.244.1.7"])
-    assert await exec_as_bot(cluster, looks) is None
+    assert await cluster.ran(looks) is None
     another = [*looks[:2], looks[2] + "\nreboot", *looks[3:]]
     told = "flannel-bot may run only its one script that reads, in flannel's container"
-    assert await exec_as_bot(cluster, another) == told
-    assert await exec_as_bot(cluster, looks, container="install-cni") == told
-    typed = await exec_as_bot(cluster, looks, stdin="true")
+    assert await cluster.ran(another) == told
+    assert await cluster.ran(looks, container="install-cni") == told
+    typed = await cluster.ran(looks, stdin="true")
     assert typed == "flannel-bot may type nothing into a container"
 
 
@@ -172,23 +206,11 @@ async def test_of_pods_only_the_probe_is_made_and_flannels_deleted(cluster: Clus
     code, made = await cluster.ask("POST", PODS, probe)
     assert code == 201, made
     root = {**probe, "spec": {**probe["spec"], "hostPID": True}}
-    assert "nothing else of the host" in refused(await cluster.ask("POST", PODS, root))
+    assert "nothing else of the host" in await cluster.refused("POST", PODS, root)
     assert (await cluster.ask("DELETE", f"{PODS}/{made['metadata']['name']}"))[0] == 200
     assert (await cluster.ask("DELETE", f"{PODS}/{cluster.pod}?dryRun=All"))[0] == 200
     proxy = worlds.pods(cluster.made.world, "kube-proxy")[0]["metadata"]["name"]
-    assert "delete only" in refused(await cluster.ask("DELETE", f"{PODS}/{proxy}"))
+    assert "delete only" in await cluster.refused("DELETE", f"{PODS}/{proxy}")
     eviction = {"kind": "Eviction", "apiVersion": "policy/v1", "metadata": {"name": proxy}}
     path = f"{PODS}/{proxy}/eviction?dryRun=All"
     assert (await cluster.ask("POST", path, eviction))[0] == 201
-
-
-async def test_nobody_else_is_concerned(cluster: Cluster) -> None:
-    change = [{"op": "add", "path": "/metadata/labels/a", "value": "b"}]
-    code, _ = await cluster.ask(
-        "PATCH",
-        f"{DAEMONSET}?dryRun=All",
-        change,
-        kind="application/json-patch+json",
-        token=cluster.made.token,
-    )
-    assert code == 200
