@@ -27,6 +27,7 @@ from bot.sim.cluster import (
     http_exec,
     http_faults,
     http_forms,
+    http_impersonation,
     http_lists,
     http_logs,
     http_metrics,
@@ -278,7 +279,8 @@ class ApiServer:
         spoilt = await http_faults.spoil(context, request, resource=plural, verb=verb)
         if spoilt is not None:
             return spoilt
-        identity = http_tokens.identified(context, request)
+        caller = http_tokens.identified(context, request)
+        identity = http_impersonation.acting(context, caller, request)
         entry["identity"] = identity.user
         for question in http_questions.asked(identity, request):
             if not context.authorizer(question):
