@@ -59,25 +59,6 @@ async def test_a_crash_looping_node_is_told_with_its_cause_and_cure(tmp_path: Pa
             assert await bot.end() == 0
 
 
-async def test_nothing_is_changed_by_any_question(tmp_path: Path) -> None:
-    async with processes.outside(tmp_path, nodes=12, seed=3, speed=10) as outside:
-        async with processes.started("run", environment=outside.environment()) as bot:
-            await processes.bot_ready(bot, outside.session)
-            for text in (
-                "nics cp-1", "nics --all", "routes", "routes cp-1", "routes --all", "verify",
-                "verify cp-1", "logs cp-1", "simulate ^(?:eth1|bond1)$", "simulate --iface eth1",
-            ):  # fmt: skip
-                answer = await asked(outside, text)
-                assert "Something went wrong" not in answer, (text, bot.errors[-3:])
-            changing = {
-                (one["method"], one["path"])
-                for one in await outside.requests()
-                if one["method"] != "GET" and not str(one["path"]).endswith("/exec")
-            }
-            assert not changing
-            assert await bot.end() == 0
-
-
 FAULTS = {
     "route_missing": "Route missing",
     "neighbour_missing": "Neighbour missing",

@@ -204,25 +204,6 @@ def _covers(pattern: str, path: str) -> bool:
     return path == pattern or (pattern.endswith("*") and path.startswith(pattern.rstrip("*")))
 
 
-READER = Identity(
-    "system:serviceaccount:flannel-bot:reader",
-    (
-        "system:serviceaccounts",
-        "system:serviceaccounts:flannel-bot",
-        "system:authenticated",
-    ),
-)
-"""An account that may read what a bot watches, and run or change nothing."""
-
-READING = (
-    Rule(("list", "watch"), ("",), ("nodes", "pods")),
-    Rule(("list", "watch"), ("apps",), ("daemonsets", "deployments", "controllerrevisions")),
-    Rule(("get",), ("",), ("pods/log", "configmaps")),
-    Rule(("list",), ("metrics.k8s.io",), ("pods",)),
-)
-"""What it may."""
-
-
 def told_rules(authorizer: Authorizer, identity: Identity, namespace: str) -> dict[str, Any]:
     """What somebody may in a namespace; by a mere function, what it is by default."""
     known = authorizer if isinstance(authorizer, Explaining) else Rules(user="nobody")

@@ -1,4 +1,4 @@
-"""The roles that every cluster begins with, and that of the account which may only read.
+"""The roles that every cluster begins with.
 
 Of the system's own only those that anybody here lives by. Their uids come from their names: they
 are drawn by no chance, so that a seed gives the same world with them.
@@ -38,33 +38,21 @@ _NAMES = uuid.uuid5(uuid.NAMESPACE_DNS, resources.ACCESS)
 
 
 def stored() -> Iterator[tuple[str, Object]]:
-    """Each with its plural, ready but for its age and revision."""
+    """Each and its binding, with their plurals, ready but for their age and revision."""
     for name, rules, groups in _SYSTEM:
+        reference = {"apiGroup": resources.ACCESS, "kind": "ClusterRole", "name": name}
         subjects = [
             {"kind": "Group", "apiGroup": resources.ACCESS, "name": group} for group in groups
         ]
-        yield from _bound(name, rules, subjects, _MARKS)
-    _, _, namespace, account = http_access.READER.user.split(":")
-    reader = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
-    yield from _bound("flannel-bot-reader", http_access.READING, [reader], {})
+        yield _stored("ClusterRole", name, {"rules": [rule.told() for rule in rules]})
+        yield _stored("ClusterRoleBinding", name, {"subjects": subjects, "roleRef": reference})
 
 
-def _bound(
-    name: str, rules: Sequence[http_access.Rule], subjects: list[Object], marks: Object
-) -> Iterator[tuple[str, Object]]:
-    reference = {"apiGroup": resources.ACCESS, "kind": "ClusterRole", "name": name}
-    for kind, more in (
-        ("ClusterRole", {"rules": [rule.told() for rule in rules]}),
-        ("ClusterRoleBinding", {"subjects": subjects, "roleRef": reference}),
-    ):
-        row = resources.BY_KIND[kind]
-        metadata = {"name": name, "uid": str(uuid.uuid5(_NAMES, f"{kind}/{name}")), **marks}
-        yield (
-            row.plural,
-            {
-                "kind": kind,
-                "apiVersion": row.api_version,
-                "metadata": metadata,
-                **more,
-            },
-        )
+def _stored(kind: str, name: str, content: Object) -> tuple[str, Object]:
+    row = resources.BY_KIND[kind]
+    head = {
+        "kind": kind,
+        "apiVersion": row.api_version,
+        "metadata": {"name": name, "uid": str(uuid.uuid5(_NAMES, f"{kind}/{name}")), **_MARKS},
+    }
+    return row.plural, head | content

@@ -100,7 +100,6 @@ class SimulatedCluster:
             )
         self.options = options
         self.token = secrets.token_urlsafe(24)
-        self.reader = secrets.token_urlsafe(24)
         self.control_url = ""
         self._started = False
 
@@ -128,9 +127,7 @@ class SimulatedCluster:
         self.api = http.ApiServer(
             self.registry,
             certificates=certificates.issue([options.host]),
-            tokens=http_access.Tokens(
-                {self.token: http_access.ADMIN, self.reader: http_access.READER}
-            ),
+            tokens=http_access.Tokens({self.token: http_access.ADMIN}),
             authorizer=rbac.Authorizer(self.registry.store),
             logs=logs.Source(self.world.book, look=self.world.worker_of),
             exec_source=execution.Source(self.world),
@@ -175,17 +172,8 @@ class SimulatedCluster:
         return self.api.url
 
     def kubeconfig(self) -> dict[str, Any]:
-        """How to reach it, with the authority inline; JSON is YAML, too.
-
-        The context `reader` is an account that may only read.
-        """
-        made = self.api.kubeconfig(self.token)
-        cluster = made["clusters"][0]["name"]
-        made["users"].append({"name": "reader", "user": {"token": self.reader}})
-        made["contexts"].append(
-            {"name": "reader", "context": {"cluster": cluster, "user": "reader"}}
-        )
-        return made
+        """How to reach it, with the authority inline; JSON is YAML, too."""
+        return self.api.kubeconfig(self.token)
 
     def truth(self) -> dict[str, Any]:
         """What `/_sim/truth` tells."""
