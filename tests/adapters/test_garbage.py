@@ -1,6 +1,9 @@
 """Full collections at a time of the bot's own, over little."""
 
+import concurrent.futures
 import gc
+import sys
+import threading
 import weakref
 from collections.abc import Iterator
 
@@ -45,6 +48,15 @@ def grow(many: int) -> list[list[int]]:
 @pytest.fixture
 def collector() -> garbage.Collector:
     return garbage.Collector(now=0.0)
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def old_knot() -> weakref.ref[Knot]:
@@ -141,3 +153,34 @@ def test_what_was_frozen_and_is_garbage_by_now_goes_within_an_hour(collector, fu
     for now in (7_200.0, 7_205.0, 7_210.0):
         collector.tend(now)
     assert len(full) == 1, "nothing new is frozen: all of it is not looked at again"
+
+
+def nested(depth: int) -> tuple[object, ...]:
+    """Build a tuple within a tuple, and so on; all are old before the first is finished."""
+
+    def elements() -> Iterator[object]:
+        if depth == 0:
+            gc.collect(1)
+        yield nested(depth - 1) if depth else None
+
+    return tuple(one for one in elements())
+
+
+def test_counting_what_is_old_disturbs_no_thread_that_builds_a_tuple(collector, hasty):
+    """Whoever else refers to a tuple that is being built makes Python fail to finish it."""
+    kept = grow(2 * garbage.SOME)
+    gc.collect(1)
+    collector.tend(1.0)
+    over = threading.Event()
+
+    def build() -> None:
+        while not over.is_set():
+            nested(60)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        building = threads.submit(build)
+        for _ in range(50):
+            collector.tend(2.0)
+        over.set()
+        building.result()
+    assert kept
