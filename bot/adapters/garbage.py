@@ -15,6 +15,7 @@ others can use. With judging, SQLite and Prometheus in threads memory grows by t
 
 import ctypes
 import gc
+import time
 
 MANY = 100_000
 """Objects that a full collection may look at: some 40 ms. More than these, come within seconds,
@@ -23,6 +24,9 @@ SOME = 20_000
 """Objects that have come since the last collection from which on there is another."""
 EVERY = 30.0
 """Seconds after which there is one however few have come: garbage may hold open connections."""
+SLOW = 0.05
+"""Seconds of a collection after which what it left is not looked at again: a few objects may
+refer to millions, as nodes' tables do."""
 HOUR = 3_600.0
 """Seconds between two collections of all that is frozen, which stop the bot for longer."""
 
@@ -36,13 +40,15 @@ class Collector:
 
     Args:
         now: seconds of a clock that only goes forward, as for `tend`.
+        slow: seconds of a collection that are too many.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, slow: float = SLOW) -> None:
         _one_arena()
         gc.freeze()
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, _NEVER)
+        self._slow = slow
         self._collected = self._swept = now
         self._left = 0
         """Old objects that the last collection left."""
@@ -55,10 +61,12 @@ class Collector:
         if old > MANY:
             self._freeze(old)
         elif old > self._left + SOME or now - self._collected >= EVERY:
+            begun = time.thread_time()
             gc.collect()
+            slow = time.thread_time() - begun > self._slow
             self._collected = now
             self._left = _old()
-            if self._left > MANY // 2:
+            if slow or self._left > MANY // 2:
                 self._freeze(self._left)
         elif 4 * self._unswept > gc.get_freeze_count() and now - self._swept >= HOUR:
             gc.unfreeze()

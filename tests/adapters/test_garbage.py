@@ -47,7 +47,7 @@ def grow(many: int) -> list[list[int]]:
 
 @pytest.fixture
 def collector() -> garbage.Collector:
-    return garbage.Collector(now=0.0)
+    return garbage.Collector(now=0.0, slow=10.0)
 
 
 @pytest.fixture
@@ -132,6 +132,15 @@ def test_what_stays_is_frozen_without_the_garbage_beside_it(collector):
     gc.collect(1)
     collector.tend(5.0)
     assert seen() is None
+    assert gc.get_freeze_count() >= frozen + len(kept)
+
+
+def test_what_took_long_to_look_at_is_frozen_however_few_it_is():
+    collector = garbage.Collector(now=0.0, slow=0.0)
+    frozen = gc.get_freeze_count()
+    kept = grow(10)
+    gc.collect(1)
+    collector.tend(30.0)
     assert gc.get_freeze_count() >= frozen + len(kept)
 
 
