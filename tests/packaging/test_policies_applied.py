@@ -14,60 +14,30 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters.cluster import probepod, script
-from bot.sim.cluster import http_access, resources, serve
-from tests.packaging import chart
+from bot.sim.cluster import http_access, serve
+from tests.packaging import applied, chart
+from tests.packaging.applied import FLANNEL
 from tests.sim import worlds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FLANNEL, NODE = "kube-flannel-ds-amd64", "vm-1"
-VALUES = chart.merged(
-    chart.LEAST,
-    {
-        "flannel": {"namespace": "kube-system", "daemonsets": [FLANNEL]},
-        "config": {"inspection": {"probe_pods": "on"}, "remediation": {"enabled": True}},
-    },
-)
+NODE = "vm-1"
 MIGHTY = http_access.Identity(chart.ACCOUNT, ("system:masters", "system:authenticated"))
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 DAEMONSET = f"/apis/apps/v1/namespaces/kube-system/daemonsets/{FLANNEL}"
 PODS = "/api/v1/namespaces/kube-system/pods"
-APPLIED = {
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "ServiceAccount",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-}
 
 
 class Cluster:
     """A simulated cluster in which the policies are, and who asks it as the bot or as an admin."""
 
-    def __init__(self, made: serve.SimulatedCluster, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, made: serve.SimulatedCluster, session: aiohttp.ClientSession, token: str
+    ) -> None:
         self.made = made
         self.session = session
-        self.token = ""
+        self.token = token
         made.api.tokens.add("mighty", MIGHTY)
-
-    async def begin(self) -> None:
-        """Apply the chart, and have a token made for its account."""
-        for each in chart.render(VALUES):
-            if each["kind"] in APPLIED:
-                row, metadata = resources.BY_KIND[each["kind"]], each["metadata"]
-                root = f"/apis/{row.group}/v1" if row.group else "/api/v1"
-                place = metadata.get("namespace", chart.NAMESPACE)
-                path = f"{root}/namespaces/{place}" if row.namespaced else root
-                code, answer = await self.ask(
-                    "POST", f"{path}/{row.plural}", each, token=self.made.token
-                )
-                assert code == 201, answer
-        path = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/flannel-bot/token"
-        code, answer = await self.ask("POST", path, {}, token=self.made.token)
-        assert code == 201, answer
-        self.token = answer["status"]["token"]
 
     @property
     def pod(self) -> str:
@@ -139,9 +109,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     tls = ssl.create_default_context(cadata=made.api.certificates.authority.decode())
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
-            one = Cluster(made, session)
-            await one.begin()
-            yield one
+            yield Cluster(made, session, await applied.token(made, session))
     finally:
         await made.stop()
 
