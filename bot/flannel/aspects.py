@@ -128,7 +128,7 @@ def of(
 
 def _announced(fleet: Fleet, node: str) -> Point:
     lease = fleet.leases.get(node)
-    sides = [f"{side.public_ip} for {side.subnet}" for _, side in lease.sides] if lease else []
+    sides = [f"{side.subnet} → {side.public_ip}" for _, side in lease.sides] if lease else []
     state = State.RIGHT if sides else State.UNSEEN
     return Point(Aspect.ANNOUNCED, state, ", ".join(sides) or "nothing is known of it")
 

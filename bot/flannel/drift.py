@@ -188,7 +188,6 @@ def _unseen(fleet: Fleet, lease: Lease, kernel: Kernel) -> Iterator[str]:
         parts.append("WireGuard's peers")
     if kernel.subnet is None and not kernel.subnet_missing:
         parts.append("subnet.env")
-    if parts:
-        yield f"not read: {', '.join(parts)}"
+    yield from (f"not read: {part}" for part in parts)
     if kernel.odd:
         yield f"{units.count(len(kernel.odd), 'line')} not understood, such as `{kernel.odd[0]}`"

@@ -19,7 +19,7 @@ async def asked(outside: processes.Outside, text: str) -> str:
 
     async def answer() -> str | None:
         new = [one["text"] for one in (await whispers(outside))[before:]]
-        return next((one for one in new if not one.startswith("Looking")), None)
+        return next((one for one in new if not one.startswith(("Looking", "查看中"))), None)
 
     return str(await processes.until(answer, what=f"an answer to {text!r}"))
 

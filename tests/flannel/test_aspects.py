@@ -39,7 +39,7 @@ def test_a_right_node_is_right_in_every_point() -> None:
     assert found[Aspect.ROUTES].text == "2 routes to peers"
     assert found[Aspect.NEIGHBOURS].text == "2 entries"
     assert found[Aspect.NIC].text == "eth1 10.0.0.2"
-    assert found[Aspect.ANNOUNCED].text == "10.0.0.2 for 10.244.1.0/24"
+    assert found[Aspect.ANNOUNCED].text == "10.244.1.0/24 → 10.0.0.2"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.adapters.slack import cards, grammar, limits, measures, prose, wording, wording_windows
+from bot.adapters.slack import (
+    cards,
+    grammar,
+    interpreter,
+    limits,
+    measures,
+    prose,
+    wording,
+    wording_windows,
+)
 from bot.domain import finding, health, notice, snapshot
 from bot.flow import answers, ports
 
@@ -109,7 +118,7 @@ def _cluster(value: answers.ClusterStatus) -> list[prose.Line]:
     if not value.incidents:
         lines.append(prose.line(wording.NO_INCIDENTS))
     lines += gaps(value.gaps)
-    lines += [prose.line(note) for note in value.notes]
+    lines += [prose.marked(note) for note in value.notes]
     lines += [_age(age) for age in value.ages if not age.synced or age.failures or age.error]
     synced = [age for age in value.ages if age.synced]
     if synced:
@@ -123,7 +132,7 @@ def _cluster(value: answers.ClusterStatus) -> list[prose.Line]:
 def _age(age: ports.ResourceAge) -> prose.Line:
     where = f"{age.namespace}/{age.resource}" if age.namespace else age.resource
     told = wording.mirror_age(age.objects, age.age_seconds)
-    return prose.labelled(where, f"{told}: {age.error}" if age.error else told)
+    return prose.labelled(where, f"{told}: {interpreter.told(age.error)}" if age.error else told)
 
 
 def flannel(found: Sequence[answers.FlannelFound]) -> list[prose.Line]:
@@ -156,7 +165,7 @@ def gaps(found: Sequence[snapshot.Gap]) -> list[prose.Line]:
     lines = [
         prose.labelled(
             wording.CANNOT_SEE,
-            f"{gap.what}: {limits.cut(gap.reason, 200)} · ",
+            f"{interpreter.told(gap.what)}: {limits.cut(interpreter.told(gap.reason), 200)} · ",
             prose.Moment(gap.since),
         )
         for gap in found[:_GAPS]
@@ -188,7 +197,10 @@ def story(value: answers.IncidentStory, *, now: datetime, permalink: str) -> pro
         parts.append(prose.paragraph(heading, cards.names(listed, _MEMBERS)))
     if value.timeline:
         lines = [
-            prose.line(prose.Moment(entry.at), f"  {entry.kind}: {entry.text}")
+            prose.line(
+                prose.Moment(entry.at),
+                f"  {interpreter.told(entry.kind)}: {interpreter.told(entry.text)}",
+            )
             for entry in value.timeline[-_STORY:]
         ]
         parts.append(prose.paragraph(prose.line(prose.strong(wording.STORY)), *lines))
@@ -202,7 +214,8 @@ def check(value: answers.CheckReport) -> prose.Page:
     lines = [
         prose.line(
             prose.strong(wording.SEVERITY[one.severity]),
-            f"  {one.target}{f' ({one.target.node})' if one.target.node else ''}: {one.summary}",
+            f"  {one.target}{f' ({one.target.node})' if one.target.node else ''}: ",
+            *prose.marked(one.summary),
         )
         for one in sorted(value.findings, key=_worst_first)[:_LISTED]
     ]
@@ -214,7 +227,7 @@ def check(value: answers.CheckReport) -> prose.Page:
             prose.line(wording.JUDGED_AT, prose.Moment(value.taken_at)),
             *flannel(value.flannel),
             *gaps(value.gaps),
-            *[prose.line(note) for note in value.notes],
+            *[prose.marked(note) for note in value.notes],
         ),
         prose.paragraph(*(lines or [prose.line(wording.NO_FINDINGS)])),
         prose.paragraph(
@@ -236,9 +249,15 @@ def schedule(value: answers.ScheduleView) -> prose.Page:
     lines = []
     for job in value.jobs:
         told = wording.job_line(
-            job.last_result, failures=job.failures, missed=job.missed, overlapped=job.overlapped
+            interpreter.told(job.last_result),
+            failures=job.failures,
+            missed=job.missed,
+            overlapped=job.overlapped,
         )
-        pieces: list[str | prose.Piece] = [prose.strong(job.name), f"  {job.trigger} · {told} · "]
+        pieces: list[str | prose.Piece] = [
+            prose.strong(interpreter.told(job.name)),
+            f"  {interpreter.told(job.trigger)} · {told} · ",
+        ]
         last = wording.NEVER if job.last_run is None else prose.Moment(job.last_run)
         pieces += [wording.LAST_RUN, last]
         if job.last_run is not None and job.last_seconds is not None:

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.adapters.slack import answers_view, cards, details, limits, prose, wording_attention
+from bot.adapters.slack import (
+    answers_view,
+    cards,
+    details,
+    interpreter,
+    limits,
+    prose,
+    wording_attention,
+)
 from bot.domain import noise, notice, silence
 from bot.flow import attention_answers, noise_report
 
@@ -13,7 +21,9 @@ _LINE = 300
 def acknowledged(value: attention_answers.Acknowledged) -> prose.Page:
     """Say who has an incident now."""
     if not value.again:
-        return answers_view.told(wording_attention.acknowledged(value.incident, value.title))
+        return answers_view.told(
+            wording_attention.acknowledged(value.incident, interpreter.told(value.title))
+        )
     if value.done:
         return answers_view.told(wording_attention.yours_already(value.incident))
     page = answers_view.problem(wording_attention.taken_already(value.incident))
@@ -75,14 +85,14 @@ def _alive(value: attention_answers.Silenced, now: datetime) -> Sequence[prose.L
             prose.Person(made.by),
             f": {made.reason}" if made.reason else "",
         ),
-        prose.line(_hides(value.hides), f" {wording_attention.withheld(made.withheld)}."),
+        prose.line(_hides(value.hides), f" {wording_attention.withheld(made.withheld)}"),
     ]
 
 
 def _ended(value: silence.Silence) -> prose.Line:
     how: list[str | prose.Piece] = [wording_attention.EXPIRED]
     if value.broken:
-        how = [wording_attention.broken(value.broken)]
+        how = [wording_attention.broken(interpreter.told(value.broken))]
     elif value.ended_by:
         how = [wording_attention.ENDED_BY, prose.Person(value.ended_by)]
     return prose.line(

@@ -1,6 +1,6 @@
 """`logs`: why flannel failed last on a node, its line as it is, and what to do."""
 
-from bot.adapters.slack import limits, looks, prose, wording_network, wording_verdicts
+from bot.adapters.slack import interpreter, limits, looks, prose, wording_network, wording_verdicts
 from bot.flannel import aspects, logs
 from bot.flow import network_answers
 
@@ -17,11 +17,18 @@ def log(value: network_answers.NodeLog) -> prose.Page:
     if told is not None and told.final is not None:
         parts += _failure(told.final)
     elif value.runs:
-        parts.append(prose.paragraph(prose.line(words.NO_FAILURE)))
+        parts.append(
+            prose.paragraph(
+                prose.line(words.no_failure(len(value.runs), unread=bool(value.unread)))
+            )
+        )
     else:
         parts.append(prose.paragraph(prose.line(words.NO_LOG)))
     lines = [
-        prose.line(words.run_line(title, run.outcome), words.used(run.chosen, run.address))
+        prose.line(
+            words.run_line(interpreter.told(title), run.outcome),
+            words.used(run.chosen, run.address),
+        )
         for title, run in value.runs
     ]
     lines += [

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from bot.adapters.slack import limits, looks, prose, wording_network
+from bot.adapters.slack import interpreter, limits, looks, prose, wording_network
 from bot.adapters.slack import wording_memory as words
 from bot.flannel import forecast
 from bot.flow import drawings, memory_answers, memory_ports
@@ -83,7 +83,7 @@ def _seen(told: memory_answers.Told, first: datetime | None, head: str = "") -> 
     lines = []
     if told.source:
         over = (told.until - told.since).total_seconds()
-        source = words.source(told.source, told.step.total_seconds(), over)
+        source = words.source(interpreter.told(told.source), told.step.total_seconds(), over)
         lines.append(prose.labelled(words.SEEN, head, source))
     if first is not None and first - told.since > 2 * told.step:
         ago = (told.until - first).total_seconds()
@@ -207,7 +207,7 @@ def _node_picture(
         lines,
         drawings.MemoryChart(
             title=title,
-            subtitle=f"{value.about.flannel} · {told.source}",
+            subtitle=f"{value.about.flannel} · {interpreter.told(told.source)}",
             since=told.since,
             until=told.until,
             curves=(
@@ -233,7 +233,7 @@ def _fleet_picture(
         lines,
         drawings.MemoryChart(
             title=title,
-            subtitle=f"{words.known(value.known, value.population)}{told.source}",
+            subtitle=f"{words.known(value.known, value.population)}{interpreter.told(told.source)}",
             since=told.since,
             until=told.until,
             curves=(

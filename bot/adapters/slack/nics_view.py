@@ -1,6 +1,6 @@
 """`nics`: which NIC flannel uses, what a restart would do, and every NIC that matters."""
 
-from bot.adapters.slack import limits, looks, prose, wording_network, wording_work
+from bot.adapters.slack import interpreter, limits, looks, prose, wording_network, wording_work
 from bot.domain import finding
 from bot.flannel import logs, roles
 from bot.flannel.outlook import Outlook, Verdict
@@ -21,7 +21,9 @@ def node(value: network_answers.NodeNics) -> prose.Page:
     words = wording_network
     now = ahead.present.best
     using = ahead.present.nic or ahead.present.likely
-    using_now = (prose.code(using), f" {ahead.present.ip} · {now.text}") if now else ()
+    using_now = (
+        (prose.code(using), f" {ahead.present.ip} · {interpreter.told(now.text)}") if now else ()
+    )
     fails = ahead.verdict is Verdict.FAILS and bool(ahead.choice.log)
     # What flannel would say itself is quoted below, and what the outlook ends with is said there.
     why = [
@@ -31,7 +33,11 @@ def node(value: network_answers.NodeNics) -> prose.Page:
     ]
     now_label = words.BEFORE if value.stopped else words.NOW
     lines = [
-        *([prose.labelled(words.NOW, words.stopped(value.stopped))] if value.stopped else []),
+        *(
+            [prose.labelled(words.NOW, words.stopped(interpreter.told(value.stopped)))]
+            if value.stopped
+            else []
+        ),
         *_failure(value.failure),
         prose.labelled(now_label, *(using_now or (words.NOT_KNOWN,))),
         prose.labelled(words.OUTLOOK, *looks.text(ahead.risk)),
@@ -56,7 +62,7 @@ def node(value: network_answers.NodeNics) -> prose.Page:
         verdict = words.STOPPED
     elif ahead.verdict is Verdict.UNCHANGED and ahead.hits:
         verdict = words.FOR_NOW
-    title = f"{limits.cut(value.look.node, limits.NAME)} · NICs · {verdict}"
+    title = f"{limits.cut(value.look.node, limits.NAME)} · {words.NICS} · {verdict}"
     return prose.Page(title=title, parts=tuple(parts))
 
 

@@ -119,7 +119,8 @@ def audit(found: Deeds) -> prose.Page:
             prose.Moment(one.at),
             "  ",
             prose.Person(one.actor),
-            f" · {one.subject} · {one.kind} · {limits.cut(interpreter.told(one.text), _LINE)}",
+            f" · {one.subject} · {interpreter.told(one.kind)}",
+            f" · {limits.cut(interpreter.told(one.text), _LINE)}",
         )
         for one in found.entries
     ] or [prose.line(wording_plans.NO_DEEDS)]

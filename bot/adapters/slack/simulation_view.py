@@ -1,6 +1,6 @@
 """`simulate`: what every node would do with other flags, and whether they can be made safer."""
 
-from bot.adapters.slack import looks, prose, wording_network, wording_verdicts
+from bot.adapters.slack import interpreter, looks, prose, wording_network, wording_verdicts
 from bot.flannel import rehearsal
 from bot.flannel.outlook import Verdict
 from bot.flow import network_answers
@@ -55,9 +55,10 @@ def _simulation(value: network_answers.Simulation, *, most: int) -> prose.Page:
 
 def _effect(one: rehearsal.Effect, *, most: int) -> prose.Paragraph:
     words = wording_verdicts
-    what = words.becomes(one.was, one.becomes)
+    becomes = interpreter.told(one.becomes)
+    what = words.becomes(one.was, becomes)
     if one.verdict in (Verdict.UNCHANGED, Verdict.UNKNOWN):
-        what = one.was or one.becomes
+        what = one.was or becomes
     lines = [
         prose.line(
             prose.strong(words.EFFECT[one.verdict]),

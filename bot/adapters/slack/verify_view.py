@@ -38,7 +38,7 @@ def _point(point: aspects.Point) -> prose.Line:
     words = wording_verdicts
     return prose.line(
         f"{words.POINT[point.state]} ",
-        prose.strong(point.aspect.value),
+        prose.strong(words.ASPECT[point.aspect]),
         f"  {words.POINT_WORD[point.state]} · ",
         *looks.text(point.text),
     )
@@ -77,7 +77,9 @@ def _tally(tally: aspects.Tally, *, most: int) -> list[prose.Line]:
     told = words.tally(tally.right, len(tally.wrong), len(tally.unseen))
     if state is aspects.State.NONE:
         told = words.POINT_WORD[state]
-    lines = [prose.line(f"{words.POINT[state]} ", prose.strong(tally.aspect.value), f"  {told}")]
+    lines = [
+        prose.line(f"{words.POINT[state]} ", prose.strong(words.ASPECT[tally.aspect]), f"  {told}")
+    ]
     for name, point in tally.wrong[:most]:
         lines.append(
             prose.line(

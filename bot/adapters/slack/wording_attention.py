@@ -92,7 +92,7 @@ def silence_line(phase: str, expression: str) -> str:
 
 def withheld(number: int) -> str:
     """How many calls a silence kept from people."""
-    return f"{count(number, 'call', 'calls')} withheld"
+    return f"{count(number, 'call', 'calls')} withheld."
 
 
 def broken(why: str) -> str:

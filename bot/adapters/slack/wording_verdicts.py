@@ -80,7 +80,13 @@ SAYS = "It says"
 ALSO = "Also"
 POD = "Pod"
 NO_LOG = "No log of it could be read."
-NO_FAILURE = "Neither run that could be read failed."
+
+
+def no_failure(read: int, *, unread: bool) -> str:
+    """Of runs that did not fail; `unread` is whether there is another that is not known."""
+    if read > 1:
+        return "Neither of its last two runs failed."
+    return "The run that could be read did not fail." if unread else "Its only run has not failed."
 
 
 def run_line(title: str, outcome: logs.Outcome) -> str:
@@ -106,6 +112,7 @@ POINT = {
     aspects.State.UNSEEN: "⚪",
     aspects.State.NONE: "➖",
 }
+ASPECT = {one: one.value for one in aspects.Aspect}
 POINT_WORD = {
     aspects.State.RIGHT: "right",
     aspects.State.WRONG: "wrong",

@@ -72,7 +72,9 @@ SOURCES = (
     *("flow/network.py", "flow/podlog.py", "flow/probes.py", "flow/quota.py", "flow/sight.py"),
     *("flow/veths.py", "flow/desk.py", "flow/elsewhere.py", "flow/quieting.py", "flow/ports.py"),
     *("domain/matcher.py", "domain/nearest.py", "domain/alert.py", "domain/units.py"),
-    *("doctoring.py", "options.py", "tending.py"),
+    *("doctoring.py", "options.py", "tending.py", "adapters/schedule.py", "attended.py"),
+    *(f"flannel/{name}.py" for name in ("aspects", "discovery", "drift", "flags", "netconf")),
+    "flannel/rehearsal.py",
     *(
         f"adapters/cluster/{name}.py"
         for name in (
@@ -97,7 +99,7 @@ LISTS = (
     "flannel/catalogue.py",
     "flannel/hazards.py",
     "flannel/selection.py",
-    *("adapters/cluster/script.py", "adapters/store/sql.py"),
+    *("adapters/cluster/script.py", "adapters/store/sql.py", "app.py"),
 )
 """Modules that hold others' words too; what they say is asked of their lists."""
 NOT_SAID = {
@@ -114,9 +116,8 @@ NOT_SAID = {
     "a host NIC": "in a list of nodes and NICs, which is quoted whole",
     "not there now": "within a prediction, which is quoted whole",
     "the MTU in subnet.env": "a source's name, which is not shown",
-    "before by": "in a story, whose verbs are its own",
     **dict.fromkeys(("Basic", "Bearer"), "a header"),
-    **dict.fromkeys(("Status | None", "count plans and runs"), "a name in the code"),
+    "Status | None": "a type",
     **dict.fromkeys(("remove the probe pod of", "looking for flannel"), "a task's name"),
     "looks elsewhere": "a task's name",
     **dict.fromkeys(("Invalid value:", "HTTP Status Code", "no such table"), "another's words"),

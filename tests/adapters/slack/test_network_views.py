@@ -351,3 +351,12 @@ def test_whatever_is_simulated_slack_takes_the_answer(patterns: list[str]) -> No
         return await simulate(networks.cluster(2), *patterns)
 
     shown(asyncio.run(asked()))
+
+
+async def test_the_only_run_of_a_pod_is_not_called_one_of_two() -> None:
+    world = networks.cluster(3)
+    line = "I0102 15:04:05.000000       1 main.go:491] Running backend.\n"
+    world.logs.kept["kube-flannel-n1", False] = line
+    told = blocks.render(await log(world, "n1")).text
+    assert "Its only run has not failed." in told
+    assert "run before" not in told

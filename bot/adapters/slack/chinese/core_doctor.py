@@ -35,6 +35,8 @@ TEXTS = {
     "is of this version, writable": "与本版本一致，可写",
     "is of this version, writable and whole": "与本版本一致，可写且完好",
     "works, as {who:text}": "可用，身份为 {who}",
+    "works, as {user} in {team}": "可用，身份为 {team} 中的 {user}",
+    "{version}, unknown, {flags:text}": "{version}，后端未知，{flags}",
     "opens Socket Mode": "可打开 Socket Mode",
     "Slack did not tell which scopes the token has": "Slack 没有说明令牌有哪些 scope",
     "remove them under OAuth & Permissions and install the app anew": "请在 OAuth & Permissions 中移除它们并重新安装应用",

@@ -20,7 +20,7 @@ TEXTS = {
     "restart flannel on one node": "重启一个节点上的 flannel",
     # steps
     "patch {what:text}, container {container}": "修改 {what}，容器 {container}",
-    "wait until all pods of {name} run the new template and are available": "等待 {name} 的所有 pod 都用上新模板并可用",
+    "wait until all pods of {name:text} run the new template and are available": "等待 {name} 的所有 pod 都用上新模板并可用",
     "delete flannel's pod {pod} on {node}": "删除 {node} 上的 flannel pod {pod}",
     "delete flannel's pod on {node}, which still runs the old template": "删除 {node} 上仍用旧模板的 flannel pod",
     "wait until flannel is ready on {node}": "等待 {node} 上的 flannel 就绪",

@@ -191,6 +191,8 @@ TEXTS = {
     "{run} does not wait longer: {why:said}": "{run} 不会再等待：{why}",
     "{run} waits as long again for what holds it up.": "{run} 会为拖住它的事再等同样长的时间。",
     "say for how long and why: `{command:text}`": "请说明多久和为什么：`{command}`",
+    "{what:text} until {until}: {reason:text}": "{what} 至 {until}：{reason}",
+    "{what:text} until {until}: no reason": "{what} 至 {until}：没有说明原因",
     "until {until}: {reason:text}": "至 {until}：{reason}",
     "Changes to cluster {cluster} are frozen until {until}.": "对集群 {cluster} 的更改冻结至 {until}。",
     "Changes to all clusters are frozen until {until}.": "对所有集群的更改冻结至 {until}。",

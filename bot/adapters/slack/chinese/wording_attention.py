@@ -86,7 +86,7 @@ def silence_line(phase: str, expression: str) -> str:
 
 def withheld(number: int) -> str:
     """How many calls a silence kept from people."""
-    return f"拦下 {number:,} 次呼叫"
+    return f"拦下 {number:,} 次呼叫。"
 
 
 def broken(why: str) -> str:

@@ -73,7 +73,13 @@ SAYS = "日志说"
 ALSO = "另外"
 POD = "Pod 名称"
 NO_LOG = "读不到它的任何日志。"
-NO_FAILURE = "能读到的两次运行都没有失败。"
+
+
+def no_failure(read: int, *, unread: bool) -> str:
+    """Of runs that did not fail; `unread` is whether there is another that is not known."""
+    if read > 1:
+        return "最近两次运行都没有失败。"
+    return "能读到的那次运行没有失败。" if unread else "它只运行过一次，没有失败。"
 
 
 def run_line(title: str, outcome: logs.Outcome) -> str:
@@ -96,6 +102,17 @@ POINT = {
     aspects.State.WRONG: "🔴",
     aspects.State.UNSEEN: "⚪",
     aspects.State.NONE: "➖",
+}
+ASPECT = {
+    aspects.Aspect.POD: "pod 本身",
+    aspects.Aspect.NIC: "网卡",
+    aspects.Aspect.RESTART: "重启",
+    aspects.Aspect.ANNOUNCED: "公告",
+    aspects.Aspect.DEVICE: "设备",
+    aspects.Aspect.ROUTES: "路由",
+    aspects.Aspect.NEIGHBOURS: "邻居",
+    aspects.Aspect.FORWARDING: "转发",
+    aspects.Aspect.SUBNET_ENV: "subnet.env 文件",
 }
 POINT_WORD = {
     aspects.State.RIGHT: "正确",
