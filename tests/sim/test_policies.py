@@ -242,7 +242,7 @@ async def test_every_way_of_writing_is_asked_about_with_what_it_changes(server: 
         "(request.dryRun ? ' dry' : '')"
     )
     shown = {"expression": "false", "message": "unsaid", "messageExpression": seen}
-    everything = ["deployments", "deployments/*", "pods", "pods/*"]
+    everything = ["deployments/*", "pods/*", "serviceaccounts/*"]
     mine = [{"name": "anna", "expression": "request.userInfo.username == 'anna'"}]
     await stored(server, policy(shown, resources=everything, matchConditions=mine), binding())
     template = {"metadata": {"labels": {"app": "d"}}, "spec": api.pod("x")["spec"]}
@@ -254,6 +254,8 @@ async def test_every_way_of_writing_is_asked_about_with_what_it_changes(server: 
     )
     await server.ask("POST", deployments, deployment)
     await server.ask("POST", pods, api.pod("held"))
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    await server.ask("POST", accounts, {"metadata": {"name": "default"}})
     applied = {"apiVersion": "apps/v1", "kind": "Deployment", **deployment}
     fresh = {**applied, "metadata": {"name": "e"}}
     one, merge = f"{deployments}/d", {"Content-Type": "application/merge-patch+json"}
@@ -293,6 +295,13 @@ async def test_every_way_of_writing_is_asked_about_with_what_it_changes(server: 
         ("DELETE", f"{pods}/held", None, {}, "DELETE whole anna gone held"),
         ("POST", f"{pods}/held/eviction", eviction, {}, "CREATE eviction anna Eviction new"),
         ("POST", f"{pods}/held/binding", bound, {}, "CREATE binding anna Binding new"),
+        (
+            "POST",
+            f"{accounts}/default/token",
+            {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"},
+            {},
+            "CREATE token anna TokenRequest new",
+        ),
         (
             "GET",
             f"{pods}/held/exec",

@@ -112,6 +112,24 @@ class Call:
         storage = self.context.registry.store
         policies.judge(storage, change, self.identity.told(), self.warnings)
 
+    def judge_posted(self, body: dict[str, Any], *, dry_run: bool) -> None:
+        """Put what is posted to a subresource to the admission policies.
+
+        Raises:
+            errors.StatusError: one of them refuses.
+        """
+        found = self.target
+        self.judge(
+            policies.Change(
+                found.row,
+                "CREATE",
+                body,
+                subresource=found.subresource,
+                dry_run=dry_run,
+                of=(found.namespace, found.name),
+            )
+        )
+
     def wanted(self) -> http_forms.Wanted:
         """The form the client asks for.
 

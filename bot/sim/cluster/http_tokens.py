@@ -9,6 +9,7 @@ from bot.sim.cluster import (
     http_access,
     http_context,
     http_forms,
+    http_options,
     http_writes,
     objects,
     registry,
@@ -43,6 +44,7 @@ async def request(call: http_context.Call) -> web.Response:
     body = await http_writes.read_object(call)
     context, target = call.context, call.target
     account = context.registry.get("serviceaccounts", target.namespace, target.name)
+    call.judge_posted(body, dry_run=http_options.Options(call, "CreateOptions").dry_run)
     spec = body.get("spec") or {}
     seconds = spec.get("expirationSeconds", _HOUR)
     _check(seconds)

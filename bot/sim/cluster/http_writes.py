@@ -17,7 +17,6 @@ from bot.sim.cluster import (
     http_questions,
     objects,
     patches,
-    policies,
     protobuf,
     resources,
     schemas,
@@ -54,16 +53,7 @@ async def create(call: http_context.Call) -> web.Response:
     body = await _object(call, options)
     registry, target = call.context.registry, call.target
     if target.subresource:
-        call.judge(
-            policies.Change(
-                target.row,
-                "CREATE",
-                body,
-                subresource=target.subresource,
-                dry_run=options.dry_run,
-                of=(target.namespace, target.name),
-            )
-        )
+        call.judge_posted(body, dry_run=options.dry_run)
     if target.subresource == "eviction":
         eviction.evict(registry, target.namespace, target.name, body, dry_run=options.dry_run)
         return call.answer(_success(201), status=201)
