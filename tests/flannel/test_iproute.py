@@ -1,11 +1,12 @@
 """Answers of ip and bridge, in JSON and in the text of programs that know none."""
 
+import functools
 import json
 import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.flannel import iproute, iptext, kernel, procfs
@@ -636,3 +637,49 @@ def test_a_nic_of_very_many_addresses_is_made_once_and_not_for_each(
     (link,) = iproute.links(text).entries
     assert len(set(link.addresses)) == 1_000
     assert len(made) <= 2
+
+
+WORDS = st.sampled_from(
+    [
+        "default",
+        "10.244.1.0/24",
+        "10.0.0.1",
+        "fd00::1",
+        "eth0",
+        "02:00:00:00:00:01",
+        "},{",
+        "",
+        "[{",
+    ]
+)
+ITEMS = st.dictionaries(
+    st.sampled_from(
+        ["dst", "gateway", "dev", "mac", "ifname", "lladdr", "state", "flags", "via", "nexthops"]
+    ),
+    WORDS | st.lists(WORDS, max_size=2) | st.lists(st.dictionaries(
+        st.sampled_from(["gateway", "dev", "host"]), WORDS, max_size=2), max_size=2)
+    | st.dictionaries(st.just("host"), WORDS, max_size=1) | st.integers(0, 9),
+    max_size=4,
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(st.lists(ITEMS, max_size=4), st.sampled_from(["", "eth7"]))
+def test_what_is_remembered_of_other_answers_changes_none(
+    items: list[dict[str, object]], dev: str
+) -> None:
+    """Written as `ip` writes it items are told apart and remembered; with spaces they are not."""
+    close, wide = json.dumps(items, separators=(",", ":")), json.dumps(items)
+    for read in (
+        functools.partial(iproute.routes, dev=dev),
+        functools.partial(iproute.routes, dev=dev, version=6),
+        functools.partial(iproute.neighbours, dev=dev),
+        functools.partial(iproute.fdb, dev=dev),
+    ):
+        assert read(close) == read(wide)
+
+
+def test_what_two_hosts_hold_alike_is_read_once() -> None:
+    one = iproute.routes('[{"dst":"10.244.9.0/24","dev":"cni0"},{"dst":"10.77.0.0/16"}]').entries
+    other = iproute.routes('[{"dst":"10.77.0.0/16"}]').entries
+    assert one[1] is other[0]
