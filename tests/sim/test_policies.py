@@ -1,67 +1,38 @@
 """Admission policies at the simulated API server, beyond what was recorded of them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from bot.sim.cluster import http_access
-from tests.sim import api
+from tests.sim import admission, api
+from tests.sim.admission import (
+    ANNA,
+    BINDINGS,
+    CONFIGS,
+    NEVER,
+    POLICIES,
+    binding,
+    config,
+    policy,
+    stored,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ROOT = "/apis/admissionregistration.k8s.io/v1"
-POLICIES = f"{ROOT}/validatingadmissionpolicies"
-BINDINGS = f"{ROOT}/validatingadmissionpolicybindings"
-CONFIGS = "/api/v1/namespaces/default/configmaps"
-ANNA = http_access.Identity("anna", ("system:authenticated",), uid="7")
-NEVER = {"expression": "false", "message": "not today", "reason": "Forbidden"}
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def served() -> AsyncIterator[api.Api]:
-    async with api.serving(identities={"anna": ANNA}) as server:
-        yield server
+    async with api.serving(identities={"anna": ANNA}) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def server(served: api.Api) -> AsyncIterator[api.Api]:
     """One server for all: each begins without policies and objects of its own."""
-    yield served
-    for path in (BINDINGS, POLICIES, CONFIGS, "/apis/apps/v1/namespaces/default/deployments"):
-        code, _ = await served.ask("DELETE", path)
-        assert code == 200
-
-
-def policy(*validations: Mapping[str, Any], name: str = "p", **spec: Any) -> dict[str, Any]:
-    rule = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"]}
-    rules = [{**rule, "resources": spec.pop("resources", ["configmaps"]), **spec.pop("rule", {})}]
-    constraints = {"resourceRules": rules, **spec.pop("constraints", {})}
-    held = {"matchConstraints": constraints, "validations": list(validations), **spec}
-    return {"metadata": {"name": name}, "spec": held}
-
-
-def binding(*actions: str, name: str = "p", to: str = "p", **spec: Any) -> dict[str, Any]:
-    held = {"policyName": to, "validationActions": list(actions) or ["Deny"], **spec}
-    return {"metadata": {"name": name}, "spec": held}
-
-
-async def stored(server: api.Api, *objects: Mapping[str, Any]) -> None:
-    for obj in objects:
-        path = BINDINGS if "policyName" in obj["spec"] else POLICIES
-        code, answer = await server.ask("POST", path, obj)
-        assert code == 201, answer
-
-
-async def config(server: api.Api, name: str = "m", **more: Any) -> tuple[int, str, list[str]]:
-    """Code, message and warnings of an attempt to make a ConfigMap."""
-    metadata = {"name": name, **more.pop("metadata", {})}
-    body = {"metadata": metadata, "data": more.pop("data", {"a": "b"})}
-    async with server.request("POST", more.pop("path", CONFIGS), body, **more) as response:
-        answer = await response.json()
-        warned = [one.removeprefix("299 - ") for one in response.headers.getall("Warning", [])]
-        return response.status, answer.get("message", ""), warned
+    async for emptied in admission.emptied(served):
+        yield emptied
 
 
 async def test_a_policy_alone_does_nothing_and_goes_on_doing_so_when_its_binding_goes(
@@ -343,24 +314,6 @@ async def test_no_policy_keeps_itself_from_being_taken_away(server: api.Api) -> 
     assert (await server.ask("DELETE", f"{BINDINGS}/p"))[0] == 200
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "type(int('1')) == type(1) && string(1) == '1' && double(1) == 1.0 && uint(1) == 1u",
-        "bytes('a') == b'a' && dyn(object).data.a.size() == 1 && size([1]) == 1",
-        "'abc'.contains('b') && 'abc'.startsWith('a') && 'abc'.endsWith('c')",
-        "'abc'.matches('^a.c$') && ['a'].exists(x, x in object.data)",
-        "duration('1h') < duration('2h')",
-        "[timestamp('2020-01-02T03:04:05Z')].all(t, t.getFullYear() + t.getMonth() == 2020 && "
-        "t.getDate() + t.getDayOfMonth() + t.getDayOfYear() + t.getDayOfWeek() == 8 && "
-        "t.getHours() + t.getMinutes() + t.getSeconds() + t.getMilliseconds() == 12)",
-    ],
-)
-async def test_functions_of_the_language_are_known(server: api.Api, expression: str) -> None:
-    await stored(server, policy({"expression": expression}), binding())
-    assert await config(server) == (201, "", [])
-
-
 async def test_a_policy_sees_the_namespace_and_all_that_is_known_of_who_asks(
     server: api.Api,
 ) -> None:
@@ -376,84 +329,3 @@ async def test_a_policy_sees_the_namespace_and_all_that_is_known_of_who_asks(
     await stored(server, cluster, binding(name="c", to="c"))
     labelled = {"metadata": {"labels": {"a": "b"}}}
     assert (await server.patch("/api/v1/namespaces/default", labelled))[0] == 200
-
-
-@pytest.mark.parametrize(
-    ("spec", "field", "said"),
-    [
-        ({"validations": []}, "spec.validations", "must contain at least one item"),
-        ({"matchConstraints": None}, "spec.matchConstraints", "Required value"),
-        (
-            {"matchConstraints": {"resourceRules": []}},
-            "spec.matchConstraints.resourceRules",
-            "at least one resource rule",
-        ),
-        ({"failurePolicy": "Hope"}, "spec.failurePolicy", 'supported values: "Fail", "Ignore"'),
-        ({"paramKind": {"apiVersion": "v1", "kind": "X"}}, "spec.paramKind", "not spoken"),
-        (
-            {"validations": [{"expression": "object. =="}]},
-            "spec.validations[0].expression",
-            'Invalid value: "object. ==": compilation failed: ERROR: <input>:1:9: ',
-        ),
-        (
-            {"validations": [{"expression": ""}]},
-            "spec.validations[0].expression",
-            "Required value: expression is not specified",
-        ),
-        (
-            {"validations": [{"expression": "true", "messageExpression": "'"}]},
-            "spec.validations[0].messageExpression",
-            "compilation failed",
-        ),
-        (
-            {"validations": [{"expression": "true", "reason": "Because"}]},
-            "spec.validations[0].reason",
-            'supported values: "Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"',
-        ),
-        (
-            {"validations": [{"expression": "object.metadata.name.find('x') == ''"}]},
-            "spec.validations[0].expression",
-            "does not know the function find",
-        ),
-        (
-            {"variables": [{"name": "v", "expression": "("}]},
-            "spec.variables[0].expression",
-            "compilation failed",
-        ),
-    ],
-)
-async def test_a_policy_that_could_not_work_is_not_stored(
-    server: api.Api, spec: dict[str, Any], field: str, said: str
-) -> None:
-    wrong = policy(NEVER)
-    wrong["spec"] |= spec
-    code, answer = await server.ask("POST", POLICIES, wrong)
-    assert (code, answer["reason"]) == (422, "Invalid")
-    told = {cause["field"]: cause["message"] for cause in answer["details"]["causes"]}
-    assert said in told[field]
-
-
-@pytest.mark.parametrize(
-    ("spec", "field", "said"),
-    [
-        ({"policyName": ""}, "spec.policyName", "Required value"),
-        ({"paramRef": {"name": "x"}}, "spec.paramRef", "not spoken"),
-        ({"validationActions": []}, "spec.validationActions", "at least one validation action"),
-        ({"validationActions": ["Stop"]}, "spec.validationActions[0]", '"Audit", "Deny", "Warn"'),
-        ({"validationActions": ["Deny"] * 2}, "spec.validationActions[1]", "Duplicate value"),
-        (
-            {"validationActions": ["Deny", "Warn"]},
-            "spec.validationActions",
-            'Invalid value: ["Deny","Warn"]: must not contain both Deny and Warn',
-        ),
-    ],
-)
-async def test_a_binding_that_could_not_work_is_not_stored(
-    server: api.Api, spec: dict[str, Any], field: str, said: str
-) -> None:
-    wrong = binding()
-    wrong["spec"] |= spec
-    code, answer = await server.ask("POST", BINDINGS, wrong)
-    assert code == 422
-    told = {cause["field"]: cause["message"] for cause in answer["details"]["causes"]}
-    assert said in told[field]

@@ -46,16 +46,22 @@ def of_policy(obj: Object) -> Iterator[Cause]:
     constraints = spec.get("matchConstraints")
     if constraints is None:
         yield "FieldValueRequired", "Required value", "spec.matchConstraints"
-    elif not constraints.get("resourceRules"):
-        message = "Required value: at least one resource rule must be specified"
-        yield "FieldValueRequired", message, "spec.matchConstraints.resourceRules"
+    else:
+        if not constraints.get("resourceRules"):
+            message = "Required value: at least one resource rule must be specified"
+            yield "FieldValueRequired", message, "spec.matchConstraints.resourceRules"
+        yield from _rules(constraints, "spec.matchConstraints")
     if not spec.get("validations") and not spec.get("auditAnnotations"):
         message = "Required value: validations or auditAnnotations must contain at least one item"
         yield "FieldValueRequired", message, "spec.validations"
         yield "FieldValueRequired", message, "spec.auditAnnotations"
     for field in ("variables", "matchConditions", "validations"):
+        named: set[str] = set()
         for index, one in enumerate(spec.get(field) or ()):
-            yield from _expression(one, "expression", f"spec.{field}[{index}]")
+            where = f"spec.{field}[{index}]"
+            if field != "validations":
+                yield from _name(str(one.get("name") or ""), named, f"{where}.name")
+            yield from _expression(one, "expression", where)
     for index, one in enumerate(spec.get("validations") or ()):
         where = f"spec.validations[{index}]"
         if "messageExpression" in one:
@@ -72,6 +78,7 @@ def of_binding(obj: Object) -> Iterator[Cause]:
     if "paramRef" in spec:
         message = "Forbidden: parameters of policies are not spoken by this simulated server"
         yield "FieldValueForbidden", message, "spec.paramRef"
+    yield from _rules(spec.get("matchResources") or {}, "spec.matchResources")
     actions = spec.get("validationActions") or ()
     where = "spec.validationActions"
     if not actions:
@@ -91,6 +98,23 @@ def of_binding(obj: Object) -> Iterator[Cause]:
             "validation failure information in the API response and headers serves no purpose)"
         )
         yield "FieldValueInvalid", message, where
+
+
+def _rules(wanted: Object, where: str) -> Iterator[Cause]:
+    for field in _RULES:
+        for index, rule in enumerate(wanted.get(field) or ()):
+            for needed in ("operations", "apiGroups", "apiVersions", "resources"):
+                if not rule.get(needed):
+                    path = f"{where}.{field}[{index}].{needed}"
+                    yield "FieldValueRequired", "Required value", path
+
+
+def _name(name: str, seen: set[str], where: str) -> Iterator[Cause]:
+    if not name:
+        yield "FieldValueRequired", "Required value: name is not specified", where
+    elif name in seen:
+        yield "FieldValueDuplicate", f'Duplicate value: "{name}"', where
+    seen.add(name)
 
 
 def _expression(holder: Object, field: str, where: str) -> Iterator[Cause]:
