@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from bot import checks, configuration, settings, settings_noise, settings_text
 from bot.adapters import telemetry
 from bot.adapters.cluster import script
-from bot.adapters.slack import grammar, manifest, wording_work, works
+from bot.adapters.slack import manifest, vocabulary, wording_work, works
 from bot.flow import network
 from tests import guided
 from tests.packaging import schema
@@ -205,7 +205,7 @@ def commands_page() -> str:
         "A typo is answered with the nearest command.\n",
         "| command | what it answers |\n| --- | --- |",
     ]
-    for each in grammar.COMMANDS:
+    for each in vocabulary.COMMANDS:
         # A pipe would end the table's cell, even between backticks.
         usage = each.usage.replace("|", "\\|")
         lines.append(f"| `{usage}` | {each.help} |")

@@ -198,7 +198,13 @@ class Remediation:
 
     async def prolong(self, ticket_value: str, user: str) -> Said:
         """Have the run whose button was clicked wait longer for what holds it up."""
-        held = await self._records.run(await self._tickets.proved(ticket_value, ticket.Kind.RUN))
+        return await self.prolong_run(
+            await self._tickets.proved(ticket_value, ticket.Kind.RUN), user
+        )
+
+    async def prolong_run(self, number: int, user: str) -> Said:
+        """Have a run wait longer by its number."""
+        held = await self._records.run(number)
         if not await self._authority.has_a_say(user, held.cluster):
             return await self._authority.cannot(
                 "have a run wait longer", Role.APPROVER, held.cluster

@@ -148,6 +148,9 @@ class Remediation(Drafting, Protocol):
     async def prolong(self, ticket: str, user: str) -> Said:
         """Have the run whose button was clicked wait longer for what holds it up."""
 
+    async def prolong_run(self, number: int, user: str) -> Said:
+        """Have a run wait longer by its number."""
+
     async def freeze(
         self, cluster: str | None, user: str, *, lasts: timedelta, reason: str
     ) -> Said:

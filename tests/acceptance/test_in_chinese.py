@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.slack import grammar
+from bot.adapters.slack import vocabulary
 from tests.acceptance import processes
 from tests.acceptance.test_network import asked
 
@@ -52,6 +52,7 @@ IN_CHINESE = {
     "withdraw": ["withdraw PLAN-1", "withdraw PLAN-1"],
     "run": ["run RUN-9"],
     "cancel": ["cancel RUN-9"],
+    "wait": ["wait RUN-9"],
     "undo": ["undo RUN-9"],
     "freeze": ["freeze 1h", "freeze 1h 维护", "freeze 1h 维护"],
     "unfreeze": ["unfreeze"],
@@ -73,7 +74,7 @@ ENGLISH = re.compile(
 
 
 async def test_every_command_is_answered_in_chinese_to_the_last_sentence(tmp_path: Path) -> None:
-    assert IN_CHINESE.keys() == {one.name for one in grammar.COMMANDS}
+    assert IN_CHINESE.keys() == {one.name for one in vocabulary.COMMANDS}
     async with processes.outside(tmp_path, nodes=12, seed=3, speed=10) as outside:
         async with processes.started("run", environment=outside.environment(**CHANGING)) as bot:
             await processes.bot_ready(bot, outside.session)

@@ -210,6 +210,13 @@ async def _prolong(two: Two, user: str, cluster: str) -> object:
     return said
 
 
+async def _prolong_by_number(two: Two, user: str, cluster: str) -> object:
+    said = await two.desk.prolong_run((await two.ran(cluster, over=False)).id, user)
+    if "may not" not in said.text:
+        await two.desk.freeze(cluster, "cli", lasts=HOUR, reason="stands for the deed")
+    return said
+
+
 async def _undo(two: Two, user: str, cluster: str) -> object:
     return await two.desk.undo(await two.desk.of_run(await two.ran(cluster, over=True)), user)
 
@@ -254,6 +261,7 @@ DEEDS: dict[Try, frozenset[Role]] = {
     _withdraw: ADMIN,
     _cancel: SAY,
     _prolong: SAY,
+    _prolong_by_number: SAY,
     _undo: REQUESTER,
     _freeze: SAY,
     _unfreeze: ADMIN,

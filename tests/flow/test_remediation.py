@@ -383,7 +383,7 @@ async def test_a_run_waits_longer_when_those_say_so_who_have_a_say(user: str, do
     bench = Bench()
     held, work = await bench.under_way()
     button = await bench.desk.of_run(held)
-    idle = await bench.desk.prolong(button, user)
+    idle = await bench.desk.prolong_run(held.id, user)
     assert not idle.done
     assert ("held up by nothing" in idle.text) is done
     later = bench.clock.now() + MINUTE
@@ -393,7 +393,7 @@ async def test_a_run_waits_longer_when_those_say_so_who_have_a_say(user: str, do
     (held,) = await bench.store.remedy.runs()
     assert held.prolonged == int(done)
     await work
-    over = await bench.desk.prolong(button, "UAPP")
+    over = await bench.desk.prolong_run(held.id, "UAPP")
     assert not over.done
     assert "has ended" in over.text
 

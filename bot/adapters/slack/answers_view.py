@@ -5,11 +5,11 @@ from datetime import datetime
 
 from bot.adapters.slack import (
     cards,
-    grammar,
     interpreter,
     limits,
     measures,
     prose,
+    vocabulary,
     wording,
     wording_windows,
 )
@@ -18,7 +18,7 @@ from bot.flow import answers, ports
 
 _ANYWHERE = "[@cluster] "
 """How the usage of a command begins that can be asked about any cluster; the hints say it once."""
-_HELP = 130
+_HELP = 120
 """Characters about a command where all are listed."""
 _GAPS = 8
 _LISTED = 60
@@ -26,7 +26,7 @@ _STORY = 40
 _MEMBERS = 200
 
 
-def help_page(commands: Sequence[grammar.Command], *, slash: str) -> prose.Page:
+def help_page(commands: Sequence[vocabulary.Command], *, slash: str) -> prose.Page:
     """Tell what can be asked, each in a line: what a line lacks, the command's own help has.
 
     Told whole, all of them would one day be more than a message holds, and Slack would show the
@@ -49,7 +49,7 @@ def help_page(commands: Sequence[grammar.Command], *, slash: str) -> prose.Page:
     )
 
 
-def command_page(command: grammar.Command, *, slash: str) -> prose.Page:
+def command_page(command: vocabulary.Command, *, slash: str) -> prose.Page:
     """Tell one command."""
     return prose.Page(
         title=f"{wording.HELP_TITLE} · {command.name}",

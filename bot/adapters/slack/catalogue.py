@@ -20,6 +20,7 @@ MODULES = (
     "helptexts",
     "wording",
     "wording_attention",
+    "wording_changes",
     "wording_doctor",
     "wording_memory",
     "wording_network",

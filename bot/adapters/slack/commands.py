@@ -13,6 +13,7 @@ from bot.adapters.slack import (
     prose,
     remedy_commands,
     rights,
+    vocabulary,
     wording,
     works,
 )
@@ -26,7 +27,7 @@ _NAMING = frozenset({"handover", "incident", "audit"})
 _KINDS = {
     **dict.fromkeys(("incident", "ack", "own", "silence", "fix"), "INC"),
     **dict.fromkeys(("plan", "withdraw"), "PLAN"),
-    **dict.fromkeys(("run", "cancel", "undo"), "RUN"),
+    **dict.fromkeys(("run", "cancel", "wait", "undo"), "RUN"),
     "unsilence": "SIL",
 }
 """Commands that name something by its number, and what it is."""
@@ -131,10 +132,10 @@ class Commands:
         return answers_view.story(story, now=self._clock.now(), permalink=link)
 
     def _help(self, topic: str) -> prose.Page:
-        found = grammar.command(topic)
+        found = vocabulary.command(topic)
         if found is not None:
             return answers_view.command_page(found, slash=self._slash)
-        return answers_view.help_page(grammar.COMMANDS, slash=self._slash)
+        return answers_view.help_page(vocabulary.COMMANDS, slash=self._slash)
 
     def _near(self, problem: grammar.Problem, channel: str) -> str:
         """Name the nodes that a word which is no name may have meant."""

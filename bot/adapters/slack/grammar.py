@@ -7,9 +7,9 @@ from bot.adapters.slack import (
     grammar_attention,
     grammar_changes,
     grammar_simulation,
-    helptexts,
     limits,
     typed,
+    vocabulary,
     wording,
     wording_work,
 )
@@ -20,93 +20,6 @@ LONGEST = 3_000
 _WHAT_IF = (grammar_changes.WHAT_IF,)
 _SWITCHES = frozenset({"all", grammar_changes.WHAT_IF, grammar_changes.LOSE})
 """Flags that have no value."""
-_WORDS = 100
-"""Words of a reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command that works: how it is written, and how many words it takes.
-
-    `nodes` if its word is a node's name; `flags` are those it takes, without their dashes.
-    """
-
-    name: str
-    usage: str
-    least: int = 0
-    most: int = 0
-    nodes: bool = False
-    flags: tuple[str, ...] = ()
-
-    @property
-    def help(self) -> str:
-        """What it is for, in one line."""
-        return helptexts.HELP[self.name]
-
-
-COMMANDS = (
-    Command("help", "help [command]", most=1),
-    Command("status", "[@cluster] status"),
-    Command("nics", "[@cluster] nics <node>|--all", most=1, nodes=True, flags=("all",)),
-    Command("routes", "[@cluster] routes [<node>|--all]", most=1, nodes=True, flags=("all",)),
-    Command("memory", "[@cluster] memory [<node>]", most=1, nodes=True, flags=("all",)),
-    Command(
-        "simulate",
-        "[@cluster] simulate <regex>...|--iface <name>|--iface-can-reach <ip>",
-        most=grammar_simulation.MOST,
-        flags=grammar_simulation.FLAGS,
-    ),
-    Command("logs", "[@cluster] logs <node>", least=1, most=1, nodes=True),
-    Command("verify", "[@cluster] verify [<node>]", most=1, nodes=True, flags=("all",)),
-    Command("fix", "fix INC-n [runbook] [--what-if]", least=1, most=2, flags=_WHAT_IF),
-    Command(
-        "raise-memory", "[@cluster] raise-memory [quantity] [--what-if]", most=1, flags=_WHAT_IF
-    ),
-    Command("anchor-regex", "[@cluster] anchor-regex [--what-if]", flags=_WHAT_IF),
-    Command(
-        "raise-memory-and-anchor",
-        "[@cluster] raise-memory-and-anchor [quantity] [--what-if]",
-        most=1,
-        flags=_WHAT_IF,
-    ),
-    Command(
-        "drain",
-        "[@cluster] drain <node> [--lose-empty-dirs] [--what-if]",
-        least=1,
-        most=1,
-        flags=(*_WHAT_IF, grammar_changes.LOSE),
-    ),
-    Command("evict-veth", "[@cluster] evict-veth <node> [--what-if]", 1, 1, flags=_WHAT_IF),
-    Command("restart", "[@cluster] restart <node> [--what-if]", 1, 1, flags=_WHAT_IF),
-    Command("plans", "[@cluster] plans"),
-    Command("plan", "plan PLAN-n", least=1, most=1),
-    Command("withdraw", "withdraw PLAN-n [reason]", least=1, most=_WORDS),
-    Command("run", "run RUN-n", least=1, most=1),
-    Command("cancel", "cancel RUN-n", least=1, most=1),
-    Command("undo", "undo RUN-n", least=1, most=1),
-    Command("freeze", "[@cluster] freeze <duration> <reason>", least=2, most=_WORDS),
-    Command("unfreeze", "[@cluster] unfreeze"),
-    Command("audit", "[@cluster] audit [n]", most=1),
-    Command("incidents", "[@cluster] incidents"),
-    Command("incident", "incident INC-n", least=1, most=1),
-    Command("ack", "ack INC-n", least=1, most=1),
-    Command("own", "own INC-n", least=1, most=1),
-    Command(
-        "silence",
-        "[@cluster] silence <matcher>|INC-n <duration> [--in <duration>] [reason]",
-        least=2,
-        most=_WORDS,
-        flags=(grammar_attention.LATER,),
-    ),
-    Command("silences", "[@cluster] silences"),
-    Command("unsilence", "unsilence SIL-n", least=1, most=1),
-    Command("noise", "[@cluster] noise"),
-    Command("handover", "[@cluster] handover"),
-    Command("check", "[@cluster] check"),
-    Command("schedule", "[@cluster] schedule"),
-    Command("doctor", "[@cluster] doctor"),
-)
-NAMES = tuple(command.name for command in COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +45,6 @@ class Request:
 Problem = typed.Problem
 
 
-def command(name: str) -> Command | None:
-    """Return the command of that name."""
-    return next((found for found in COMMANDS if found.name == name), None)
-
-
 def parse(text: str) -> Request | Problem:
     """Read what was typed behind the slash command or the mention."""
     if len(text) > LONGEST:
@@ -148,11 +56,11 @@ def parse(text: str) -> Request | Problem:
     if words and words[0].startswith("@"):
         cluster = words.pop(0)[1:]
         if not cluster:
-            return Problem(wording.no_cluster_name(), wording.usage(COMMANDS[1].usage))
+            return Problem(wording.no_cluster_name(), wording.usage(vocabulary.COMMANDS[1].usage))
     if not words or words[0].lower() in ("--help", "-h", "?"):
         return Request("help", cluster=cluster)
     word, arguments = words[0], words[1:]
-    found = command(word.lower())
+    found = vocabulary.command(word.lower())
     if found is None:
         return unknown(word)
     if arguments and arguments[0].lower() in ("--help", "-h"):
@@ -162,7 +70,7 @@ def parse(text: str) -> Request | Problem:
 
 def unknown(word: str) -> Problem:
     """Answer a word that is no command with the nearest that is."""
-    near = nearest(word.lower(), NAMES)
+    near = nearest(word.lower(), vocabulary.NAMES)
     hint = wording.did_you_mean(near) if near else wording.TRY_HELP
     return Problem(wording.unknown_command(echo(word)), hint)
 
@@ -177,7 +85,9 @@ def echo(word: str) -> str:
     return limits.cut(limits.clean(word), typed.ECHO)
 
 
-def _request(found: Command, arguments: list[str], cluster: str | None) -> Request | Problem:
+def _request(
+    found: vocabulary.Command, arguments: list[str], cluster: str | None
+) -> Request | Problem:
     usage = wording.usage(found.usage)
     given = _flags(found, arguments)
     if isinstance(given, Problem):
@@ -194,7 +104,7 @@ def _request(found: Command, arguments: list[str], cluster: str | None) -> Reque
     return _meant(found, given, cluster)
 
 
-def _meant(found: Command, given: "_Given", cluster: str | None) -> Request | Problem:
+def _meant(found: vocabulary.Command, given: "_Given", cluster: str | None) -> Request | Problem:
     """Read words of which there are neither too few nor too many."""
     usage, arguments = wording.usage(found.usage), given.words
     if found.name in grammar_changes.NAMES:
@@ -214,7 +124,7 @@ def _meant(found: Command, given: "_Given", cluster: str | None) -> Request | Pr
             return Problem(wording.no_incident_number(echo(arguments[0])), usage)
         return Request(found.name, cluster=cluster, number=number)
     if found.name == "help" and arguments:
-        if command(arguments[0].lower()) is None:
+        if vocabulary.command(arguments[0].lower()) is None:
             return unknown(arguments[0])
         return Request(found.name, topic=arguments[0].lower())
     if found.name == "simulate":
@@ -236,7 +146,7 @@ class _Given:
         return tuple(value for flag, value in self.flags if flag == name)
 
 
-def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
+def _flags(found: vocabulary.Command, arguments: list[str]) -> _Given | Problem:
     """Take the flags out, written with one dash or two, with `=` or a space; `--` ends them."""
     given = _Given()
     rest = list(arguments)
@@ -268,7 +178,9 @@ def _flags(found: Command, arguments: list[str]) -> _Given | Problem:
     return given
 
 
-def _about_nodes(found: Command, given: _Given, cluster: str | None) -> Request | Problem:
+def _about_nodes(
+    found: vocabulary.Command, given: _Given, cluster: str | None
+) -> Request | Problem:
     usage = wording.usage(found.usage)
     everything = bool(given.of("all"))
     node = given.words[0] if given.words else ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.adapters.slack import limits, typed, wording, wording_plans
+from bot.adapters.slack import limits, typed, wording, wording_changes, wording_plans
 from bot.domain import units
 
 LONGEST_FREEZE = timedelta(days=31)
@@ -39,6 +39,7 @@ NAMES = RUNBOOKS | {
     "run",
     "undo",
     "cancel",
+    "wait",
     "withdraw",
     "freeze",
     "unfreeze",
@@ -82,13 +83,13 @@ def parse(
             return _memory(name, first, what_if=what_if, usage=usage)
         case _ if name in RUNBOOKS:
             if first and not typed.NODE.fullmatch(first):
-                return typed.Problem(wording_plans.no_node(_echo(first)), usage)
+                return typed.Problem(wording_changes.no_node(_echo(first)), usage)
             return Change(runbook=name, node=first, what_if=what_if, lose_empty_dirs=lose)
-        case "plan" | "withdraw" | "run" | "undo" | "cancel":
+        case "plan" | "withdraw" | "run" | "undo" | "cancel" | "wait":
             kind = "PLAN" if name in ("plan", "withdraw") else "RUN"
             number = numbered(first, kind)
             if number is None:
-                return typed.Problem(wording_plans.no_number(_echo(first), kind), usage)
+                return typed.Problem(wording_changes.no_number(_echo(first), kind), usage)
             return Change(number=number, reason=rest[:_REASON])
         case "freeze":
             return _freeze(first, rest, usage)
@@ -106,7 +107,7 @@ def _fix(words: Sequence[str], *, what_if: bool, usage: str) -> Change | typed.P
     if runbook and runbook not in RUNBOOKS:
         near = typed.nearest(runbook, sorted(RUNBOOKS))
         hint = wording.did_you_mean(near) if near else usage
-        return typed.Problem(wording_plans.no_runbook(_echo(words[1])), hint)
+        return typed.Problem(wording_changes.no_runbook(_echo(words[1])), hint)
     return Change(number=number, runbook=runbook, what_if=what_if)
 
 
@@ -123,9 +124,9 @@ def _memory(name: str, first: str, *, what_if: bool, usage: str) -> Change | typ
 def _freeze(first: str, reason: str, usage: str) -> Change | typed.Problem:
     lasts = duration(first)
     if lasts is None:
-        return typed.Problem(wording_plans.no_duration(_echo(first)), usage)
+        return typed.Problem(wording_changes.no_duration(_echo(first)), usage)
     if not timedelta() < lasts <= LONGEST_FREEZE:
-        return typed.Problem(wording_plans.freeze_too_long(LONGEST_FREEZE), usage)
+        return typed.Problem(wording_changes.freeze_too_long(LONGEST_FREEZE), usage)
     return Change(lasts=lasts, reason=reason[:_REASON])
 
 
@@ -133,7 +134,7 @@ def _audit(first: str, usage: str) -> Change | typed.Problem:
     if not first:
         return Change()
     if not re.fullmatch(r"0*[1-9][0-9]{0,5}", first, re.ASCII):
-        return typed.Problem(wording_plans.no_count(_echo(first)), usage)
+        return typed.Problem(wording_changes.no_count(_echo(first)), usage)
     return Change(most=min(int(first), _DEEDS))
 
 

@@ -31,6 +31,7 @@ HELP = {
     "withdraw": "Take your own request back.",
     "run": "One run: how far it is, or how it ended.",
     "cancel": "Stop a run; what can be undone is undone.",
+    "wait": "Let a run wait as long again.",
     "undo": "Propose to take back what a run did.",
     "freeze": "Forbid all changes for a while, such as 2h or 3d.",
     "unfreeze": "Allow changes again.",

@@ -1,6 +1,6 @@
 """The home tab as a page: what stands still while nothing changes, so that it can be compared."""
 
-from bot.adapters.slack import answers_view, cards, grammar, prose, wording, wording_windows
+from bot.adapters.slack import answers_view, cards, prose, vocabulary, wording, wording_windows
 from bot.domain import health
 from bot.flow import answers
 
@@ -13,7 +13,7 @@ def page(value: answers.Status, *, slash: str) -> prose.Page:
     mode = wording.REMEDIATES if value.remediation_enabled else wording.OBSERVE_ONLY
     parts.append(prose.paragraph(prose.labelled(wording.BOT, f"{value.version} · {mode}")))
     commands = [
-        prose.line(prose.code(f"{slash} {c.usage}"), f"  {c.help}") for c in grammar.COMMANDS
+        prose.line(prose.code(f"{slash} {c.usage}"), f"  {c.help}") for c in vocabulary.COMMANDS
     ]
     parts.append(
         prose.paragraph(

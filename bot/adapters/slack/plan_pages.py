@@ -10,6 +10,7 @@ from bot.adapters.slack import (
     plan_cards,
     prose,
     wording,
+    wording_changes,
     wording_plans,
     wording_work,
 )
@@ -40,8 +41,8 @@ def proposal(value: remedy_answers.Proposal) -> prose.Page:
         title = page.title
         page = _with(page, prose.paragraph(prose.line(wording_plans.NO_OTHER)))
     else:
-        page = answers_view.told(f"{interpreter.told(made.title)}. {wording_plans.CARD_COMES}")
-        title = wording_plans.proposed(made.name)
+        page = answers_view.told(f"{interpreter.told(made.title)}. {wording_changes.CARD_COMES}")
+        title = wording_changes.proposed(made.name)
     parts: list[prose.Part] = []
     if value.manual.strip():
         parts += [
@@ -80,7 +81,7 @@ def said(value: remedy_answers.Said) -> prose.Page:
 def may_not(text: str, people: Sequence[str], role: Role) -> prose.Page:
     """Why not, and who may."""
     if not people:
-        text = f"{interpreter.told(text)} {wording_plans.nobody(role.value)}"
+        text = f"{interpreter.told(text)} {wording_changes.nobody(role.value)}"
     return _said(text, done=False, people=people)
 
 
@@ -90,7 +91,7 @@ def _said(text: str, *, done: bool, people: Sequence[str]) -> prose.Page:
         return page
     named = prose.people(people[:_NAMED])
     more = wording.more(len(people) - _NAMED) if len(people) > _NAMED else ""
-    return _with(page, prose.paragraph(prose.labelled(wording_plans.WHO, *named, more)))
+    return _with(page, prose.paragraph(prose.labelled(wording_changes.WHO, *named, more)))
 
 
 def pending(
@@ -100,13 +101,13 @@ def pending(
     lines = [plan_cards.brief(view) for views in value.values() for view in views]
     stops = [
         prose.labelled(
-            wording_plans.FROZEN, f"{one.cluster or wording_plans.EVERY_CLUSTER}: {one.text}"
+            wording_changes.FROZEN, f"{one.cluster or wording_changes.EVERY_CLUSTER}: {one.text}"
         )
         for one in frozen
     ]
-    shown = lines or [prose.line(wording_plans.NO_PLANS)]
+    shown = lines or [prose.line(wording_changes.NO_PLANS)]
     return prose.Page(
-        title=wording_plans.PLANS_TITLE,
+        title=wording_changes.PLANS_TITLE,
         parts=(prose.paragraph(*stops), prose.paragraph(*shown)),
     )
 
@@ -123,11 +124,11 @@ def audit(found: Deeds) -> prose.Page:
             f" · {limits.cut(interpreter.told(one.text), _LINE)}",
         )
         for one in found.entries
-    ] or [prose.line(wording_plans.NO_DEEDS)]
+    ] or [prose.line(wording_changes.NO_DEEDS)]
     last = found.head
-    ends = [prose.marked(wording_plans.head(last.number, last.hash))] if last else []
+    ends = [prose.marked(wording_changes.head(last.number, last.hash))] if last else []
     if found.searched:
         ends.append(prose.line(wording_work.searched(found.searched)))
     return prose.Page(
-        title=wording_plans.AUDIT_TITLE, parts=(prose.paragraph(*lines), prose.paragraph(*ends))
+        title=wording_changes.AUDIT_TITLE, parts=(prose.paragraph(*lines), prose.paragraph(*ends))
     )

@@ -23,6 +23,7 @@ from bot.adapters.slack import (
     rights,
     windows,
     wording,
+    wording_changes,
     wording_plans,
 )
 from bot.domain import ticket
@@ -79,7 +80,7 @@ class Clicks:
             if not task.done():
                 # Not by the click's address: what replaces there would replace the card.
                 await self._replies.send(
-                    actions.asked(body), answers_view.told(wording_plans.TAKES_A_WHILE)
+                    actions.asked(body), answers_view.told(wording_changes.TAKES_A_WHILE)
                 )
             page = await task
         finally:
@@ -88,7 +89,7 @@ class Clicks:
 
     async def _clicked(self, name: str, body: Mapping[str, Any]) -> prose.Page:
         remedy = self._desk.remedy
-        what = wording_plans.DEEDS[name]
+        what = wording_changes.DEEDS[name]
         if remedy is None or not remedy.enabled:
             return answers_view.problem(wording.cannot_act(what))
         asked, value = actions.asked(body), str(actions.action(body).get("value", ""))
@@ -167,7 +168,7 @@ class Clicks:
 
     async def _decided(self, form: remedy_forms.Form, asked: replies.Asked) -> prose.Page:
         remedy = self._desk.remedy
-        what = wording_plans.DEEDS.get(form.name, "")
+        what = wording_changes.DEEDS.get(form.name, "")
         if form.name not in remedy_forms.NAMES:
             return answers_view.problem(wording_plans.OLD_WINDOW)
         if remedy is None or not remedy.enabled:

@@ -9,7 +9,7 @@ from bot.adapters.slack import (
     prose,
     rights,
     wording,
-    wording_plans,
+    wording_changes,
     works,
 )
 from bot.domain.access import Role
@@ -21,6 +21,7 @@ _NEEDED: dict[str, tuple[Role, ...]] = {
     **dict.fromkeys(("fix", "undo", *grammar_changes.RUNBOOKS), (Role.REQUESTER,)),
     "withdraw": (Role.REQUESTER, Role.ADMIN),
     "cancel": (Role.REQUESTER, Role.APPROVER, Role.ADMIN),
+    "wait": (Role.REQUESTER, Role.APPROVER, Role.ADMIN),
     "freeze": (Role.REQUESTER, Role.APPROVER, Role.ADMIN),
     "unfreeze": (Role.REQUESTER, Role.APPROVER, Role.ADMIN),
 }
@@ -39,11 +40,11 @@ async def answer(
     """Answer one of `NAMES`. Raises what remediation does."""
     remedy, change, user = desk.remedy, asked.change, work.user
     if remedy is None or (not remedy.enabled and asked.name in _NEEDED and not change.what_if):
-        return answers_view.problem(wording.cannot_act(wording_plans.BY_COMMAND[asked.name]))
+        return answers_view.problem(wording.cannot_act(wording_changes.BY_COMMAND[asked.name]))
     roles = _NEEDED.get(asked.name, ())
     if roles and not change.what_if:
         refusal = await may.refusal(
-            user, roles, channel=channel, what=wording_plans.BY_COMMAND[asked.name]
+            user, roles, channel=channel, what=wording_changes.BY_COMMAND[asked.name]
         )
         if refusal is not None:
             return refusal
@@ -84,6 +85,8 @@ async def _done(
     match asked.name:
         case "cancel":
             return plan_pages.said(await remedy.cancel_run(change.number, user))
+        case "wait":
+            return plan_pages.said(await remedy.prolong_run(change.number, user))
         case "withdraw":
             withdrawn = await remedy.withdraw(change.number, user, reason=change.reason)
             return plan_pages.outcome(withdrawn)
@@ -123,7 +126,7 @@ async def _proposed(
     if not runbook:
         offers = await remedy.offers(change.number)
         if not offers:
-            return remedy_answers.Proposal(reason=wording_plans.no_offer(change.number))
+            return remedy_answers.Proposal(reason=wording_changes.no_offer(change.number))
         runbook = offers[0].runbook
     incident = (await desk.incident(change.number)).incident
     return await remedy.propose(incident.cluster, runbook, user, wishes=wishes, what_if=True)

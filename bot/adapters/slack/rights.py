@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from bot.adapters.slack import answers_view, client, people, plan_pages, prose, wording_plans
+from bot.adapters.slack import answers_view, client, people, plan_pages, prose, wording_changes
 from bot.domain import errors
 from bot.domain.access import Role
 from bot.flow import ports
@@ -45,7 +45,7 @@ class Rights:
         the cluster that the deed is about. `what` is the deed in a few words.
         """
         if self._people is None:
-            return answers_view.problem(wording_plans.OFF)
+            return answers_view.problem(wording_changes.OFF)
         try:
             await self._require_inside(channel)
             person = await self._people.somewhere(user)
@@ -58,7 +58,9 @@ class Rights:
         log.info("role_lacking", user=user, needed=[role.value for role in roles], what=what)
         # Any of the roles would do, so whoever has one of them can help.
         able = [each for role in roles for each in await self._people.anybody(role)]
-        return plan_pages.may_not(wording_plans.may_not(what), list(dict.fromkeys(able)), roles[0])
+        return plan_pages.may_not(
+            wording_changes.may_not(what), list(dict.fromkeys(able)), roles[0]
+        )
 
     async def _require_inside(self, channel: str) -> None:
         if channel.startswith("D"):
@@ -73,10 +75,10 @@ class Rights:
             )
         except errors.BotError as error:
             log.warning("channel_unknown", channel=channel, error=str(error))
-            raise errors.Unavailable(wording_plans.UNKNOWN_CHANNEL) from error
+            raise errors.Unavailable(wording_changes.UNKNOWN_CHANNEL) from error
         found: Any = told.get("channel")
         if not isinstance(found, dict) or found.get("id") != channel:
-            raise errors.Unavailable(wording_plans.UNKNOWN_CHANNEL)
+            raise errors.Unavailable(wording_changes.UNKNOWN_CHANNEL)
         if any(found.get(key) for key in _SHARED):
-            raise errors.Refused(wording_plans.SHARED_CHANNEL)
+            raise errors.Refused(wording_changes.SHARED_CHANNEL)
         self._inside[channel] = self._clock.monotonic()

@@ -17,9 +17,9 @@ from bot.adapters.slack import (
     blocks,
     cards,
     catalogue,
-    grammar,
     limits,
     notifier,
+    vocabulary,
     wording,
 )
 from bot.domain import incident
@@ -158,7 +158,7 @@ def test_a_card_in_chinese_keeps_names_and_has_chinese_buttons() -> None:
     value = samples.trouble(state=incident.State.ACKNOWLEDGED, owner="U0OPERATOR")
     with catalogue.speaking("zh-CN"):
         made = blocks.render(cards.card(samples.view(value, acts=True)))
-        title = answers_view.help_page(grammar.COMMANDS, slash="/flannel").title
+        title = answers_view.help_page(vocabulary.COMMANDS, slash="/flannel").title
     assert "🔴 严重 · INC-42 · flannel 被 OOM 终止：120 个节点中的 4 个" in made.text
     assert "prod · DaemonSet kube-system/kube-flannel-ds" in made.text
     assert "状态  已认领 · 认领人 @U0OPERATOR" in made.text
@@ -206,18 +206,18 @@ async def test_each_is_answered_and_each_channel_told_in_its_own_language(slack:
 @pytest.mark.parametrize("language", [catalogue.ENGLISH, *catalogue.PACKAGES])
 def test_help_leaves_room_in_one_message_for_commands_to_come(language: str) -> None:
     with catalogue.speaking(language):
-        page = answers_view.help_page(grammar.COMMANDS, slash="/flannel")
+        page = answers_view.help_page(vocabulary.COMMANDS, slash="/flannel")
         made = blocks.render(page)
     assert made.whole
     assert limits.ELLIPSIS not in made.text
     assert len(made.text) < 0.9 * limits.TEXT
     assert limits.size(made.blocks) < 0.9 * limits.BLOCKS_BYTES
-    for command in grammar.COMMANDS:
+    for command in vocabulary.COMMANDS:
         assert f"/flannel {command.name}" in made.text
 
 
-@pytest.mark.parametrize("command", grammar.COMMANDS, ids=lambda one: one.name)
-def test_a_commands_own_help_has_all_that_the_list_leaves_out(command: grammar.Command) -> None:
+@pytest.mark.parametrize("command", vocabulary.COMMANDS, ids=lambda one: one.name)
+def test_a_commands_own_help_has_all_that_the_list_leaves_out(command: vocabulary.Command) -> None:
     told = judge.seen(blocks.render(answers_view.command_page(command, slash="/flannel")))
     assert command.usage in told
     assert command.help in told

@@ -415,6 +415,26 @@ async def test_a_run_is_cancelled_once_and_whoever_comes_later_hears_so(slack: S
         assert (await on.deeds())[before:] == ["U0APPROVER run_cancelled", "e run_aborted"]
 
 
+async def test_by_a_typed_command_those_have_a_run_wait_longer_who_may_by_its_button(
+    slack: Slack,
+) -> None:
+    store = MemoryStore()
+    async with floor(slack, store) as on:
+        await values(on.bench)
+        held = next(one for one in await store.remedy.runs() if not one.over)
+        later = on.bench.clock.now() + timedelta(minutes=1)
+        async with store.unit() as unit:
+            await unit.remedy.save_run(replace(held, gives_up_at=later), epoch=held.epoch)
+        for user in (*HOLDERS, "U0BYSTANDER"):
+            before, heard = await on.deeds(), len(on.words(user))
+            await slack.act("command", user=user, channel="C0ALERTS", text=f"wait {held.name}")
+            await until(lambda user=user, heard=heard: len(on.words(user)) > heard)  # type: ignore[misc]
+            may = user in HOLDERS
+            assert ("waits as long again" in on.words(user)[-1]) is may
+            new = (await on.deeds())[len(before) :]
+            assert new == ([f"{user} run_prolonged"] if may else [])
+
+
 async def test_undoing_is_a_request_of_its_own_or_says_why_not(slack: Slack) -> None:
     store = MemoryStore()
     async with floor(slack, store) as on:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bot.adapters.slack import app as slack_app
-from bot.adapters.slack import blocks, grammar, wording, works
+from bot.adapters.slack import blocks, vocabulary, wording, works
 from bot.adapters.store import memory
 from bot.domain import access, errors, routing
 from bot.domain.access import Role
@@ -24,7 +24,7 @@ OPERATOR = "U0OPERATOR"
 TEXTS, PAYLOADS = 9_800, 200
 
 WORDS = [
-    *grammar.NAMES, "INC-42", "inc-1", "SIL-1", "#3", "PLAN-7", "RUN-1", "2h", "90m", "0s", "99999w",
+    *vocabulary.NAMES, "INC-42", "inc-1", "SIL-1", "#3", "PLAN-7", "RUN-1", "2h", "90m", "0s", "99999w",
     "@prod", "@", "@nowhere", "--all", "--in", "--in=1h", "--what-if", "--", "-", "=", "=~", "!~",
     "check=oom_killed", "node=~(", "node=~a{1001}", "severity!=bad", "check==x", "a=b,c=d,,",
     "node=~" + "(a*)*" * 20, "workload=" + "x" * 300, "namespace=\ud800", "cluster=\x00", "node=🔥",
@@ -37,7 +37,7 @@ def typed(luck: random.Random) -> str:
     """A command that begins well, mostly, and goes wrong somewhere."""
     words = luck.choices(WORDS, k=luck.randint(0, 6))
     if luck.random() < 0.5:
-        words.insert(0, luck.choice(grammar.NAMES))
+        words.insert(0, luck.choice(vocabulary.NAMES))
     text = luck.choice([" ", " ", ",", ""]).join(words)
     if luck.random() < 0.3 and text:
         at = luck.randrange(len(text))

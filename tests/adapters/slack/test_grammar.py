@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.slack import grammar, grammar_attention, grammar_changes, helptexts
+from bot.adapters.slack import grammar, grammar_attention, grammar_changes, helptexts, vocabulary
 from bot.adapters.slack import typed as typed_text
 from bot.flannel import rehearsal
 
@@ -152,7 +152,7 @@ def test_what_is_not_understood_is_answered_with_what_would_be(
 
 
 def test_only_what_works_is_told_and_suggested() -> None:
-    told = {command.name for command in grammar.COMMANDS}
+    told = {command.name for command in vocabulary.COMMANDS}
     assert told == {
         "help", "status", "nics", "routes", "simulate", "logs", "verify", "incidents",
         "incident", "check", "schedule", "memory", "doctor", *grammar_changes.NAMES,
@@ -162,7 +162,7 @@ def test_only_what_works_is_told_and_suggested() -> None:
     for word in ("statu", "incidens", "chek", "schedul", "hlep", "rn", "pla", "freez"):
         found = grammar.parse(word)
         assert isinstance(found, Problem)
-        assert all(name in told for name in grammar.nearest(word, grammar.NAMES))
+        assert all(name in told for name in grammar.nearest(word, vocabulary.NAMES))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_no_text_is_too_strange(typed: str) -> None:
         assert len(found.text) + len(found.hint) < 400
         assert found.text.isprintable() or "�" in found.text
     else:
-        assert found.name in grammar.NAMES
+        assert found.name in vocabulary.NAMES
         assert 0 <= found.number < 1_000_000_000
 
 
@@ -230,7 +230,7 @@ def test_ten_thousand_strange_texts_are_read_or_answered() -> None:
         if isinstance(found, Problem):
             assert 0 < len(found.text) + len(found.hint) < 500
             continue
-        assert found.name in grammar.NAMES
+        assert found.name in vocabulary.NAMES
         assert not (found.node and found.everything)
         assert len(found.simulated.iface) + len(found.simulated.regex) <= 10
         if found.node:

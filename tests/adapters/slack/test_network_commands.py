@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.slack import grammar, network_commands, works
+from bot.adapters.slack import grammar, network_commands, vocabulary, works
 from bot.domain import errors
 from bot.flannel import rehearsal
 
@@ -65,7 +65,7 @@ def test_what_asks_all_nodes_may_take_longer(typed: str, long: bool) -> None:
 
 
 def test_every_command_about_networks_is_one_that_is_told() -> None:
-    assert set(grammar.NAMES) > network_commands.NAMES
+    assert set(vocabulary.NAMES) > network_commands.NAMES
 
 
 async def test_a_refusal_reaches_whoever_asked() -> None:
