@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from aiohttp.test_utils import make_mocked_request
 
-from bot.sim.cluster import http_access, http_questions, manifests, resources
+from bot.sim.cluster import http_access, http_questions, manifests
 from tests.acceptance import processes
-from tests.packaging import chart
+from tests.packaging import applied, chart
 from tests.packaging.test_rights import Grant, granted
 
 HERE: chart.Values = {
@@ -23,10 +24,6 @@ HERE: chart.Values = {
     }
 }
 """Where flannel is in the pretend cluster."""
-_INSTALLED = (
-    *("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
-    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,40 +57,21 @@ async def install(
     outside: processes.Outside, values: chart.Values, *, name: str = "flannel-bot"
 ) -> Account:
     """Give the pretend cluster what a release of the chart holds of rights, with a token for it."""
-    objects = chart.render(chart.merged(chart.LEAST, HERE, values), name=name)
+    values = chart.merged(chart.LEAST, HERE, values)
     config = json.loads(outside.kubeconfig.read_text())
     held = config["clusters"][0]["cluster"]
-    authority = ssl.create_default_context(
-        cadata=base64.b64decode(held["certificate-authority-data"]).decode()
-    )
-
-    async def post(path: str, body: Any, *, there: bool = False) -> Any:
-        async with outside.session.post(
-            held["server"] + path,
-            json=body,
-            headers={"Authorization": f"Bearer {outside.cluster['token']}"},
-            ssl=authority,
-        ) as answer:
-            assert answer.status == 201 or (there and answer.status == 409), await answer.text()
-            return await answer.json()
-
-    await post("/api/v1/namespaces", {"metadata": {"name": chart.NAMESPACE}}, there=True)
-    for kind in _INSTALLED:
-        row = resources.BY_KIND[kind]
-        for each in chart.of_kind(objects, kind):
-            where = each["metadata"].get("namespace", chart.NAMESPACE)
-            place = f"/namespaces/{where}" if row.namespaced else ""
-            root = f"/apis/{row.group}/v1" if row.group else "/api/v1"
-            await post(f"{root}{place}/{row.plural}", each)
-    (account,) = chart.of_kind(objects, "ServiceAccount")
-    called = account["metadata"]["name"]
-    made = await post(
-        f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/{called}/token", {"spec": {}}
-    )
-    config["users"][0]["user"] = {"token": made["status"]["token"]}
+    authority = base64.b64decode(held["certificate-authority-data"]).decode()
+    tls = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority))
+    async with aiohttp.ClientSession(connector=tls) as session:
+        token = await applied.token(
+            held["server"], outside.cluster["token"], session, values, name=name
+        )
+    config["users"][0]["user"] = {"token": token}
     kubeconfig = outside.directory / f"{name}.kubeconfig"
     kubeconfig.write_text(json.dumps(config))
-    user = f"system:serviceaccount:{chart.NAMESPACE}:{called}"
+    objects = chart.render(values, name=name)
+    (account,) = chart.of_kind(objects, "ServiceAccount")
+    user = f"system:serviceaccount:{chart.NAMESPACE}:{account['metadata']['name']}"
     return Account(user, kubeconfig, granted(objects))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.sim.cluster import resources, serve
+from bot.sim.cluster import resources
 from tests.packaging import chart
 
 FLANNEL = "kube-flannel-ds-amd64"
@@ -26,22 +26,31 @@ KINDS = {
 }
 
 
-async def token(cluster: serve.SimulatedCluster, session: aiohttp.ClientSession) -> str:
-    """Apply the chart as an administrator, and have a token made for its account."""
+async def token(
+    url: str,
+    administrator: str,
+    session: aiohttp.ClientSession,
+    values: chart.Values = VALUES,
+    *,
+    name: str = "flannel-bot",
+) -> str:
+    """Apply a release of the chart as an administrator, and have a token made for its account."""
+    head = {"Authorization": f"Bearer {administrator}"}
 
     async def post(path: str, body: Any) -> Any:
-        head = {"Authorization": f"Bearer {cluster.token}"}
-        async with session.post(cluster.url + path, json=body, headers=head) as answer:
+        async with session.post(url + path, json=body, headers=head) as answer:
             found = await answer.json()
             assert answer.status == 201, found
             return found
 
-    for each in chart.render(VALUES):
+    objects = chart.render(values, name=name)
+    for each in objects:
         if each["kind"] in KINDS:
             row = resources.BY_KIND[each["kind"]]
             root = f"/apis/{row.group}/v1" if row.group else "/api/v1"
             place = each["metadata"].get("namespace", chart.NAMESPACE)
             path = f"{root}/namespaces/{place}" if row.namespaced else root
             await post(f"{path}/{row.plural}", each)
-    path = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/flannel-bot/token"
-    return str((await post(path, {}))["status"]["token"])
+    (account,) = chart.of_kind(objects, "ServiceAccount")
+    path = f"/api/v1/namespaces/{chart.NAMESPACE}/serviceaccounts/{account['metadata']['name']}"
+    return str((await post(f"{path}/token", {}))["status"]["token"])

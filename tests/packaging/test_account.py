@@ -25,7 +25,7 @@ async def becomes_the_account(place: Place) -> None:
     made = place.cluster
     tls = ssl.create_default_context(cadata=made.api.certificates.authority.decode())
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
-        token = await applied.token(made, session)
+        token = await applied.token(made.url, made.token, session)
     place.kubeconfig.write_text(json.dumps(made.api.kubeconfig(token)))
 
 

@@ -109,7 +109,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     tls = ssl.create_default_context(cadata=made.api.certificates.authority.decode())
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
-            yield Cluster(made, session, await applied.token(made, session))
+            yield Cluster(made, session, await applied.token(made.url, made.token, session))
     finally:
         await made.stop()
 
