@@ -26,6 +26,10 @@ class Blocked(errors.Unavailable):
         self.reason = reason
 
 
+class NoDryRun(errors.Unavailable):
+    """A dry run that the cluster does not make, as an admission webhook there cannot."""
+
+
 class Unsettled(errors.Unavailable):
     """Sent, perhaps: the answer was lost, so whether it was done has to be looked at."""
 

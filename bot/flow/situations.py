@@ -11,7 +11,7 @@ from bot.domain.access import Person
 from bot.domain.drain import NodePod
 from bot.domain.incident import Incident
 from bot.domain.plan import Plan, Step, StepKind
-from bot.flow import actuation, ports, remedy_answers
+from bot.flow import actuation, dryruns, ports, remedy_answers
 from bot.flow.site import Ground, Site
 from bot.guards import Other, Situation, Stage
 
@@ -68,6 +68,7 @@ class Situations:
             drains=None if pods is None else decisions(left, pods),
             budgets=await self._budgets(site, left),
             homeless=await self._homeless(site, left),
+            refusals=await self._refusals(plan, site, begun=bool(done)),
             own_node=site.own_node,
             own_run=own_run,
         )
@@ -142,6 +143,13 @@ class Situations:
             return dict(await asyncio.gather(*(ask(step) for step in asked)))
         except errors.BotError:
             return None
+
+    async def _refusals(self, plan: Plan, site: Site, *, begun: bool) -> tuple[str, ...] | None:
+        # A bot that only observes asks for no write, not even for a dry one; and what has begun
+        # is not given up for one answer that was not had.
+        if begun or not site.rules.enabled or plan.runbook not in site.rules.allowed:
+            return ()
+        return await dryruns.refusals(site.actuator, plan.steps, site.mirror.snapshot())
 
     async def _homeless(self, site: Site, steps: Sequence[Step]) -> tuple[str, ...] | None:
         if not any(step.kind is StepKind.EVICT_POD for step in steps):

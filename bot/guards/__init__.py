@@ -16,6 +16,7 @@ ALL_GUARDS: tuple[Guard, ...] = (
     permission.enabled,
     permission.role,
     permission.freezing,
+    permission.permitted,
     sight.readable,
     sight.unchanged,
     network.nic_prediction,

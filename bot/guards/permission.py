@@ -1,8 +1,8 @@
-"""Whether anything may be changed at all, and whether this person may ask for it."""
+"""Whether anything may be changed at all, whether this person may ask, and this bot do it."""
 
 from collections.abc import Iterator
 
-from bot.domain import freeze
+from bot.domain import freeze, units
 from bot.domain.access import Role
 from bot.domain.guard import Verdict, allowed, denied
 from bot.guards.situation import Situation
@@ -43,3 +43,18 @@ def freezing(given: Situation) -> Iterator[Verdict]:
         yield allowed("freeze", "changes are not frozen")
     else:
         yield denied("freeze", freeze.told(given.closed), "wait, or `unfreeze` by an admin")
+
+
+def permitted(given: Situation) -> Iterator[Verdict]:
+    """The API server would take every write: rights, admission policies, valid values."""
+    if given.refusals is None:
+        yield denied("permitted", "whether the API server would take its writes cannot be told now")
+    elif given.refusals:
+        named = units.listing(list(given.refusals), most=2)
+        yield denied(
+            "permitted",
+            f"the API server would refuse it: {named}",
+            "grant what is lacking, `doctor` names it, or do it by hand",
+        )
+    else:
+        yield allowed("permitted", "the API server would take its writes")

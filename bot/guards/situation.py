@@ -58,7 +58,8 @@ class Situation:
 
     `requester` has the roles read at this moment. `drains` are the decisions for the nodes that
     the plan drains; `budgets` what a dry-run eviction answered by "namespace/name", empty where
-    it would go; `homeless` the pods that would find no place elsewhere.
+    it would go; `homeless` the pods that would find no place elsewhere; `refusals` what the API
+    server said no to when the writes were tried dry, before the first of them.
     """
 
     now: datetime
@@ -75,6 +76,7 @@ class Situation:
     drains: Mapping[str, Decision] | None = None
     budgets: Mapping[str, str] | None = None
     homeless: tuple[str, ...] | None = None
+    refusals: tuple[str, ...] | None = None
     own_node: str = ""
     own_run: str = ""
     """The run that this plan is executed by, while it is."""

@@ -102,7 +102,8 @@ class Draining:
         began = ended = ""
         gone = set()
         for one in await self._requests(seen):
-            if one["verb"] == "patch" and one["resource"] == "nodes" and one["name"] == self.node:
+            mine = one["resource"] == "nodes" and one["name"] == self.node
+            if one["verb"] == "patch" and mine and "dryRun" not in one["query"]:
                 began = began or one["time"]
             asked = one["verb"] == "get" and one["resource"] == "pods"
             if asked and one["namespace"] == SPACE and one["status"] == 404:

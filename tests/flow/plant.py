@@ -206,7 +206,7 @@ class Plant:
     async def patch_daemonset(
         self, target: Target, change: Patch, *, operation: str, dry_run: bool = False
     ) -> Live:
-        self._fails("patch")
+        self._fails("dry run" if dry_run else "patch")
         try:
             after = patch.apply(change, self.document)
         except patch.Mismatch as error:
@@ -218,7 +218,7 @@ class Plant:
             self.document = after
             self.moved_at = self.clock.now()
             self.patches.append(operation)
-        self._answer_lost("patch")
+            self._answer_lost("patch")
         return await self.daemonset(NAMESPACE, NAME)
 
     async def node(self, name: str) -> NodeState:
@@ -228,11 +228,11 @@ class Plant:
     async def cordon(
         self, name: str, *, uid: str, operation: str, dry_run: bool = False
     ) -> NodeState:
-        self._fails("cordon")
+        self._fails("dry run" if dry_run else "cordon")
         before = self.nodes[name]
         if not before.unschedulable and not dry_run:
             self.nodes[name] = replace(before, unschedulable=True, cordoned_by=operation)
-        self._answer_lost("cordon")
+            self._answer_lost("cordon")
         return before
 
     async def uncordon(self, name: str, *, uid: str, operation: str) -> bool:
@@ -281,9 +281,11 @@ class Plant:
     async def delete_pod(
         self, namespace: str, name: str, *, uid: str, dry_run: bool = False
     ) -> bool:
-        self._fails("delete")
+        self._fails("dry run" if dry_run else "delete")
         for node, one in self.pods.items():
             if f"flannel-{one.uid}" == name and one.uid == uid:
+                if dry_run:
+                    return True
                 self._renew(node, self.clock.now())
                 self._answer_lost("delete")
                 return True

@@ -107,6 +107,7 @@ def situation(plan: Plan | None = None, **changes: Any) -> Situation:
         drains={"n3": drain.decide([NodePod("d", "p", "u", "n3", owner="ReplicaSet/r")])},
         budgets={"d/p": ""},
         homeless=(),
+        refusals=(),
     )
     return replace(made, **changes)
 
@@ -163,6 +164,8 @@ DENIED: list[tuple[str, str, str, Situation]] = [
     ("an approver asked", "role", "no requester", situation(requester=Person("U", frozenset({Role.APPROVER})))),
     ("who asked is not known", "role", "cannot be looked up", situation(requester=None)),
     ("a freeze", "freeze", "release", situation(closed=Closed("release", START + timedelta(hours=1)))),
+    ("a right is lacking", "permitted", "cannot patch", situation(refusals=("bot cannot patch daemonsets",))),
+    ("no dry run of its writes", "permitted", "cannot be told", situation(refusals=None)),
     ("an old picture", "readable", "last seen", situation(now=START + timedelta(minutes=5))),
     ("a gap over DaemonSets", "readable", "cannot be seen", situation(snapshot=seen(gaps=(snapshot.Gap("daemonsets", "403", START),)))),
     ("a gap over nodes", "readable", "cannot be seen", situation(draining(), snapshot=seen(gaps=(snapshot.Gap("nodes", "403", START),)))),

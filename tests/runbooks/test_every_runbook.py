@@ -141,6 +141,7 @@ def _judged(plan: Plan, case: Case) -> None:
             drains={"n1": drain.decide(PODS, delete_empty_dir=True)},
             budgets={},
             homeless=(),
+            refusals=(),
             own_node=case.own_node,
         )
     )

@@ -2,6 +2,7 @@
 
 bot.domain.errors.Unavailable   nothing was done: no connection, rate limiting, credentials
 ├── actuation.Blocked           nothing was done: a PodDisruptionBudget says not now
+├── actuation.NoDryRun          nothing was done: of a dry run, which a webhook does not support
 └── actuation.Unsettled         perhaps done: no answer, or one of something that failed midway
 bot.domain.errors.Conflict      nothing was done: gone, replaced, or a patch's test does not hold
 bot.domain.errors.Refused       nothing was done, and never will be: forbidden or invalid
@@ -16,6 +17,7 @@ from bot.flow import actuation
 
 _BUDGET = "DisruptionBudget"
 _TWO_BUDGETS = "more than one PodDisruptionBudget"
+_NO_DRY_RUNS = "does not support dry run"
 _NAMESPACE_GOES = "NamespaceTerminating"
 
 
@@ -65,6 +67,8 @@ def of_write(failure: failures.Failure, ask: client.Ask) -> errors.BotError:
         return errors.Conflict(f"cannot {ask.verb} {ask.what}: it is not what the change expects")
     if said and _TWO_BUDGETS in (said.message or ""):
         return errors.Refused(text)
+    if said and _NO_DRY_RUNS in (said.message or "") and dry(ask):
+        return actuation.NoDryRun(text)
     if _perhaps_done(failure) and not dry(ask):
         return actuation.Unsettled(f"whether {ask.what} was done is not known: {text}")
     if failure.status in (400, 403, 404, 405, 406, 413, 415):

@@ -196,6 +196,16 @@ async def test_a_dry_run_that_is_not_answered_has_done_nothing(hands: Hands, wri
 
 
 @pytest.mark.parametrize("write", WRITES)
+async def test_a_webhook_that_makes_no_dry_runs_is_no_refusal(hands: Hands, write: str) -> None:
+    text = 'admission webhook "old.example.com" does not support dry run'
+    hands.api.answer = Answer(objects.status(400, text, "BadRequest"), 400)
+    with pytest.raises(actuation.NoDryRun, match="does not support dry run"):
+        await WRITES[write](hands.actuator, True)
+    with pytest.raises(errors.Refused, match="does not support dry run"):
+        await WRITES[write](hands.actuator, False)
+
+
+@pytest.mark.parametrize("write", WRITES)
 async def test_a_server_that_hangs_leaves_it_unsettled(
     hands: Hands, write: str, tmp_path: Path
 ) -> None:

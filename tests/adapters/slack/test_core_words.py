@@ -121,6 +121,7 @@ NOT_SAID = {
     **dict.fromkeys(("remove the probe pod of", "looking for flannel"), "a task's name"),
     "looks elsewhere": "a task's name",
     **dict.fromkeys(("Invalid value:", "HTTP Status Code", "no such table"), "another's words"),
+    "does not support dry run": "another's words",
     **dict.fromkeys(("no such column", "Invalid request signature detected"), "another's words"),
     "Unhandled request|Invalid request signature detected": "another's words",
     "max by": "a query",

@@ -48,6 +48,10 @@ TEXTS = {
     "changes are not frozen": "更改没有被冻结",
     "wait, or `unfreeze` by an admin": "请等待，或由管理员执行 `unfreeze`",
     "changes are frozen until {until:text}: {reason:text}": "更改冻结至 {until}：{reason}",
+    "whether the API server would take its writes cannot be told now": "目前无法判断 API server 是否会接受其写入",
+    "the API server would refuse it: {refusals:text}": "API server 会拒绝：{refusals}",
+    "grant what is lacking, `doctor` names it, or do it by hand": "请授予缺少的权限（`doctor` 会列出），或手工执行",
+    "the API server would take its writes": "API server 会接受其写入",
     "the calendar says: {reason:text}": "日历规定：{reason}",
     # reach
     "it touches {nodes:count}, more than {most}": "它涉及 {nodes}，超过 {most} 个",
