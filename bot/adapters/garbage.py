@@ -36,7 +36,9 @@ _M_ARENA_MAX = -8
 
 
 class Collector:
-    """Makes the full collections from now on. Made once, after the imports and before the work.
+    """Makes the full collections from now on. Made after the imports and before the work.
+
+    Made again where the bot begins anew in the same process, it lets go of what the one before had.
 
     Args:
         now: seconds of a clock that only goes forward, as for `tend`.
@@ -45,6 +47,9 @@ class Collector:
 
     def __init__(self, now: float, *, slow: float = SLOW) -> None:
         _one_arena()
+        if gc.get_freeze_count():
+            gc.unfreeze()
+            gc.collect()
         gc.freeze()
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, _NEVER)

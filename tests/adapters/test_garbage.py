@@ -70,8 +70,8 @@ def test_a_heap_that_grows_starts_a_full_collection_by_itself_only_before(full):
     gc.freeze()  # so that what grows counts as much
     kept = grow(500_000)
     assert full, "this test proves nothing: nothing was collected anyway"
-    full.clear()
     garbage.Collector(now=0.0)
+    full.clear()
     more = grow(500_000)
     assert not full
     assert len(kept) == len(more)
@@ -192,4 +192,18 @@ def test_counting_what_is_old_disturbs_no_thread_that_builds_a_tuple(collector, 
             collector.tend(2.0)
         over.set()
         building.result()
+    assert kept
+
+
+def test_a_bot_that_begins_anew_lets_go_of_what_the_one_before_was(collector):
+    knot = Knot()
+    seen = weakref.ref(knot)
+    kept = grow(2 * garbage.MANY)
+    gc.collect(1)
+    collector.tend(5.0)
+    del knot
+    frozen = gc.get_freeze_count()
+    garbage.Collector(now=10.0)
+    assert seen() is None
+    assert gc.get_freeze_count() >= frozen - 1_000
     assert kept
