@@ -111,6 +111,8 @@ class Session:
     def __init__(self, connection: AsyncConnection, location: locations.Location) -> None:
         self._connection = connection
         self._location = location
+        self.wrote = False
+        """Whether anything was changed."""
 
     @property
     def in_a_file(self) -> bool:
@@ -129,7 +131,9 @@ class Session:
         self, statement: sa.Executable, parameters: Sequence[dict[str, Any]] | None
     ) -> sa.CursorResult[*tuple[Any, ...]]:
         with faults.translated(self._location):
-            return await self._connection.execute(statement, parameters)
+            result = await self._connection.execute(statement, parameters)
+        self.wrote = self.wrote or (statement.is_dml and result.rowcount != 0)
+        return result
 
     async def check_integrity(self) -> None:
         """Raise Misconfigured where SQLite's file is damaged. Reads every page once."""
@@ -172,6 +176,8 @@ class Database:
         self._turns = turns.Turns(options.turn_timeout)
         self._writer = create(location, options, writer=True, pool_size=1)
         self._readers = create(location, options, writer=False, pool_size=options.readers)
+        self.no_room = ""
+        """Why a unit failed for lack of room, until another has changed something."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -182,18 +188,30 @@ class Database:
         await self._writer.dispose()
 
     @asynccontextmanager
-    async def writing(self, *, starting: bool = False) -> AsyncIterator[Session]:
+    async def writing(
+        self, *, starting: bool = False, trying: bool = False
+    ) -> AsyncIterator[Session]:
         """Open a unit: it commits at a clean exit and rolls back otherwise.
+
+        `trying` is for one that is made to see whether it can be: it proves nothing of the others,
+        which may need more room, such as SQLite's log has left though the disk is full.
 
         Raises Unavailable if the database cannot be reached or stays locked, also at the commit;
         then nothing of the unit is stored (or, where a server died while answering, all of it).
         """
         async with self._turns.turn():
             connection = AsyncConnection(self._writer)
+            session = Session(connection, self.location)
             try:
                 await turns.undisturbed(self._begin(connection, starting=starting))
-                yield Session(connection, self.location)
+                yield session
                 await turns.undisturbed(self._commit(connection))
+                if session.wrote and not trying:
+                    self.no_room = ""
+            except faults.NoRoom as error:
+                if not trying:
+                    self.no_room = str(error)
+                raise
             finally:
                 await turns.undisturbed(self._leave(connection))
 

@@ -13,6 +13,12 @@ import sqlalchemy as sa
 from bot.adapters.store import location as locations
 from bot.domain import errors
 
+
+class NoRoom(errors.Unavailable):
+    """What the database lies on takes no more, which a write that needs little may not notice."""
+
+
+NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR", "53100"})
 SQLITE_PASSING = {
     "SQLITE_BUSY": "is locked by another process",
     "SQLITE_LOCKED": "is locked by another connection",
@@ -150,7 +156,7 @@ def _sqlite(
     if name in SQLITE_LASTING:
         return errors.Misconfigured(f"database.url: {where} {SQLITE_LASTING[name]}")
     if name in SQLITE_PASSING:
-        return errors.Unavailable(f"{where} {SQLITE_PASSING[name]}")
+        return _passing(name, f"{where} {SQLITE_PASSING[name]}")
     if "no such table" in str(error) or "no such column" in str(error):
         return errors.Misconfigured(
             f"database.url: {where} lacks a table or column; run `flannel-bot db upgrade`"
@@ -160,6 +166,10 @@ def _sqlite(
     return None
 
 
+def _passing(name: str, text: str) -> errors.Unavailable:
+    return (NoRoom if name in NO_ROOM else errors.Unavailable)(text)
+
+
 def _postgres(
     error: BaseException | None, state: str, location: locations.Location
 ) -> errors.BotError | None:
@@ -167,7 +177,7 @@ def _postgres(
     if state in POSTGRES_LASTING:
         return errors.Misconfigured(f"database.url: {where} {POSTGRES_LASTING[state]}")
     if state in POSTGRES_PASSING:
-        return errors.Unavailable(f"{where} {POSTGRES_PASSING[state]}")
+        return _passing(state, f"{where} {POSTGRES_PASSING[state]}")
     if state[:2] in ("08", "53", "57", "58"):
         # Connection, resources, operator's intervention, the system: none is ours to mend.
         return errors.Unavailable(f"{where} does not answer as it should: {error}")

@@ -211,8 +211,8 @@ class SqlStore:
             yield SqlUnit(session)
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[engine.Session]:
-        async with self._database.writing() as session:
+    async def _writing(self, *, trying: bool = False) -> AsyncIterator[engine.Session]:
+        async with self._database.writing(trying=trying) as session:
             mine = self._epoch()
             if mine is not None:
                 await offices.check(session, mine, office=self._office)
@@ -339,12 +339,20 @@ class SqlStore:
         return outbox.to_state(await self._database.read(outbox.depth()))
 
     async def check_writable(self) -> None:
-        """Write something and commit it. Raises Unavailable if that is not possible now."""
-        async with self._writing() as session:
+        """Write something and commit it. Raises Unavailable if that is not possible now.
+
+        It is not, either, while the last that was to be stored found no room: what is written here
+        is little, and a full disk may have as much left.
+        """
+        async with self._writing(trying=True) as session:
             unit = SqlUnit(session)
             await unit.check_room()
             # A new value each time: SQLite leaves a page alone that would not change.
             await unit.set_mark(PROBE, secrets.token_hex(8))
+        if self._database.no_room:
+            raise errors.Unavailable(
+                f"{self._database.no_room}; nothing has been stored since a write failed so"
+            )
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -11,6 +12,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -115,6 +118,47 @@ async def test_a_unit_that_never_ends_makes_others_unavailable_and_not_stuck(sql
             with pytest.raises(errors.Unavailable, match="busy"):
                 await store.check_writable()
         await store.check_writable()
+
+
+@contextmanager
+def no_file_longer_than(length: int) -> Iterator[None]:
+    """As on a full disk, files have what they have, and are given no more."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def written(store: sql.SqlStore, characters: int) -> None:
+    async with store.unit() as unit:
+        await unit.set_mark("much", "x" * characters)
+
+
+async def test_a_full_disk_whose_log_has_room_for_a_probe_is_told_until_something_is_stored(
+    sqlite_url, opened
+):
+    log = path_of(sqlite_url).with_name(f"{path_of(sqlite_url).name}-wal")
+    async with opened(sqlite_url) as store:
+        await written(store, 500_000)
+        with closing(sqlite3.connect(path_of(sqlite_url))) as other:
+            other.execute("PRAGMA wal_checkpoint(RESTART)")  # the log is written from its beginning
+        longest = max(log.stat().st_size, path_of(sqlite_url).stat().st_size)
+        with no_file_longer_than(longest):
+            await store.check_writable()
+            with pytest.raises(errors.Unavailable):
+                await written(store, 2_000_000)
+            for _ in range(2):
+                with pytest.raises(errors.Unavailable, match="nothing has been stored since"):
+                    await store.check_writable()
+            async with store.unit() as unit:
+                await unit.incident(1)  # what only reads proves nothing
+            with pytest.raises(errors.Unavailable, match="nothing has been stored since"):
+                await store.check_writable()
+            await written(store, 10)
+            await store.check_writable()
+        await written(store, 2_000_000)
 
 
 async def test_a_full_disk_is_unavailable_and_nothing_is_lost(sqlite_url, opened, samples):

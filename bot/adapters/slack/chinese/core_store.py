@@ -16,6 +16,7 @@ TEXTS = {
     "cannot be opened": "无法打开",
     "cannot be written: it is read-only now": "无法写入：现在是只读的",
     "cannot be used: out of memory": "无法使用：内存不足",
+    "nothing has been stored since a write failed so": "自一次写入因此失败以来，没有存入任何内容",
     "was interrupted": "被中断",
     "is not a SQLite database": "不是 SQLite 数据库",
     "database {name} is not a SQLite database; name another file, or move this one away": "数据库 {name} 不是 SQLite 数据库；请另指定一个文件，或把它移走",
