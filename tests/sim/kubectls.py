@@ -43,11 +43,11 @@ class Kubectl:
 
     def __init__(self, kubeconfig: Path, command: str = "") -> None:
         self.command = command or found()[0]
+        self.home = kubeconfig.parent
         self._kubeconfig = kubeconfig
 
     async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         """Begin, and let the caller read and end it."""
-        home = str(self._kubeconfig.parent)
         return await asyncio.create_subprocess_exec(
             self.command,
             "--kubeconfig",
@@ -56,7 +56,7 @@ class Kubectl:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "HOME": home, **environment},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), **environment},
         )
 
     async def __call__(self, *arguments: str, fails: bool = False, **environment: str) -> str:
