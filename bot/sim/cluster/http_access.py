@@ -64,14 +64,13 @@ def members_may_everything(question: Question) -> bool:
 class Rule:
     """What may be done, as a Role has it.
 
-    An empty namespace means in all of them and at none; no names mean every object. `reason` is
-    what an access review says of its yes.
+    Where it holds, in a namespace or everywhere, is for its binding to say. No names mean every
+    object. `reason` is what an access review says of its yes.
     """
 
     verbs: tuple[str, ...]
     groups: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
-    namespace: str = ""
     names: tuple[str, ...] = ()
     reason: str = ""
     urls: tuple[str, ...] = ()
@@ -88,8 +87,7 @@ class Rule:
         if found.subresource:
             kinds = {f"{found.row.plural}/{found.subresource}", f"*/{found.subresource}", "*"}
         return (
-            self.namespace in ("", found.namespace)
-            and (not self.names or found.name in self.names)
+            (not self.names or found.name in self.names)
             and bool({found.row.group, "*"} & set(self.groups))
             and bool(kinds & set(self.resources))
         )
@@ -160,7 +158,7 @@ class Explaining(Protocol):
     def reason(self, question: Question) -> str:
         """Why it is allowed or not; empty where there is nothing to say."""
 
-    def of(self, identity: Identity, namespace: str) -> Held:
+    def of(self, identity: Identity, namespace: str, /) -> Held:
         """The rules that somebody lives by in a namespace."""
 
 
@@ -187,11 +185,11 @@ class Rules:
         rule = self._allowing(question) if self._bound(question.identity) else None
         return rule.reason if rule is not None else ""
 
-    def of(self, identity: Identity, namespace: str) -> Held:
-        """The rules that somebody lives by in a namespace."""
+    def of(self, identity: Identity, _namespace: str, /) -> Held:
+        """The rules that somebody lives by, the same in every namespace."""
         if not self._bound(identity):
             return Held((*BY_DEFAULT, EVERYTHING, EVERY_URL))
-        return Held(tuple(rule for rule in self._rules if rule.namespace in ("", namespace)))
+        return Held(self._rules)
 
     def _bound(self, identity: Identity) -> bool:
         return "system:authenticated" in identity.groups and self._user in ("", identity.user)

@@ -32,11 +32,12 @@ class Grant:
 
 
 def grants(storage: store.Store, identity: Identity, namespace: str) -> Iterator[Grant]:
-    """What somebody is given by bindings: of the cluster, then of a namespace if one is named."""
-    places = [("clusterrolebindings", "")]
-    if namespace:
-        places.append(("rolebindings", namespace))
-    for plural, place in places:
+    """What somebody is given by bindings: of the cluster, then of a namespace.
+
+    Where none is named only the cluster's hold: what is in no namespace, or in all of them, no
+    role of one gives.
+    """
+    for plural, place in (("clusterrolebindings", ""), ("rolebindings", namespace)):
         for binding in storage.list(plural, place):
             subjects = binding.get("subjects") or ()
             meant = next((one for one in subjects if is_meant(one, identity, place)), None)
@@ -58,21 +59,18 @@ def is_meant(subject: Object, identity: Identity, namespace: str) -> bool:
     if kind == "Group":
         return name in identity.groups
     home = subject.get("namespace") or namespace
-    return bool(home) and identity.user == f"system:serviceaccount:{home}:{name}"
+    return identity.user == f"system:serviceaccount:{home}:{name}"
 
 
-def rules_of(role: Object, *, namespace: str, reason: str) -> tuple[http_access.Rule, ...]:
-    """A role's rules as they hold in a namespace; an empty one means everywhere."""
-    found = (
+def rules_of(role: Object, *, reason: str) -> tuple[http_access.Rule, ...]:
+    """A role's rules, each with why it is somebody's."""
+    return tuple(
         http_access.Rule(
             **{ours: tuple(rule.get(theirs) or ()) for ours, theirs in _FIELDS.items()},
-            namespace=namespace,
             reason=reason,
         )
         for rule in role.get("rules") or ()
     )
-    # What is no resource is in no namespace.
-    return tuple(rule for rule in found if not (namespace and rule.urls))
 
 
 class Authorizer:
@@ -99,7 +97,7 @@ class Authorizer:
         missing = self.of(question.identity, _namespace(question)).unread
         return f"RBAC: {missing}" if missing else ""
 
-    def of(self, identity: Identity, namespace: str) -> http_access.Held:
+    def of(self, identity: Identity, namespace: str, /) -> http_access.Held:
         """The rules that somebody lives by in a namespace, and which roles are missing."""
         found = list(grants(self._store, identity, namespace))
         missing = list(dict.fromkeys(grant.missing for grant in found if grant.missing))
@@ -125,7 +123,7 @@ def _grant(storage: store.Store, binding: Object, subject: Object, namespace: st
     if role is None:
         return Grant(missing=f'{kind.lower()}.{resources.ACCESS} "{name}" not found')
     reason = f'{_binding(binding)} of {kind} "{name}" to {_subject(subject, namespace)}'
-    return Grant(rules_of(role, namespace=namespace, reason=reason))
+    return Grant(rules_of(role, reason=reason))
 
 
 def _binding(binding: Object) -> str:
