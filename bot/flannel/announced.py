@@ -25,12 +25,8 @@ def of_fleet(fleet: Fleet, *, private: Sequence[str] = ()) -> tuple[Deviation, .
 
 def _of_fleet(fleet: Fleet, private: Sequence[str]) -> tuple[Deviation, ...]:
     found = [one for node in fleet.leases for one in of_node(fleet, node, private=private)]
-    backends: dict[str, list[str]] = {}
-    for lease in fleet.leases.values():
-        if lease.usable:
-            backends.setdefault(lease.backend, []).append(lease.node)
+    backends, most = _backends(fleet)
     if len(backends) > 1:
-        most = max(backends, key=lambda name: len(backends[name]))
         others = sorted(node for name, nodes in backends.items() if name != most for node in nodes)
         found.append(
             Deviation(
@@ -45,6 +41,27 @@ def _of_fleet(fleet: Fleet, private: Sequence[str]) -> tuple[Deviation, ...]:
             )
         )
     return order(found)
+
+
+def _backends(fleet: Fleet) -> tuple[dict[str, list[str]], str]:
+    """The nodes by their backend, and the backend that most have."""
+    backends: dict[str, list[str]] = {}
+    for lease in fleet.leases.values():
+        if lease.usable:
+            backends.setdefault(lease.backend, []).append(lease.node)
+    return backends, max(backends, key=lambda name: len(backends[name]), default="")
+
+
+def odd_backend(fleet: Fleet, node: str) -> tuple[Deviation, ...]:
+    """Judge whether one node announces another backend than most: then they ignore each other."""
+    most = fleet.memo.get("backend")
+    if not isinstance(most, str):
+        most = fleet.memo["backend"] = _backends(fleet)[1]
+    lease = fleet.leases[node]
+    if not lease.usable or lease.backend == most:
+        return ()
+    told = f"it announces backend {lease.backend or 'none'}, most nodes announce {most}"
+    return (Deviation(Fault.BACKENDS_MIXED, node, told),)
 
 
 def of_node(

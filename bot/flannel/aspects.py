@@ -103,7 +103,11 @@ def of(
     points = [of_pod(pod)]
     judged = study.drift if study else None
     # What it announces is known without a look.
-    deviations = judged.deviations if judged else announced.of_node(fleet, node)
+    deviations = (
+        judged.deviations
+        if judged
+        else (*announced.of_node(fleet, node), *announced.odd_backend(fleet, node))
+    )
     found: dict[Aspect, list[Deviation]] = {}
     for one in deviations:
         for aspect in (ASPECT[one.fault], *_LOST_WITH.get(one.fault, ())):

@@ -115,6 +115,10 @@ def of_outlooks(outlooks: Iterable[Outlook]) -> tuple[Group, ...]:
         elif one.verdict is Verdict.CHANGES:
             key = "Would change its NIC at a restart", Severity.WARNING, _CHANGES
             member = Member(one.node, one.risk, one.doubts)
+        elif one.verdict is Verdict.UNKNOWN and one.failed is not None:
+            why = one.failed
+            key = "Failed at its last start", Severity.CRITICAL, (why.cause, why.cure)
+            member = Member(one.node, why.line, one.doubts)
         elif one.verdict is Verdict.UNKNOWN:
             key = "Cannot be told", Severity.INFO, _UNKNOWN
             member = Member(one.node, one.risk, one.doubts)

@@ -69,6 +69,15 @@ class Fleet:
         """Whether vxlan still asks flannel for every entry (before v0.9)."""
         return self.version is not None and self.version < versions.Version(0, 9, 0)
 
+    @property
+    def claimed(self) -> frozenset[str]:
+        """The pod CIDRs of all nodes, whatever these announce."""
+        found = self.memo.get("claimed")
+        if not isinstance(found, frozenset):
+            cidrs = (cidr for one in self.leases.values() for cidr in one.pod_cidrs)
+            found = self.memo["claimed"] = frozenset(filter(None, map(_network, cidrs)))
+        return found
+
     def peers(self, backend: str, version: int) -> Peers:
         """Return all usable leases of a backend in one family, made once."""
         key = ("peers", backend, version)
@@ -80,6 +89,13 @@ class Fleet:
     def device(self, backend: str, version: int) -> str:
         """Return what flannel calls its device for a backend; nothing where it has none."""
         return device_name(backend, version, vni=self.vni)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return ""
 
 
 def device_name(backend: str, version: int, *, vni: int = 1) -> str:

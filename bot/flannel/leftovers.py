@@ -31,8 +31,12 @@ def judge(
     departed: Mapping[str, str],
     settling: Collection[str] = (),
     network: str = "",
+    claimed: Collection[str] = (),
 ) -> Iterator[Deviation]:
-    """Judge the routes that are not expected, and entries of the device without an owner."""
+    """Judge the routes that are not expected, and entries of the device without an owner.
+
+    `claimed` are the pod CIDRs of all nodes, those included that announce nothing usable.
+    """
     if expected.peers.backend not in ("vxlan", "ipip", "host-gw"):
         return
     stale: dict[str, Route] = {}
@@ -66,10 +70,16 @@ def judge(
             ),
             peers=peers,
         )
-    stale = {dst: one for dst, one in stale.items() if departed.get(dst, dst) not in settling}
+    # A node that is there announces them no more: that is told of it, and they may be right yet.
+    kept = {stale[dst].gateway for dst in stale if dst in claimed}
+    stale = {
+        dst: one
+        for dst, one in stale.items()
+        if dst not in claimed and departed.get(dst, dst) not in settling
+    }
     if stale:
         yield _stale(expected, state, node, stale, departed)
-    yield from _unused(expected, node, strays, stale)
+    yield from _unused(expected, node, strays, kept | {one.gateway for one in stale.values()})
 
 
 def _on_own(expected: Expected, route: Route) -> bool:
@@ -176,13 +186,13 @@ def _stale(
 
 
 def _unused(
-    expected: Expected, node: str, strays: Strays, stale: Mapping[str, Route]
+    expected: Expected, node: str, strays: Strays, gateways: Collection[str]
 ) -> Iterator[Deviation]:
-    """Neighbours and forwarding entries of the device that belong to no one."""
+    """Neighbours and forwarding entries of the device that belong to no one and to no route."""
     peers = expected.peers
     if peers.backend != "vxlan":
         return
-    gateways = {route.gateway for route in stale.values()}
+    used = {one.mac for one in strays.neighbours if one.ip in gateways}
     lost = [
         one
         for one in strays.neighbours
@@ -194,7 +204,10 @@ def _unused(
     ends = [
         one
         for one in strays.fdb
-        if one.dev == peers.device and one.dst and one.mac not in peers.by_mac
+        if one.dev == peers.device
+        and one.dst
+        and one.mac not in peers.by_mac
+        and one.mac not in used
     ]
     if lost or ends:
         yield Deviation(

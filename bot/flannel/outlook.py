@@ -74,6 +74,8 @@ class Outlook:
     risk: str
     hits: tuple[Hit, ...] = ()
     doubts: tuple[str, ...] = ()
+    failed: logs.Told | None = None
+    """Why flannel's last start failed, where nothing but its log was to be had."""
 
     @property
     def takes_pods_nic(self) -> bool:
@@ -143,7 +145,15 @@ def of(
         risk=_risk(verdict, why, now, then, hits),
         hits=hits,
         doubts=(*_doubts(seen, now, then, version), *_other_flags(seen.log, own)),
+        failed=_failed(seen),
     )
+
+
+def _failed(seen: inspection.Inspection) -> logs.Told | None:
+    log = seen.log
+    if seen.way is not inspection.Way.LOG or log is None or log.outcome is not logs.Outcome.FAILED:
+        return None
+    return log.final
 
 
 def flags_of(flannel: discovery.Flannel, seen: inspection.Inspection) -> flags.Flags:

@@ -55,7 +55,9 @@ def choose(
     hidden = [name for name in given.unknown if name in _DECIDING]
     if hidden:
         return _unknown(f"the value of --{hidden[0]} is not known here")
-    if here.links is None:
+    # A flag that it does not know ends flannel whatever interfaces there are.
+    exits = version is not None and _undefined(given, eras.of(version))
+    if here.links is None and not exits:
         return _unknown("the node's interfaces were not read")
     return _agreed(case) if version is None else _chosen(case, eras.of(version))
 

@@ -63,6 +63,7 @@ def compare(
     settling: Collection[str] = (),
     departed: Mapping[str, str] | None = None,
     network: str = "",
+    claimed: Collection[str] = (),
 ) -> Compared:
     """Compare one family's entries; `report` is what was found of its device."""
     found: list[Deviation] = []
@@ -97,6 +98,7 @@ def compare(
         departed=departed or {},
         settling=settling,
         network=network,
+        claimed=claimed,
     )
     return Compared(tuple(found), missing=lacks.count, settling=frozenset(lacks.settling))
 

@@ -55,6 +55,20 @@ def test_a_node_that_cannot_be_told_is_no_trouble_and_is_said() -> None:
     assert blind.severity is Severity.INFO
 
 
+def test_a_node_whose_log_tells_only_why_its_last_start_failed_is_told_by_that() -> None:
+    failed = looks.by_log(
+        "I0102 15:04:05.000000       1 main.go:200] Could not find valid interface matching "
+        "eth1|bond1: failed to find IPv4 address for interface veth17f90f70",
+        "E0102 15:04:05.000000       1 main.go:289] Failed to find interface to use that matches "
+        "the interfaces and/or regexes provided",
+    )
+    (group,) = deviants.of_outlooks([outlook.of(failed, looks.node(), looks.flannel())])
+    assert (group.what, group.severity) == ("Failed at its last start", Severity.CRITICAL)
+    assert "veth17f90f70" in group.members[0].text
+    assert "pod's virtual NIC" in group.cause
+    assert "Anchor the pattern" in group.cure
+
+
 def test_the_rest_is_counted_by_nic_and_by_what_hits_pods_nics() -> None:
     good = [ahead(name="n1"), ahead(name="n2"), ahead(looks.TRAPPED, "n3")]
     groups = deviants.of_outlooks(good)

@@ -609,6 +609,27 @@ def test_mixed_backends_are_one_fault_of_the_fleet() -> None:
     )
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_node_of_another_backend_is_told_so_and_not_that_it_lost_its_device(links: bool) -> None:
+    """It announces what its flannel was started with; its kernel may be that of before."""
+    fleet = fleets.gather(
+        [*(kernels.announced(n) for n in range(1, 4)), kernels.announced(0, backend="ipip")]
+    )
+    here = kernels.host(0, 4) if links else replace(kernels.host(0, 4), links=None)
+    found = drift.judge(fleet, "node-0", here)
+    assert faults(found) == [Fault.BACKENDS_MIXED]
+    assert found.deviations[0].summary == "it announces backend ipip, most nodes announce vxlan"
+    assert Fault.BACKENDS_MIXED not in faults(drift.judge(fleet, "node-1", here))
+
+
+def test_a_route_to_the_subnet_of_a_node_that_announces_nothing_usable_is_not_stale() -> None:
+    """The node is there: what is wrong is told of it, and nobody has to remove a route."""
+    three = [kernels.announced(n) for n in range(3)]
+    for silent in (kernels.announced(3, backend="ipip"), kernels.announced(3, public_ip="ten")):
+        fleet = fleets.gather([*three, silent])
+        assert faults(drift.judge(fleet, "node-1", kernels.host(1, 4))) == []
+
+
 def test_several_faults_come_worst_first() -> None:
     state = more(routes=Route("10.20.77.0/24", "10.20.77.0", "flannel.1"))(
         kernels.without(kernels.host(), routes=(3,))

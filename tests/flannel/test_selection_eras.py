@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.flannel import eras, selection
+from bot.flannel import eras, kernel, selection
 from bot.flannel.versions import Version
 from tests.flannel.networks import RELEASES, address, choose, default, network, nic
 
@@ -43,8 +43,9 @@ def test_v0_7_knows_one_interface_flag_and_no_pattern() -> None:
 
 @pytest.mark.parametrize("at", until(0, 18, 0), ids=str)
 def test_can_reach_is_a_flag_since_v0_18_only(at: Version) -> None:
-    found = choose(network(), "--iface-can-reach=8.8.8.8", at=at)
-    assert found.error == "flag provided but not defined: -iface-can-reach"
+    for here in (network(), kernel.Kernel()):
+        found = choose(here, "--iface-can-reach=8.8.8.8", at=at)
+        assert found.error == "flag provided but not defined: -iface-can-reach"
 
 
 def test_public_ip_picks_the_nic_since_v0_12_and_only_without_other_flags() -> None:

@@ -92,6 +92,7 @@ ROUTES = {
     "subnet_env_missing": {F.SUBNET_ENV_MISSING},
     "subnet_env_differs": {F.SUBNET_ENV_DIFFERS},
     "not_announced": {F.NOT_ANNOUNCED},
+    "backend_mixed": {F.BACKENDS_MIXED},
     "public_ip_duplicate": {F.PUBLIC_IP_DUPLICATE, F.PUBLIC_IP_FOREIGN},
     "pod_cidr_duplicate": {F.POD_CIDR_DUPLICATE, F.BRIDGE_DIFFERS, F.SUBNET_ENV_DIFFERS},
 }
@@ -134,7 +135,7 @@ TOLD: dict[str, tuple[backends.Backend, dict[str, set[faults.Fault]]]] = {
 }
 """Each fault of the pretend machines, and all that the bot says of the node it strikes."""
 
-SILENT = {"exec_hangs", "backend_mixed", "pods_unlearned"}
+SILENT = {"exec_hangs", "pods_unlearned"}
 """What no table of the node itself shows."""
 
 

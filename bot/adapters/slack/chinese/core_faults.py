@@ -12,6 +12,7 @@ TEXTS = {
     "flannel has announced nothing for this node": "flannel 没有为该节点公告任何信息",
     "its annotations are not usable": "它的注解不可用",
     "no public-ip for any of its pod CIDRs": "它的任何 pod CIDR 都没有 public-ip",
+    "it announces backend {backend}, most nodes announce {most}": "它公告的后端是 {backend}，多数节点公告 {most}",
     "{nodes:count} of another backend than {most}": "{nodes}的后端不是 {most}",
     "{ip} is also announced by {nodes:names}": "{ip} 也被 {nodes} 公告",
     "tunnel MAC {mac} is also that of {nodes:names}": "隧道 MAC {mac} 也是 {nodes} 的",

@@ -58,6 +58,7 @@ TEXTS = {
     "Would crash-loop at a restart": "重启后会反复崩溃",
     "Would change its NIC at a restart": "重启后会更换网卡",
     "Cannot be told": "无法判断",
+    "Failed at its last start": "上次启动失败",
     "The next restart of flannel there (an OOM kill, an update, a reboot) ends in a crash loop.": "那里的 flannel 下次重启（OOM、更新、主机重启）就会反复崩溃。",
     "Until then, set flags that find the NIC: an anchored `--iface-regex` or ordered `--iface`.": "在那之前，请设置能找到网卡的参数：锚定的 `--iface-regex` 或有序的 `--iface`。",
     "The next restart of flannel there takes another NIC and resets the node's data path.": "那里的 flannel 下次重启会改用另一个网卡，并重置该节点的数据通路。",
