@@ -133,6 +133,15 @@ def test_an_account_without_a_namespace_is_that_of_the_bindings_own(cluster: Clu
     assert "subjects[0].namespace: Required value" in refused.value.message
 
 
+def test_a_role_that_only_gathers_others_gives_nothing_as_nobody_gathers(cluster: Cluster) -> None:
+    chosen = {"clusterRoleSelectors": [{"matchLabels": {"view": "yes"}}]}
+    cluster.bind(PODS)
+    whole = {"metadata": {"name": "bot"}, "aggregationRule": chosen}
+    cluster.objects.replace("clusterroles", "", "bot", whole)
+    assert cluster.objects.get("clusterroles", "", "bot")["rules"] is None
+    assert not cluster.may("get", "pods")
+
+
 def test_users_and_groups_are_meant_by_their_names(cluster: Cluster) -> None:
     accounts.bind(cluster.objects, "ann", {"kind": "User", "name": "ann"}, PODS)
     everybody = {"kind": "Group", "name": "system:serviceaccounts"}

@@ -11,13 +11,8 @@ from bot.sim.cluster import http_access, objects, rbac, resources
 
 Object = objects.Object
 
-_AUTHENTICATED, _EVERYBODY = (
-    ("system:authenticated",),
-    (
-        "system:authenticated",
-        "system:unauthenticated",
-    ),
-)
+_AUTHENTICATED = ("system:authenticated",)
+_EVERYBODY = (*_AUTHENTICATED, "system:unauthenticated")
 _SYSTEM: Sequence[tuple[str, Sequence[http_access.Rule], Sequence[str]]] = (
     ("cluster-admin", (http_access.EVERYTHING, http_access.EVERY_URL), (rbac.MASTERS,)),
     ("system:basic-user", http_access.ONESELF, _AUTHENTICATED),
