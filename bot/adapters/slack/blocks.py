@@ -46,9 +46,10 @@ def render(
     """
     title = limits.clean(page.title).strip() or limits.ELLIPSIS
     parts = list(page.parts)
-    if len(title) > limits.HEADER:
-        parts.insert(0, prose.paragraph(prose.line(prose.strong(title))))
-    head = _header(limits.cut(title, limits.HEADER))
+    shown, rest = limits.parted(title, limits.HEADER)
+    if rest:
+        parts.insert(0, prose.paragraph(prose.line(prose.strong(rest))))
+    head = _header(shown)
     parts, left_out = _few(parts, most - 2)
     room -= limits.size(head) + _NOTE
     pressed = {
@@ -85,7 +86,9 @@ def render(
     if left_out:
         note = wording.does_not_fit(left_out)
         said.append((_rich("rich_text_section", [_text(note)]), note))
-    text = "\n".join([title, *(plain for _, plain in said if plain)])
+    # Notifications get the headline in one piece.
+    told = [plain for _, plain in said if plain]
+    text = "\n".join([title, *(told[1:] if rest and told else told)])
     blocks = (head, *(block for block, _ in said))
     return Rendered(text=_fallback(text), blocks=blocks, whole=not cut)
 

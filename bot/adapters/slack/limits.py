@@ -60,6 +60,19 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + ELLIPSIS
 
 
+def parted(text: str, limit: int) -> tuple[str, str]:
+    """Return a text in two, the first of at most `limit` characters, so that both read on.
+
+    Parted between words where that is near; the second is empty where all fits in the first.
+    """
+    if len(text) <= limit:
+        return text, ""
+    end = text.rfind(" ", limit // 2, limit - 1)
+    if end < 0:
+        end = limit - 2
+    return f"{text[:end].rstrip()} {ELLIPSIS}", f"{ELLIPSIS} {text[end:].lstrip()}"
+
+
 def sentences(text: str, limit: int) -> str:
     """Return whole sentences from the start, at most `limit` characters; at least one, cut."""
     kept = ""

@@ -196,11 +196,27 @@ def test_one_endless_line_is_cut_where_names_end() -> None:
     assert "1 more line does not fit" in seen
 
 
-def test_a_headline_too_long_for_a_header_is_whole_below_it() -> None:
-    summary = "flannel is OOM-killed " * 12
-    rendered = check(cards.card(samples.view(samples.trouble(summary=summary))))
-    assert len(rendered.blocks[0]["text"]["text"]) <= 150
-    assert summary.strip() in judge.seen(rendered)
+@pytest.mark.parametrize("word", ["OOM-killed ", "被终止", "veth0"])
+def test_a_headline_too_long_for_a_header_goes_on_below_it_and_stands_nowhere_twice(
+    word: str,
+) -> None:
+    page = cards.card(samples.view(samples.trouble(summary=f"flannel {word * 40}end")))
+    rendered = check(page)
+    head = rendered.blocks[0]["text"]["text"]
+    below = judge.seen(rendered).split("\n")[1]
+    assert len(head) <= 150
+    assert head.removesuffix(" …").replace(" ", "") + below.removeprefix("… ").replace(" ", "") == (
+        page.title.replace(" ", "")
+    )
+    first, second = rendered.text.split("\n")[:2]
+    assert first == page.title
+    assert second.startswith("Where")
+
+
+def test_a_headline_is_parted_between_words() -> None:
+    told = limits.parted("one two three four", 12)
+    assert told == ("one two …", "… three four")
+    assert limits.parted("one two", 12) == ("one two", "")
 
 
 def test_moments_are_told_in_the_readers_own_zone_and_in_utc() -> None:
