@@ -49,6 +49,9 @@ def load(file: Path | None, environ: Mapping[str, str] | None = None) -> setting
             plain.setdefault(section, {})[key] = environ[name]
 
     class Loaded(settings.Settings):
+        # Their descriptions are the parent's: to look for them here reads every module's source.
+        model_config = pydantic_settings.SettingsConfigDict(use_attribute_docstrings=False)
+
         @classmethod
         def settings_customise_sources(
             cls,

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# One process for all: each reads every module, and reading is what costs.
+pytestmark = pytest.mark.xdist_group("architecture")
+
 ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
 PURE = ["domain", "flannel", "checks", "guards", "runbooks"]
@@ -33,9 +36,14 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def imported(tree: ast.AST) -> set[str]:
+@functools.cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(_tree(path)))
+
+
+def imported(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -47,54 +55,62 @@ def id_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", modules(*PURE), ids=id_of)
-def test_pure_rooms_use_the_standard_library_only(path: Path) -> None:
-    tree = _tree(path)
+def test_pure_rooms_use_the_standard_library_only() -> None:
     foreign = {
-        name
-        for name in imported(tree)
+        (id_of(path), name)
+        for path in modules(*PURE)
+        for name in imported(path)
         if name.split(".")[0] not in sys.stdlib_module_names and name.split(".")[0] != "bot"
     }
-    if path.name == "regex.py" and path.parent.name == "flannel":
-        foreign -= {"re2"}
-    assert not foreign
+    assert foreign == {("bot/flannel/regex.py", "re2")}
 
 
-@pytest.mark.parametrize("path", modules(*PURE), ids=id_of)
-def test_pure_rooms_have_no_clock_no_environment_no_log_and_no_async(path: Path) -> None:
-    tree = _tree(path)
-    assert not imported(tree) & {"time", "logging", "asyncio", "os", "socket", "random", "uuid"}
-    for node in ast.walk(tree):
-        assert not isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            holder = ast.unparse(node.func.value)
-            clock = node.func.attr in CLOCKS and holder.split(".")[-1] in {
-                "datetime",
-                "date",
-                "time",
-            }
-            assert not clock, f"{ast.unparse(node)} reads a clock"
+def _reads_a_clock(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    if node.func.attr not in CLOCKS:
+        return False
+    holder = ast.unparse(node.func.value).split(".")[-1]
+    return holder in {"datetime", "date", "time"}
 
 
-@pytest.mark.parametrize("path", modules("."), ids=id_of)
-def test_no_file_outgrows_its_ceiling(path: Path) -> None:
-    if "migrations" in path.parts:
-        return
-    ceiling = 300 if "adapters/slack" in str(path) else 500
-    assert len(path.read_text().splitlines()) <= ceiling
+def test_pure_rooms_have_no_clock_no_environment_no_log_and_no_async() -> None:
+    outside = {"time", "logging", "asyncio", "os", "socket", "random", "uuid"}
+    waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    found = [(id_of(path), name) for path in modules(*PURE) for name in imported(path) & outside]
+    found += [
+        (id_of(path), ast.unparse(node))
+        for path in modules(*PURE)
+        for node in _nodes(path)
+        if isinstance(node, waiting) or _reads_a_clock(node)
+    ]
+    assert found == []
 
 
-@pytest.mark.parametrize("path", modules("."), ids=id_of)
-def test_importing_does_nothing(path: Path) -> None:
+def test_no_file_outgrows_its_ceiling() -> None:
+    long = {
+        id_of(path): lines
+        for path in modules(".")
+        if "migrations" not in path.parts
+        and (lines := len(path.read_text().splitlines()))
+        > (300 if "adapters/slack" in str(path) else 500)
+    }
+    assert long == {}
+
+
+def test_importing_does_nothing() -> None:
     """No call that acts stands at module level; definitions, constants and registries do."""
-    allowed_prefixes = ("log = ", "_log = ")
-    tree = _tree(path)
-    for node in tree.body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            text = ast.unparse(node)
-            assert text.startswith((*allowed_prefixes, "cli.", "sim.", "db.", "config.")) or (
-                "migrations" in path.parts
-            ), text
+    allowed = ("log = ", "_log = ", "cli.", "sim.", "db.", "config.")
+    acting = [
+        (id_of(path), text)
+        for path in modules(".")
+        if "migrations" not in path.parts
+        for node in _tree(path).body
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and not (text := ast.unparse(node)).startswith(allowed)
+    ]
+    assert acting == []
 
 
 def test_every_package_opens_with_its_charter() -> None:
@@ -119,7 +135,7 @@ def test_broad_excepts_stand_at_named_seams_only() -> None:
     for path in BOT.rglob("*.py"):
         if "sim" in path.relative_to(BOT).parts:
             continue
-        for node in ast.walk(_tree(path)):
+        for node in _nodes(path):
             if isinstance(node, ast.ExceptHandler) and ast.unparse(node.type or node) in {
                 "Exception",
                 "BaseException",

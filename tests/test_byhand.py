@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from bot import cli
-from bot.adapters.store import migrate, options, sql
+from bot.adapters.store import options, sql
 from bot.domain import plan, run
 from bot.flow import ports
+from tests import databases
 from tests.domain import plans
 
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "bot.db"
+    path = databases.migrated(tmp_path / "bot.db")
     monkeypatch.setenv("FLANNEL_BOT_DATABASE__URL", f"sqlite+aiosqlite:///{path}")
     monkeypatch.chdir(tmp_path)
     return path
@@ -27,7 +28,6 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stored(database: Path, work: Callable[[ports.Store], object]) -> object:
     async def opened() -> object:
         where = options.Options(url=f"sqlite+aiosqlite:///{database}")
-        await migrate.ensure(where)
         async with sql.opened(where) as store:
             return await work(store)  # type: ignore[misc]
 
@@ -113,6 +113,7 @@ def test_a_cluster_or_database_that_may_be_the_wrong_one_is_said(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever freezes the wrong one believes that nothing is changed any more."""
+    database.unlink()
     assert cli.main(["freeze", "--cluster", "prdo", "1h", "core switch"]) == 0
     told = capsys.readouterr().err
     assert "no cluster 'prdo' is configured here; known: default" in told

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from tests import databases
 from tests.acceptance import forge
 
 ROOT = Path(__file__).parent.parent.parent
@@ -289,9 +290,14 @@ async def outside(
     events_url: str = "",
     with_slack: bool = True,
 ) -> AsyncIterator[Outside]:
-    """Start both sims by themselves, as an outsider would; Slack calls `events_url` if given."""
+    """Start both sims by themselves, as an outsider would; Slack calls `events_url` if given.
+
+    The bot's database is there and empty: how one is made, the demo's tests try.
+    """
     over_http = ("--mode", "http", "--events-url", events_url) if events_url else ()
     kubeconfig = directory / "kubeconfig"
+    if with_slack:
+        databases.migrated(directory / "bot.db")
     async with (
         started(
             "sim", "cluster", "--port", "0", "--nodes", str(nodes), "--seed", str(seed),

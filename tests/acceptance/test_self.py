@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from aiohttp import test_utils, web
 
-from bot.adapters.store import migrate, options
 from tests.acceptance import processes
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("acceptance-b")]
@@ -29,9 +28,8 @@ class Switch:
         return web.Response()
 
 
-async def absent(url: str) -> None:
+def absent(url: str) -> None:
     """Leave a database as a bot does that died three quarters of an hour ago."""
-    await migrate.ensure(options.Options(url=url))
     since = datetime.now(UTC) - timedelta(minutes=43)
     with sqlite3.connect(url.partition("///")[2]) as database:
         database.execute("insert into marks values ('seen_until/sim', ?)", (since.isoformat(),))
@@ -59,7 +57,7 @@ async def test_one_life(tmp_path: Path) -> None:
             "FLANNEL_BOT_ALERTMANAGER__TOKEN": "canary-alerts",
             "FLANNEL_BOT_HTTP__PORT": str(test_utils.unused_port()),
         }
-        await absent(environment["FLANNEL_BOT_DATABASE__URL"])
+        absent(environment["FLANNEL_BOT_DATABASE__URL"])
         started = processes.started("run", "--config", str(file), environment=environment)
         async with started as bot:
             base = f"http://127.0.0.1:{environment['FLANNEL_BOT_HTTP__PORT']}"

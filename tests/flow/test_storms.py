@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from bot.adapters.store import engine, memory, options, revision, sql, tables
+from bot.adapters.store import memory, options, sql
 from bot.domain import incident, notice, snapshot
 from bot.flow import cycle, deliver
 from bot.flow.sender import Sender
+from tests import databases
 from tests.flow import fakes
 from tests.flow.test_cycle import World, pod
 
@@ -155,13 +157,7 @@ async def test_a_clock_that_jumps_neither_opens_nor_resolves(jump: timedelta) ->
 
 @pytest.fixture
 async def stored(tmp_path: Path) -> AsyncIterator[tuple[sql.SqlStore, Path]]:
-    path = tmp_path / "bot.db"
-    made = engine.sa.create_engine(f"sqlite:///{path}")
-    with made.begin() as connection:  # as migrations make it, without the seconds that they take
-        tables.metadata.create_all(connection)
-        connection.exec_driver_sql("create table alembic_version (version_num text)")
-        connection.exec_driver_sql(f"insert into alembic_version values ('{revision.HEAD}')")
-    made.dispose()
+    path = databases.migrated(tmp_path / "bot.db")
     where = options.Options(
         url=f"sqlite+aiosqlite:///{path}", busy_timeout=timedelta(milliseconds=50),
         turn_timeout=timedelta(milliseconds=200),
@@ -173,12 +169,12 @@ async def stored(tmp_path: Path) -> AsyncIterator[tuple[sql.SqlStore, Path]]:
 async def full(store: sql.SqlStore, path: Path) -> Callable[[], Any]:
     """Leave no page free; returns how to make room again."""
     async with store.unit() as unit:
-        pages = (await unit._session.run(engine.sa.text("PRAGMA page_count"))).scalar()
-        await unit._session.run(engine.sa.text(f"PRAGMA max_page_count = {pages}"))
+        pages = (await unit._session.run(sa.text("PRAGMA page_count"))).scalar()
+        await unit._session.run(sa.text(f"PRAGMA max_page_count = {pages}"))
 
     async def room() -> None:
         async with store.unit() as unit:
-            await unit._session.run(engine.sa.text("PRAGMA max_page_count = 1000000"))
+            await unit._session.run(sa.text("PRAGMA max_page_count = 1000000"))
 
     return room
 

@@ -17,8 +17,9 @@ import pytest
 
 from bot import app, keeping, reloading, settings_sources
 from bot.adapters import clock
-from bot.adapters.store import engine, revision, sql, tables
+from bot.adapters.store import sql
 from bot.sim.slack import people, serve, world
+from tests import databases
 from tests.acceptance import troubles
 from tests.sim import api
 
@@ -280,22 +281,12 @@ class Between:
 SYSTEM = "kube-system"
 
 
-def _database(path: Path) -> None:
-    """As migrations make it, without the seconds that they take."""
-    made = engine.sa.create_engine(f"sqlite:///{path}")
-    with made.begin() as connection:
-        tables.metadata.create_all(connection)
-        connection.exec_driver_sql("create table alembic_version (version_num text)")
-        connection.exec_driver_sql(f"insert into alembic_version values ('{revision.HEAD}')")
-    made.dispose()
-
-
 @asynccontextmanager
 async def between(
     directory: Path, monkeypatch: pytest.MonkeyPatch, **more: str
 ) -> AsyncIterator[Between]:
     """Both outsides, and what a bot is told of them; it does not run yet."""
-    _database(directory / "bot.db")
+    databases.migrated(directory / "bot.db")
     told = {
         "FLANNEL_BOT_SLACK__CHANNEL": "C0ALERTS",
         "FLANNEL_BOT_DATABASE__URL": f"sqlite:///{directory / 'bot.db'}",
