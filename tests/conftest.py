@@ -1,6 +1,7 @@
 """What every test shares: real parts, skips that are told, and no task left behind."""
 
 import asyncio
+import gc
 import inspect
 import os
 import shutil
@@ -12,6 +13,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 import structlog
+from looptime._internal import plugin as looptime_plugin
 
 ROOT = Path(__file__).parent.parent
 REQUIRED = os.environ.get("REQUIRE_REAL") == "1"
@@ -53,14 +55,30 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
+def _makes_a_loop(fixture: pytest.FixtureDef[Any], _request: pytest.FixtureRequest) -> bool:
+    return fixture.func.__module__ == pytest_asyncio.plugin.__name__
+
+
+# Its own looks through all names of the asyncio plugin before each fixture of each test: a quarter
+# of what a small test costs.
+looptime_plugin._should_patch = _makes_a_loop
+
+
 def pytest_configure() -> None:
     """Have no loop set: the asyncio plugin would make one by asking for it, and never close it."""
     asyncio.set_event_loop(None)
 
 
+# Where nothing but timers can wake a loop, its time need not wait for anything before it moves on.
+# The plugin's own 42 empty rounds before each step are most of such a test's cost.
+_AT_ONCE = pytest.mark.looptime(noop_cycles=0)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     found = {name: look() for name, look in REAL.items()}
     for item in items:
+        if item.get_closest_marker("looptime"):
+            item.add_marker(_AT_ONCE)
         for mark in item.iter_markers("real"):
             name = mark.args[0]
             if found[name] or REQUIRED:
@@ -146,3 +164,9 @@ async def _tasks_watched() -> AsyncIterator[None]:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests over the wire wait for as long as they compute."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives to the end: no collection of garbage need walk through it again."""
+    gc.collect()
+    gc.freeze()

@@ -48,7 +48,7 @@ def test_any_mixture_of_faults_and_deaths_tells_every_incident_exactly_once(
             await post.pass_time(90)
         return post
 
-    with contextlib.closing(looptime.new_event_loop(start=0)) as loop:
+    with contextlib.closing(looptime.new_event_loop(start=0, noop_cycles=0)) as loop:
         post = loop.run_until_complete(story())
     cards = [m.message for m in post.slack.cards(CHANNEL)]
     names = sorted(m.incident.workload.name for m in cards if isinstance(m, notice.CardView))
