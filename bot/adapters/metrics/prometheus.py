@@ -77,7 +77,7 @@ class Prometheus:
         """
         asking = asyncio.get_running_loop().run_in_executor(self._pool, self._ask, wanted)
         try:
-            async with asyncio.timeout(self._options.timeout * 6):
+            async with asyncio.timeout(self._options.timeout * 8):
                 asked = await asking
         except TimeoutError:
             raise errors.Unavailable(
@@ -129,6 +129,9 @@ class Prometheus:
         most = self._selected("container_memory_max_usage_bytes", **where)
         yield "used", f"max by (pod) ({used})", True
         yield "peak", f"max by (pod) (max_over_time({used}[{max(step, _FINEST * 4)}s]))", True
+        # A step may take a quarter of an hour: what is after the last one is asked for by itself.
+        yield "now", f"max by (pod) ({used})", False
+        yield "lately", f"max by (pod) (max_over_time({used}[{step}s]))", False
         yield "limit", f"max by (pod) ({limit})", True
         yield "mark", f"max by (pod) (max_over_time({most}[{_LOOK_BACK}s]))", False
 
@@ -236,6 +239,14 @@ def _history(wanted: memory_ports.Wanted, asked: _Asked) -> memory_ports.History
             held = placed.setdefault(homes[pod], {}).setdefault(name, {})
             for at, size in _values(one["values"]):
                 held[at] = max(held.get(at, 0), size)
+    for name, into in (("now", "used"), ("lately", "peak")):
+        for one in asked.found[name]:
+            pod = str(one["metric"].get("pod", ""))
+            if pod not in wanted.pods or (wanted.node and homes[pod] != wanted.node):
+                continue
+            held = placed.setdefault(homes[pod], {}).setdefault(into, {})
+            for _, size in _values([one["value"]]):
+                held[wanted.until] = max(held.get(wanted.until, 0), size)
     marks = {
         homes[pod]: size
         for one in asked.found["mark"]

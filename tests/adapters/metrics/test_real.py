@@ -111,6 +111,20 @@ async def test_every_node_is_told_with_its_limit_and_the_kernels_mark(scraped: S
         assert one.mark >= one.newest
 
 
+async def test_what_is_now_is_told_also_where_no_step_has_come_since_scraping_began(
+    scraped: Scraped,
+) -> None:
+    now = datetime.now(UTC)
+    step = timedelta(days=1)
+    found = await asked(scraped, since=now - step, until=now, step=step)
+    assert len(found.series) == 4
+    for one in found.series:
+        assert one.newest_at == now
+        assert one.newest is not None
+        assert one.peak is not None
+        assert one.peak >= one.newest > 9 * MI
+
+
 async def test_one_node_is_told_alone(scraped: Scraped) -> None:
     name = min(scraped.cluster.truth()["nodes"])
     assert [one.node for one in (await asked(scraped, node=name)).series] == [name]
