@@ -192,8 +192,9 @@ async def test_a_run_holds_up_the_configuration_only_where_it_can_go_on(
     store = MemoryStore()
     await approved(store, LoopClock(), plans.plan())
     (claimed,) = await store.remedy.unclaimed()
+    assert claimed.decided_at is not None
     async with store.unit() as unit:
-        await unit.remedy.start(claimed, run.begin(claimed, executor="e", now=plans.START))
+        await unit.remedy.start(claimed, run.begin(claimed, executor="e", now=claimed.decided_at))
 
     async def told() -> dict[str, health.Part]:
         return {name: health.Part(ok=ok) for name, ok in parts.items()}

@@ -204,6 +204,9 @@ def _closed(plan: Plan, person: Person, now: datetime) -> Outcome | None:
     if now_is.state is State.PROPOSED:
         return None
     if now_is.state is State.EXPIRED:
+        if plan.decided_by:
+            text = f"{plan.name} was approved, and not begun in time: ask for a fresh one."
+            return Outcome(Answer.EXPIRED, now_is, text, people=plan.decided_by)
         ended = units.stamp(plan.expires_at)
         text = f"{plan.name} expired {ended}: ask for a fresh one. Nothing was changed."
         return Outcome(Answer.EXPIRED, now_is, text)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain import calendar, units
+from bot.domain import calendar, lasting, units
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,10 @@ class Freeze:
     lifted_by: str = ""
 
     def holds(self, cluster: str, now: datetime) -> bool:
-        """Whether it forbids changes to that cluster now.
-
-        From when it was said, whatever a clock that was set back since calls that moment.
-        """
-        return self.cluster in ("", cluster) and self.lifted_at is None and now < self.until
+        """Whether it forbids changes to that cluster now."""
+        if self.cluster not in ("", cluster) or self.lifted_at is not None:
+            return False
+        return lasting.lasts(self.since, self.until, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from bot.domain import guard, patch
 from bot.domain.patch import Patch
 from bot.domain.target import Target
 
-_SET_BACK = timedelta(minutes=1)
+SET_BACK = timedelta(minutes=1)
 """A clock that is behind by more was set back; one that is behind by less is another machine's."""
 
 
@@ -216,7 +216,7 @@ class Plan:
         While the clock is behind the moment of the request it was set back, and how long people
         have had is not known any more: then it is over.
         """
-        return now >= self.expires_at or now < self.created_at - _SET_BACK
+        return now >= self.expires_at or now < self.created_at - SET_BACK
 
 
 def _canonical(plan: Plan) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain import errors
-from bot.domain.plan import Plan, StepKind
+from bot.domain.plan import SET_BACK, Plan, StepKind
 from bot.domain.plan import State as PlanState
 
 CLAIM_WITHIN = timedelta(minutes=5)
@@ -156,6 +156,21 @@ class Next:
     steps: tuple[int, ...] = ()
 
 
+def lapse(plan: Plan, *, now: datetime) -> Plan:
+    """Return a plan that no run was begun for as it is at that moment.
+
+    An approval that is too old to begin by is over for good: a clock that is set back afterwards
+    would make it look fresh again. While the clock is behind the approval itself, it was set back
+    since, and how old that is is not known.
+    """
+    if plan.state is not PlanState.APPROVED or plan.decided_at is None:
+        return plan
+    age = now - plan.decided_at
+    if -SET_BACK <= age <= CLAIM_WITHIN:
+        return plan
+    return replace(plan, state=PlanState.EXPIRED, reason="it was approved, and not begun in time")
+
+
 def begin(plan: Plan, *, executor: str, now: datetime) -> Run:
     """Start executing.
 
@@ -166,7 +181,7 @@ def begin(plan: Plan, *, executor: str, now: datetime) -> Run:
         raise errors.Refused(f"{plan.name} is {plan.state.value} and not approved")
     if not plan.steps:
         raise errors.Refused(f"{plan.name} has no steps")
-    if now - plan.decided_at > CLAIM_WITHIN:
+    if lapse(plan, now=now) is not plan:
         raise errors.Refused(
             f"{plan.name} was approved too long ago to start now: ask for a fresh one"
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain import matcher, units
+from bot.domain import lasting, matcher, units
 from bot.domain.finding import Severity
 from bot.domain.incident import Incident, State
 
@@ -80,7 +80,10 @@ class Silence:
         """Where it is in its life."""
         if self.ended_at is not None or now >= self.until:
             return Phase.EXPIRED
-        return Phase.PENDING if self.planned and now < self.since else Phase.ACTIVE
+        if self.planned:
+            return Phase.PENDING if now < self.since else Phase.ACTIVE
+        holds = lasting.lasts(self.since, self.until, now)
+        return Phase.ACTIVE if holds else Phase.EXPIRED
 
     def covers(self, value: Incident, like: matcher.Like) -> bool:
         """Whether it is about that incident."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from bot.domain import approval, errors, plan
+from bot.domain import approval, errors, plan, run
 from bot.domain.plan import Plan
 from bot.domain.run import Run
 from bot.flow import carry
@@ -98,6 +98,22 @@ class Executor:
                 )  # fmt: skip
                 await self._journal.show(unit, fresh)
             self._journal.wake()
+        for approved in await self._store.remedy.unclaimed():
+            after = run.lapse(approved, now=now)
+            if after.state is not approved.state:
+                with contextlib.suppress(errors.Conflict):  # a run was begun for it meanwhile
+                    await self._lapse(after)
+
+    async def _lapse(self, after: Plan) -> None:
+        """Write down that an approval is over."""
+        async with self._store.unit() as unit:
+            await unit.remedy.lapse(after)
+            await unit.remedy.record(
+                at=self._clock.now(), actor="flannel-bot", subject=after.name, kind="plan_expired",
+                text=after.reason,
+            )  # fmt: skip
+            await self._journal.show(unit, after)
+        self._journal.wake()
 
     async def _adopt(self, left: Run) -> None:
         its = await self._store.remedy.plan(left.plan)

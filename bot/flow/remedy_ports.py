@@ -36,6 +36,12 @@ class Remedies(Protocol):
         no run was ever started for it.
         """
 
+    async def lapse(self, value: Plan) -> None:
+        """Replace an approved plan by what it is once its approval is too old to begin by.
+
+        Compare-and-swap, as `start`: raises Conflict where that came first.
+        """
+
     async def run(self, number: int) -> Run | None:
         """Return one run."""
 

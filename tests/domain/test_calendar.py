@@ -141,6 +141,7 @@ def test_a_persons_freeze_comes_before_the_calendar_and_ends_when_lifted() -> No
     assert not by_hand.holds("staging", now)
     assert not by_hand.holds("prod", now + timedelta(hours=2))
     assert by_hand.holds("prod", now - timedelta(hours=3)), "a clock that is set back thaws nothing"
+    assert not by_hand.holds("prod", now - timedelta(days=400)), "nor does one freeze for ever"
     why = freeze.closed("prod", now=now, freezes=[by_hand], windows=[WEEKEND])
     assert why
     assert why.by == "U1"

@@ -44,6 +44,16 @@ def test_an_old_approval_starts_nothing() -> None:
         run.begin(plans.approved(), executor="a", now=late)
 
 
+@pytest.mark.parametrize("back", [timedelta(minutes=2), timedelta(days=400)])
+def test_an_approval_of_later_than_now_starts_nothing_for_the_clock_was_set_back(
+    back: timedelta,
+) -> None:
+    with pytest.raises(errors.Refused, match="too long ago"):
+        run.begin(plans.approved(), executor="a", now=START - back)
+    assert run.lapse(plans.approved(), now=START - back).state is PlanState.EXPIRED
+    assert run.begin(plans.approved(), executor="a", now=START - timedelta(seconds=30))
+
+
 def test_a_plan_without_steps_is_refused() -> None:
     with pytest.raises(errors.Refused):
         run.begin(replace(plans.approved(), steps=()), executor="a", now=START)

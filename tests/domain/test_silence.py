@@ -42,6 +42,13 @@ def test_one_that_was_set_for_now_holds_although_the_clock_is_set_back() -> None
     assert quiet().phase(START - 3 * HOUR) is silence.Phase.ACTIVE
 
 
+def test_a_clock_that_lost_its_date_does_not_keep_it_for_ever() -> None:
+    assert quiet().phase(START - 25 * HOUR) is silence.Phase.EXPIRED
+    long = replace(quiet(), until=START + 48 * HOUR)
+    assert long.phase(START - 25 * HOUR) is silence.Phase.ACTIVE
+    assert long.phase(START - 49 * HOUR) is silence.Phase.EXPIRED
+
+
 def test_one_that_was_ended_is_over() -> None:
     assert quiet(ended_at=START).phase(START) is silence.Phase.EXPIRED
 

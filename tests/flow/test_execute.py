@@ -481,6 +481,23 @@ async def test_an_approval_that_was_not_begun_in_time_starts_nothing() -> None:
     assert await store.remedy.runs(ended_after=plans.START - timedelta(days=1)) == []
 
 
+async def test_an_approval_that_lapsed_is_not_fresh_again_when_the_clock_is_set_back() -> None:
+    clock, store = LoopClock(), MemoryStore()
+    plant = Plant(clock)
+    held = await approved(store, clock, rolling())
+    await asyncio.sleep(run.CLAIM_WITHIN.total_seconds() + 1)
+    office = Office(plant, store, clock)
+    await office.work(within=10)
+    lapsed = await store.remedy.plan(held.id)
+    assert lapsed is not None
+    assert (lapsed.state, lapsed.decided_by) == (PlanState.EXPIRED, ("UAPP",))
+    assert [one.kind for one in await store.remedy.deeds()][-1] == "plan_expired"
+    moment = clock.now
+    clock.now = lambda: moment() - run.CLAIM_WITHIN  # type: ignore[method-assign]
+    await Office(plant, store, clock).work(within=10)
+    assert plant.patches == []
+
+
 FORGERIES: dict[str, Callable[[Plan], Plan]] = {
     "a state without votes": lambda held: held,
     "other steps than were approved": lambda held: replace(held, at_once=3),

@@ -194,7 +194,8 @@ def _decided(value: plan.Plan) -> Iterator[prose.Line]:
     if value.state is plan.State.APPROVED:
         return
     if value.state is plan.State.EXPIRED:
-        yield _labelled(wording_plans.REASON, wording_plans.EXPIRED)
+        why = wording_plans.LAPSED if value.decided_by else wording_plans.EXPIRED
+        yield _labelled(wording_plans.REASON, why)
         return
     yield _labelled(wording_plans.REASON, value.reason)
     ended = wording_plans.UNCHANGED

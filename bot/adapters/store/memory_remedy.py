@@ -65,6 +65,17 @@ class MemoryRemedies:
         plans[value.id] = value
         return value
 
+    async def lapse(self, value: Plan) -> None:
+        """Replace an approved plan by its end. Raises Conflict where a run was begun for it."""
+        stored = self._draft.plans.get(value.id)
+        if (
+            stored is None
+            or stored.state is not PlanState.APPROVED
+            or self._draft.run_of(value.id) is not None
+        ):
+            raise errors.Conflict(f"{value.name} is decided already, or not in the store")
+        self._draft.plans[value.id] = value
+
     async def votes(self, plan: int) -> list[Vote]:
         """Return the votes on a plan, oldest first."""
         return self._draft.votes_on(plan)

@@ -73,6 +73,21 @@ class SqlRemedies:
             raise errors.Conflict(f"{value.name} is decided already, or not in the store")
         return value
 
+    async def lapse(self, value: Plan) -> None:
+        """Replace an approved plan by its end. Raises Conflict where a run was begun for it."""
+        table = tables.plans
+        changed = await self._session.run(
+            sa.update(table)
+            .where(
+                table.c.id == value.id,
+                table.c.state == PlanState.APPROVED.value,
+                table.c.claimed.is_(False),
+            )
+            .values(state=value.state.value, document=rows.document(value))
+        )
+        if changed.rowcount == 0:
+            raise errors.Conflict(f"{value.name} is decided already, or not in the store")
+
     async def votes(self, plan: int) -> list[Vote]:
         """Return the votes on a plan, oldest first."""
         return [to_vote(row) for row in await self._session.run(_votes(plan))]

@@ -178,7 +178,7 @@ def test_what_guards_say_against_it_is_said() -> None:
 ENDS = [
     (plan.State.APPROVED, "✅ Approved", "", "approved by @U0APPROVER"),
     (plan.State.REJECTED, "⛔ Rejected", "not at night", "rejected by @U0APPROVER"),
-    (plan.State.EXPIRED, "⌛ Expired", "", "Nobody decided in time"),
+    (plan.State.EXPIRED, "⌛ Expired", "", "It was approved and not begun in time"),
     (plan.State.WITHDRAWN, "↩️ Withdrawn", "found a better way", "withdrawn by @U0APPROVER"),
     (plan.State.SUPERSEDED, "♻️ Superseded", "generation 5", "The cluster changed"),
 ]
@@ -195,6 +195,11 @@ def test_a_decided_plan_says_how_by_whom_and_why_and_has_no_button(
     assert reason in text
     assert buttons(value) == []
     assert "Needs  " not in text
+
+
+def test_what_nobody_decided_is_told_from_what_nobody_began() -> None:
+    undecided = replace(decided(plan.State.EXPIRED), decided_by=())
+    assert "Nobody decided in time" in said(view(undecided, approvers=(), ticket=""))
 
 
 def test_a_run_tells_its_progress_its_journal_and_can_be_cancelled() -> None:

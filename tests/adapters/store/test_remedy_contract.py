@@ -96,6 +96,22 @@ async def test_a_plan_is_not_started_under_another_digest(store) -> None:
         await begun(store, replace(plan, quorum=5))
 
 
+async def test_an_approval_lapses_once_and_only_while_no_run_was_begun_for_it(store) -> None:
+    plan = await approved(store)
+    late = run.lapse(plan, now=START + timedelta(hours=1))
+    assert late.state is PlanState.EXPIRED
+    async with store.unit() as unit:
+        await unit.remedy.lapse(late)
+    assert await store.remedy.plan(plan.id) == late
+    assert await store.remedy.unclaimed() == []
+    begun_for = await approved(store)
+    await begun(store, begun_for)
+    for over in (late, run.lapse(begun_for, now=START + timedelta(hours=1))):
+        with pytest.raises(errors.Conflict):
+            async with store.unit() as unit:
+                await unit.remedy.lapse(over)
+
+
 async def test_an_executor_that_was_succeeded_stores_nothing_more(store) -> None:
     plan = await approved(store)
     old = await begun(store, plan)

@@ -60,6 +60,8 @@ TEXTS = {
     # run
     "{plan} is {state:own} and not approved": "{plan} {state}，没有被批准",
     "{plan} says that it is approved, and the votes do not: {number} of {all} count for what it would do": "{plan} 自称已批准，但投票不支持：对它要做的事，需要 {all} 个有效批准，只有 {number} 个",
+    "it was approved, and not begun in time": "已批准，但没有及时开始",
+    "{plan} was approved, and not begun in time: ask for a fresh one.": "{plan} 已批准，但没有及时开始：请重新请求。",
     "{plan} was approved too long ago to start now: ask for a fresh one": "{plan} 批准得太久，不能现在开始：请重新请求",
     "{run} has ended: {state:own}": "{run} 已结束：{state}",
     "{run} has ended already: {state:own}[[.]]": "{run} 早已结束：{state}",
