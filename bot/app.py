@@ -79,7 +79,7 @@ class Bot:
         self._wrong = wrongs.Wrongs(given, before)
         self._reload = reload
         self._clock = clock or clocks.SystemClock()
-        self._telemetry = telemetry.PrometheusTelemetry(bot.__version__)
+        self._telemetry = telemetry.PrometheusTelemetry(bot.__version__, role=given.process.role)
         self._stopping = stopping
         self._beat = self._clock.monotonic()
         self._store: sql.SqlStore | None = None
@@ -165,6 +165,8 @@ class Bot:
         )
         apart = parted.asked(self._settings, store, clock=self._clock)
         executor = self._executor = apart[0] if apart is not None else None
+        if executor is not None:
+            self._telemetry.before_scrape(partial(readiness.missing, executor, self._telemetry))
         sending = self._sending = self._sender(store, web, kept, people, alerts)
         self._remedies = parted.remedies(
             self._settings,

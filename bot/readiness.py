@@ -8,7 +8,7 @@ from bot.adapters import health
 from bot.adapters.cluster import mirror
 from bot.adapters.store import sql
 from bot.domain import errors
-from bot.flow import ports
+from bot.flow import asking, ports
 
 _AGAIN = 1.0
 """Seconds between two writes of probes, so that these are no load."""
@@ -80,3 +80,8 @@ def measure(watching: Iterable[watched.Watched], numbers: ports.Telemetry) -> No
             labels = {"cluster": each.cycle.cluster, "resource": resource}
             numbers.gauge("mirror_objects", objects, **labels)
             numbers.gauge("mirror_age_seconds", oldest, **labels)
+
+
+def missing(executor: asking.Asking, numbers: ports.Telemetry) -> None:
+    """Tell whether the executor that this process waits for gives signs of life."""
+    numbers.gauge("executor_missing", int(bool(executor.trouble)))

@@ -23,7 +23,7 @@ VALUES = {"$cluster": ".*", "$__rate_interval": "1m", "$__range": "5m"}
 LABELS = {
     "cluster": "prod", "resource": "pods", "check": "oom_killed", "severity": "critical",
     "state": "running", "verb": "list", "code": "200", "result": "ok", "kind": "card",
-    "job": "cycle prod", "version": "1.2.3",
+    "job": "cycle prod", "version": "1.2.3", "role": "all",
 }  # fmt: skip
 
 

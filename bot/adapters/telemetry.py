@@ -22,7 +22,7 @@ _LATENCY = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0, 15.0, 60.0, 
 _SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "build_info": ("Always 1; the version is a label", ("version",)),
+    "build_info": ("Always 1; version and role are labels", ("version", "role")),
     "leader": ("1 where this process judges and acts", ()),
     "mirror_age_seconds": ("Since the API server last showed life", ("cluster", "resource")),
     "mirror_objects": ("Objects mirrored", ("cluster", "resource")),
@@ -33,6 +33,10 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "outbox_oldest_seconds": ("Age of the oldest waiting message", ()),
     "slack_connected": (
         "1 while Slack is reached: Socket Mode is connected, or over HTTP the Web API answers",
+        (),
+    ),
+    "executor_missing": (
+        "1 while a process of `--role chat` sees no sign of life of an executor",
         (),
     ),
     "plans": ("Remediation plans by state", ("state",)),
@@ -70,15 +74,19 @@ HISTOGRAMS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
 
 
 class PrometheusTelemetry:
-    """Implements `ports.Telemetry` over a registry of its own."""
+    """Implements `ports.Telemetry` over a registry of its own.
 
-    def __init__(self, version: str) -> None:
+    A gauge is served once it was set: the 0 of one that nobody measures here would be a lie.
+    """
+
+    def __init__(self, version: str, *, role: str = "all") -> None:
         self._registry = CollectorRegistry()
         self._refresh: list[Callable[[], None]] = [self._weigh]
         self._gauges = {
-            name: Gauge(PREFIX + name, text, labels, registry=self._registry)
+            name: Gauge(PREFIX + name, text, labels, registry=None)
             for name, (text, labels) in GAUGES.items()
         }
+        self._served: set[str] = set()
         self._counters = {
             name: Counter(PREFIX + name, text, labels, registry=self._registry)
             for name, (text, labels) in COUNTERS.items()
@@ -87,7 +95,7 @@ class PrometheusTelemetry:
             name: Histogram(PREFIX + name, text, labels, registry=self._registry, buckets=buckets)
             for name, (text, labels, buckets) in HISTOGRAMS.items()
         }
-        self.gauge("build_info", 1, version=version)
+        self.gauge("build_info", 1, version=version, role=role)
         self.gauge("leader", 1)
         self.gauge("slack_connected", 0)
         self.gauge("outbox_depth", 0)
@@ -107,6 +115,9 @@ class PrometheusTelemetry:
         """Set a gauge."""
         gauge = self._gauges[name]
         (gauge.labels(**labels) if labels else gauge).set(value)
+        if name not in self._served:
+            self._served.add(name)
+            self._registry.register(gauge)
 
     def before_scrape(self, refresh: Callable[[], None]) -> None:
         """Have something measured just before each scrape."""

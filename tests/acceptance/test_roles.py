@@ -31,7 +31,10 @@ async def test_who_speaks_with_people_changes_nothing_and_asks_who_may(tmp_path:
 
             async def alone(wanted: bool) -> bool:
                 async with outside.session.get(f"{base}/readyz") as answer:
-                    return ("no executor is running" in await answer.text()) is wanted
+                    said = "no executor is running" in await answer.text()
+                async with outside.session.get(f"{base}/metrics") as answer:
+                    number = f"\nflannel_bot_executor_missing {int(wanted)}.0\n"
+                    return said is wanted and number in await answer.text()
 
             await processes.until(lambda: alone(True), what="the executor missed")
             asked = await outside.command("raise-memory-and-anchor", user="U0OPERATOR")

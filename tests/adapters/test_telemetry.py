@@ -77,6 +77,15 @@ def test_what_is_measured_at_the_scrape_is_fresh() -> None:
     assert b"flannel_bot_outbox_depth 7.0" in made.text()
 
 
+def test_a_gauge_that_nobody_measures_is_not_served_as_zero() -> None:
+    """A self-test that is not set up would be told as one that fails."""
+    made = telemetry.PrometheusTelemetry("1")
+    assert b"flannel_bot_selftest_ok" not in made.text()
+    for value in (0, 1):
+        made.gauge("selftest_ok", value)
+        assert f"\nflannel_bot_selftest_ok {value}.0\n" in made.text().decode()
+
+
 def test_the_memory_in_use_is_served() -> None:
     held = bytearray(b"x") * 50_000_000
     text = telemetry.PrometheusTelemetry("1").text().decode()

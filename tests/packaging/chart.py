@@ -29,11 +29,14 @@ LEAST: Values = {
 NAMESPACE = "monitoring"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:flannel-bot"
 
+SHARED: Values = {"database": {"postgresql": {"existingSecret": "db"}}}
+"""A database that several pods may have in common."""
+
 # What may be combined; the first of each is the default.
 AXES: Mapping[str, list[Values]] = {
     "copies": [
         {},
-        {"replicas": 3, "database": {"postgresql": {"existingSecret": "db"}}},
+        {"replicas": 3, **SHARED},
         {"database": {"postgresql": {"existingSecret": "db", "key": "dsn"}}},
         {"persistence": {"enabled": False}},
         {"persistence": {"existingClaim": "mine", "storageClass": "local", "size": "5Gi"}},
@@ -56,6 +59,11 @@ AXES: Mapping[str, list[Values]] = {
         {"config": {"remediation": {"enabled": True}}},
         *({"config": {"remediation": {"enabled": True, "runbooks": [name]}}}
           for name in ("raise-memory", "anchor-regex", "raise-memory-and-anchor", "drain", "evict-veth", "restart")),
+    ],
+    "role": [
+        {},
+        {"config": {"process": {"role": "chat"}}, **SHARED},
+        {"config": {"process": {"role": "executor"}}, **SHARED},
     ],
     "monitoring": [{}, {"serviceMonitor": {"enabled": True, "labels": {"a": "b"}}, "prometheusRule": {"enabled": True, "labels": {"a": "b"}}}, {"service": {"enabled": False}}, {"prometheusTokenSecret": "prom"}],
     "flannel": [{}, {"flannel": {"namespace": "kube-system", "daemonsets": ["kube-flannel-ds-amd64", "kube-flannel-ds-arm64"]}}, {"namespaces": ["kube-system", "ingress"], "clusterName": "prod"}],
