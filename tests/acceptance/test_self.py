@@ -72,7 +72,7 @@ async def test_one_life(tmp_path: Path) -> None:
             async def number(name: str) -> float:
                 async with outside.session.get(f"{base}/metrics") as answer:
                     text = await answer.text()
-                return float(text.partition(f"\nflannel_bot_{name} ")[2].split("\n")[0])
+                return float(text.partition(f"\nflannel_bot_{name} ")[2].split("\n")[0] or 0)
 
             await processes.until(lambda: said("sim was not watched for 43 min"))
             await processes.until(lambda: number("selftest_ok"), what="a self-test")
