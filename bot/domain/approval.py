@@ -2,7 +2,8 @@
 
 Invariants, whatever is clicked by whom and how often: a plan becomes APPROVED only by `quorum`
 different approvers, none of them its requester, each having voted for its very digest before it
-expired; and once it has left PROPOSED it never changes again. Every click gets an answer.
+expired; and once it has left PROPOSED it never changes again, but that an approved one which
+nobody can begin becomes void. Every click gets an answer.
 """
 
 import enum
@@ -195,6 +196,16 @@ def supersede(plan: Plan, *, now: datetime, reason: str) -> Plan:
     """
     if plan.state is not State.PROPOSED:
         return plan
+    return _decided(plan, State.SUPERSEDED, (), now, reason)
+
+
+def abandon(plan: Plan, *, now: datetime, reason: str) -> Plan:
+    """Void a request that nobody can begin any more, also one that is approved.
+
+    The store keeps it so only where no run was started for it.
+    """
+    if plan.state is not State.APPROVED:
+        return supersede(plan, now=now, reason=reason)
     return _decided(plan, State.SUPERSEDED, (), now, reason)
 
 

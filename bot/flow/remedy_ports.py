@@ -37,7 +37,7 @@ class Remedies(Protocol):
         """
 
     async def lapse(self, value: Plan) -> None:
-        """Replace an approved plan by what it is once its approval is too old to begin by.
+        """Replace an approved plan by its end: nobody can begin it any more.
 
         Compare-and-swap, as `start`: raises Conflict where that came first.
         """

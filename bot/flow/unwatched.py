@@ -2,8 +2,8 @@
 
 Incidents are neither well nor in trouble as far as anybody can tell, so they do not resolve, and do
 not stay red for ever: their cards say that their cluster is no longer watched. Runs stay where they
-are, and say so, until their cluster is back; requests that nobody has decided are void. Nothing
-asks those clusters anything.
+are, and say so, until their cluster is back; requests that were not begun are void, decided or
+not. Nothing asks those clusters anything.
 """
 
 import uuid
@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from bot.domain import approval, incident, notice, run
+from bot.domain import approval, errors, incident, notice, plan, run
 from bot.domain.incident import Incident, State
 from bot.domain.plan import Plan
 from bot.flow import ports, tell
@@ -74,15 +74,16 @@ async def park(store: ports.Store, watched: Collection[str], *, now: datetime) -
     Raises:
         Unavailable: the store does not answer.
     """
+    # Requests first: one that is begun meanwhile is among the runs.
     left = [
+        await _void(store, one.id, now=now)
+        for one in [*await store.remedy.plans(), *await store.remedy.unclaimed()]
+        if one.cluster not in watched
+    ]
+    left += [
         await _left(store, one.id, now=now)
         for one in await store.remedy.runs()
         if one.cluster not in watched and not one.parked
-    ]
-    left += [
-        await _void(store, one.id, now=now)
-        for one in await store.remedy.plans()
-        if one.cluster not in watched
     ]
     return tuple(name for name in left if name)
 
@@ -112,19 +113,25 @@ async def _left(store: ports.Store, number: int, *, now: datetime) -> str:
 
 async def _void(store: ports.Store, number: int, *, now: datetime) -> str:
     """Void a request that nobody can begin, unless another replica has; return its name."""
-    async with store.unit() as unit:
-        found = await unit.remedy.plan(number)
-        if found is None:
-            return ""
-        why = f"cluster {found.cluster} is no longer watched"
-        after = approval.supersede(found, now=now, reason=why)
-        if after == found:
-            return ""
-        await unit.remedy.save_plan(after)
-        await unit.remedy.record(
-            at=now, actor=_BOT, subject=after.name, kind="plan_superseded", text=why
-        )
-        await _tell(store, unit, after, now=now)
+    try:
+        async with store.unit() as unit:
+            found = await unit.remedy.plan(number)
+            if found is None:
+                return ""
+            why = f"cluster {found.cluster} is no longer watched"
+            after = approval.abandon(found, now=now, reason=why)
+            if after == found:
+                return ""
+            if found.state is plan.State.APPROVED:
+                await unit.remedy.lapse(after)
+            else:
+                await unit.remedy.save_plan(after)
+            await unit.remedy.record(
+                at=now, actor=_BOT, subject=after.name, kind="plan_superseded", text=why
+            )
+            await _tell(store, unit, after, now=now)
+    except errors.Conflict:
+        return ""  # begun meanwhile
     log.info("plan_unwatched", plan=after.name, cluster=after.cluster)
     return after.name
 

@@ -27,7 +27,18 @@ PEOPLE = {
 }
 ACTS = st.tuples(
     st.sampled_from(
-        ["look", "approve", "reject", "supersede", "expire", "claim", "step", "take over", "crash"]
+        [
+            "look",
+            "approve",
+            "reject",
+            "supersede",
+            "expire",
+            "abandon",
+            "claim",
+            "step",
+            "take over",
+            "crash",
+        ]
     ),
     st.integers(0, 1),
     st.sampled_from(sorted(PEOPLE)),
@@ -71,6 +82,9 @@ class Replica:
                 self.run = await remedy.start(
                     self.plan, run.begin(self.plan, executor=self.name, now=now)
                 )
+            elif what == "abandon":
+                after = approval.abandon(self.plan, now=now, reason="nobody watches")
+                await remedy.lapse(after)
             elif what in ("supersede", "expire"):
                 after = (
                     approval.expire(self.plan, now=now)

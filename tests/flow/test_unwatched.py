@@ -8,6 +8,7 @@ import pytest
 from bot.adapters.slack import cards, catalogue, plan_cards
 from bot.adapters.store.memory import MemoryStore
 from bot.domain import errors, notice, plan, run
+from bot.domain.approval import Choice
 from bot.domain.incident import State
 from bot.flow import plancards, unwatched
 from bot.flow.journal import Journal
@@ -177,6 +178,48 @@ async def test_a_request_that_was_left_in_one_is_void_and_starts_nothing_when_th
     with pytest.raises(errors.Refused):
         run.begin(now_is, executor="e", now=NOW)
     assert await unwatched.park(two.store, {"west"}, now=NOW) == ()
+
+
+@pytest.mark.looptime
+async def test_a_request_that_was_approved_and_not_begun_in_one_is_void() -> None:
+    """Put back, the cluster is another than the one that people decided about."""
+    two = Two()
+    asked = await two.proposed("east", "UEREQ")
+    await two.desk.vote(await two.desk.of_plan(asked), "UEAPP", Choice.APPROVE)
+    await told(two.store)
+    await shown(two.store, asked)
+    assert "Approved" in await card(two.store, asked.id)
+    assert await unwatched.park(two.store, {"west"}, now=NOW) == (asked.name,)
+    assert await told(two.store) == [(notice.Kind.PLAN, "C-east", asked.id)]
+    said = await card(two.store, asked.id)
+    assert "cluster east is no longer watched" in said
+    assert "Approved" not in said
+    assert "not begun" not in repr(await two.attention.handover(None))
+    now_is = await two.store.remedy.plan(asked.id)
+    assert now_is is not None
+    with pytest.raises(errors.Refused):
+        run.begin(now_is, executor="e", now=NOW)
+    assert await unwatched.park(two.store, {"west"}, now=NOW) == ()
+
+
+@pytest.mark.looptime
+async def test_one_that_is_begun_while_it_becomes_void_stays_begun() -> None:
+    two = Two()
+    asked = await two.proposed("east", "UEREQ")
+    await two.desk.vote(await two.desk.of_plan(asked), "UEAPP", Choice.APPROVE)
+    (approved,) = await two.store.remedy.unclaimed()
+    async with two.store.unit() as unit:
+        begun = await unit.remedy.start(
+            approved, run.begin(approved, executor="e", now=two.clock.now())
+        )
+
+    async def as_it_was(_: object) -> list[plan.Plan]:
+        return [approved]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(two.store.remedy), "unclaimed", as_it_was)
+        assert await unwatched.park(two.store, {"west"}, now=NOW) == (begun.name,)
+    assert await two.store.remedy.plan(asked.id) == approved
 
 
 @pytest.mark.looptime
