@@ -73,12 +73,17 @@ class Collector:
             self._left = _old()
             if slow or self._left > MANY // 2:
                 self._freeze(self._left)
-        elif 4 * self._unswept > gc.get_freeze_count() and now - self._swept >= HOUR:
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
+        elif now - self._swept >= HOUR:
             self._swept = now
-            self._left = self._unswept = 0
+            # It is counted one by one, so not every few seconds.
+            if 4 * self._unswept > gc.get_freeze_count():
+                self._sweep()
+
+    def _sweep(self) -> None:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._left = self._unswept = 0
 
     def _freeze(self, objects: int) -> None:
         gc.freeze()
