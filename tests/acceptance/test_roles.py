@@ -1,22 +1,33 @@
-"""Chat and executor as two processes on one database: people heal the cluster by way of both."""
+"""Chat and executor as processes on one PostgreSQL: people heal the cluster by way of both."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance import chartered, processes
 from tests.acceptance.test_remediation import card, container, whispered
+from tests.acceptance.test_replicas import QUICK
+from tests.adapters.store.conftest import Cluster, postgresql  # noqa: F401  # a fixture
+from tests.packaging import chart
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("acceptance-b")]
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.real("postgresql"),
+    pytest.mark.xdist_group("acceptance-b"),
+]
 
-APART = {"database": {"postgresql": {"existingSecret": "postgres"}}}
+APART = {"replicas": 2, "database": {"postgresql": {"existingSecret": "postgres"}}}
 """What both releases of the chart say: they share a database."""
 REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
 
 
-async def test_who_speaks_with_people_changes_nothing_and_asks_who_may(tmp_path: Path) -> None:
-    async with processes.outside(tmp_path, nodes=8, seed=3, speed=20) as outside:
+async def test_who_speaks_with_people_changes_nothing_and_of_two_executors_one_outlives_the_other(
+    tmp_path: Path,
+    postgresql: Cluster,  # noqa: F811
+) -> None:
+    async with processes.outside(tmp_path, nodes=6, seed=3, speed=40) as outside:
         changes = {"remediation": {"enabled": True}}
         of_chat, of_executor = [
             await chartered.install(
@@ -24,29 +35,43 @@ async def test_who_speaks_with_people_changes_nothing_and_asks_who_may(tmp_path:
             )
             for role, name in (("chat", "flannel-bot"), ("executor", "flannel-bot-executor"))
         ]
-        common = outside.remedying()
+        common = {
+            **outside.remedying(),
+            **QUICK,
+            "FLANNEL_BOT_REPLICAS__NAMESPACE": chart.NAMESPACE,
+            "FLANNEL_BOT_DATABASE__URL": postgresql.url(postgresql.create()),
+        }
         chats = outside.environment(**common, FLANNEL_BOT_CLUSTERS=of_chat.clusters())
         async with processes.started("run", "--role", "chat", environment=chats) as chat:
             base = await processes.bot_ready(chat, outside.session)
 
+            async def served(at: str, what: str) -> str:
+                async with outside.session.get(f"{at}/{what}") as answer:
+                    return await answer.text()
+
             async def alone(wanted: bool) -> bool:
-                async with outside.session.get(f"{base}/readyz") as answer:
-                    said = "no executor is running" in await answer.text()
-                async with outside.session.get(f"{base}/metrics") as answer:
-                    number = f"\nflannel_bot_executor_missing {int(wanted)}.0\n"
-                    return said is wanted and number in await answer.text()
+                number = f"\nflannel_bot_executor_missing {int(wanted)}.0\n"
+                said = "no executor is running" in await served(base, "readyz")
+                return said is wanted and number in await served(base, "metrics")
 
             await processes.until(lambda: alone(True), what="the executor missed")
             asked = await outside.command("raise-memory-and-anchor", user="U0OPERATOR")
             assert asked["ok"]
             await whispered(outside, "U0OPERATOR", "no executor is running")
 
-            # It only asks Slack who people are.
+            # They only ask Slack who people are.
             others = outside.environment(
-                **common, SLACK_APP_TOKEN="", FLANNEL_BOT_CLUSTERS=of_executor.clusters()
+                **common,
+                SLACK_APP_TOKEN="",
+                FLANNEL_BOT_CLUSTERS=of_executor.clusters(),
+                FLANNEL_BOT_REPLICAS__LEASE="flannel-bot-executor",
             )
-            async with processes.started("run", "--role", "executor", environment=others) as other:
-                await processes.bot_ready(other, outside.session)
+            started = processes.started
+            async with (
+                started("run", "--role", "executor", environment=others) as one,
+                started("run", "--role", "executor", environment=others) as two,
+            ):
+                places = [await processes.bot_ready(each, outside.session) for each in (one, two)]
                 await processes.until(lambda: alone(False), what="the executor heard")
                 trouble = await card(outside, "also matches pods' NICs")
                 await outside.click(trouble, "propose_fix", "U0BYSTANDER")
@@ -56,15 +81,26 @@ async def test_who_speaks_with_people_changes_nothing_and_asks_who_may(tmp_path:
                 await outside.click(plan, "approve_plan", "U0OPERATOR")
                 await whispered(outside, "U0OPERATOR", "You may not")
                 await outside.click(plan, "approve_plan", "U0APPROVER")
+                await card(outside, "PLAN-1", "RUN-1")
+                lead = ["flannel_bot_leader 1.0" in await served(at, "metrics") for at in places]
+                assert sorted(lead) == [False, True]
+                killed, left = (one, two) if lead[0] else (two, one)
+                assert await killed.end(signal.SIGKILL) == -signal.SIGKILL
                 await card(outside, "Done", "PLAN-1", "RUN-1")
+                assert any("run_taken_over" in line for line in left.errors)
                 after = await container(outside)
                 assert "--iface-regex=^(?:eth1|bond1)$" in after["args"]
-                ended = await asyncio.gather(chat.end(), other.end())
+                ended = await asyncio.gather(chat.end(), left.end())
                 assert ended == [0, 0]
         made = [one for one in await outside.requests() if one["resource"] not in REVIEWS]
-        by_chat = {one["verb"] for one in made if one["identity"] == of_chat.user}
+        by_chat = {
+            one["verb"]
+            for one in made
+            if one["identity"] == of_chat.user and one["resource"] != "leases"
+        }
         assert by_chat
         assert by_chat <= {"get", "list", "watch"}
         assert chartered.refused(made) == []
         patches = [one for one in made if one["verb"] == "patch" and "dryRun" not in one["query"]]
-        assert {one["identity"] for one in patches} == {of_executor.user}
+        assert [one["identity"] for one in patches] == [of_executor.user] * len(patches)
+        assert len({one["path"] for one in patches}) == len(patches) > 0, "each once"
