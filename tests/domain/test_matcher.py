@@ -1,5 +1,6 @@
 """Matchers: read with exact complaints, and of several nodes about all of them."""
 
+import random
 import re
 
 import pytest
@@ -106,3 +107,20 @@ def test_whatever_is_written_is_read_or_complained_of_within_it(text: str) -> No
         assert found.text
     else:
         assert read(",".join(str(each) for each in found)) == found
+
+
+def test_ten_thousand_spoilt_expressions_are_read_or_complained_of() -> None:
+    luck = random.Random(20260102)
+    parts = [
+        *matcher.FIELDS, "=", "!=", "=~", "!~", "==", ",", ",,", '"', "\\", "(", "(a*)*", "[", "*",
+        "oom_killed", "n1", " ", "\n", "\x00", "\u202e", "\ud800", "🔥", "x" * 300, "<!channel>",
+    ]  # fmt: skip
+    understood = 0
+    for _ in range(10_000):
+        text = "".join(luck.choices(parts, k=luck.randint(0, 9)))
+        found = matcher.parse(text, KNOWN)
+        if isinstance(found, matcher.Problem):
+            assert 1 <= found.position <= len(text) + 1, text
+        else:
+            understood += 1
+    assert understood > 50

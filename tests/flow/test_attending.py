@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
 from bot.adapters.store import memory
-from bot.domain import access, errors, notice, routing
+from bot.domain import access, errors, inhibition, notice, routing, run, snapshot
 from bot.domain.access import Role
 from bot.domain.incident import State
+from bot.domain.target import Target
 from bot.flow import attending, cycle, deliver, handover, quieting
-from tests.flow import fakes
+from tests.domain import plans
+from tests.flow import fakes, office
 from tests.flow.test_cycle import World, pod
 
 pytestmark = pytest.mark.looptime
@@ -343,3 +345,32 @@ async def test_what_is_stored_is_done_though_it_cannot_be_judged_here_and_now(
     assert watch.woken == 1
     await watch.kill(1)
     assert (await watch.incident()).muted is not None
+
+
+async def test_what_a_rollout_of_ours_causes_is_told_only_where_it_outlasts_the_rollout() -> None:
+    watch = Watch()
+    await watch.begin()
+    made = replace(
+        plans.plan(), cluster="c", workload=Target("c", "DaemonSet", "kube-system", "kube-proxy")
+    )
+    held = await office.approved(watch.store, watch.clock, made)  # type: ignore[arg-type]
+    begun = run.begin(held, executor="e", now=watch.clock.now())
+    async with watch.store.unit() as unit:
+        begun = await unit.remedy.start(held, begun)
+    ill = snapshot.Condition("Ready", "False", since=watch.clock.now())
+    watch.world.show(replace(pod(1), conditions=(ill,)), *[pod(number) for number in range(2, 7)])
+    await asyncio.sleep(HOUR.total_seconds())
+    await watch.cycle.once()
+    mute = (await watch.incident()).muted
+    assert mute is not None
+    assert mute.text == "RUN-1 is rolling it out"
+    await watch.deliver()
+    assert watch.slack.cards("C1") == []
+    over = replace(begun, state=run.State.SUCCEEDED, ended_at=watch.clock.now())
+    async with watch.store.unit() as unit:
+        await unit.remedy.save_run(over, epoch=begun.epoch)
+    await asyncio.sleep(inhibition.GRACE.total_seconds() + 1)
+    await watch.cycle.once()
+    await watch.deliver()
+    assert (await watch.incident()).muted is None
+    assert len(watch.slack.cards("C1")) == 1

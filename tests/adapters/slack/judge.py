@@ -34,6 +34,8 @@ def judge(rendered: blocks.Rendered) -> None:
     bare = rendered.text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
     assert "&" not in bare
     rendered.text.encode()
+    for block in sent:
+        assert len(block.get("elements", ())) <= 3 or block["type"] != "actions"
 
 
 def inert(text: str) -> None:
@@ -51,24 +53,30 @@ def runs(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def seen(rendered: blocks.Rendered) -> str:
+def seen(rendered: blocks.Rendered, *, buttons: bool = True) -> str:
     """The message as read on a screen that shows blocks."""
     lines = []
     for block in rendered.blocks:
         if block["type"] == "header":
             lines.append(block["text"]["text"])
             continue
+        if block["type"] == "actions" and not buttons:
+            continue
         if block["type"] == "actions":
             lines.append(" ".join(f"[{one['text']['text']}]" for one in block["elements"]))
             continue
         lines += [
-            "".join(
-                f"@{run['user_id']}" if "user_id" in run else run.get("text") or run["fallback"]
-                for run in element["elements"]
-            )
-            for element in block["elements"]
+            "".join(_read(run) for run in element["elements"]) for element in block["elements"]
         ]
     return "\n".join(lines)
+
+
+def _read(run: dict[str, Any]) -> str:
+    called = run.get("user_id") or run.get("usergroup_id")
+    if called:
+        return f"@{called}"
+    text = str(run.get("text") or run["fallback"])
+    return f"{text} ({run['url']})" if "url" in run else text
 
 
 def heard(rendered: blocks.Rendered) -> str:
