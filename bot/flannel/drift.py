@@ -17,6 +17,11 @@ from bot.flannel.fleet import Fleet
 from bot.flannel.kernel import Kernel
 from bot.flannel.lease import Lease
 
+_NOT_READ = "not read: {}"
+_ENV = "subnet.env"
+_NO_ENV = _NOT_READ.format(_ENV)
+"""What a probe pod cannot read, and what leads to no peer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -25,7 +30,8 @@ class Judgement:
     `deviations` are faults, the worst first; `notes` do not affect traffic. `expected` counts
     the routes, neighbours and forwarding entries that should be there, `missing` those that are
     not or are wrong. `unseen` are sentences about what could not be judged, `settling` peers that
-    are too new to be missed.
+    are too new to be missed. `whole` says whether all was read by which peers are reached, be it
+    that something else was not.
     """
 
     node: str
@@ -37,6 +43,7 @@ class Judgement:
     nic: str = ""
     direct: bool | None = None
     settling: tuple[str, ...] = ()
+    whole: bool = False
 
     @property
     def right(self) -> bool:
@@ -113,6 +120,7 @@ def judge(
         nic=nic,
         direct=direct,
         settling=tuple(sorted(waiting)),
+        whole=set(unseen) <= {_NO_ENV},
     )
 
 
@@ -192,7 +200,7 @@ def _unseen(fleet: Fleet, lease: Lease, kernel: Kernel) -> Iterator[str]:
     if lease.backend == "wireguard" and kernel.wireguard is None:
         parts.append("WireGuard's peers")
     if kernel.subnet is None and not kernel.subnet_missing:
-        parts.append("subnet.env")
-    yield from (f"not read: {part}" for part in parts)
+        parts.append(_ENV)
+    yield from (_NOT_READ.format(part) for part in parts)
     if kernel.odd:
         yield f"{units.count(len(kernel.odd), 'line')} not understood, such as `{kernel.odd[0]}`"

@@ -21,12 +21,17 @@ from bot.flannel import discovery, logs, outlook, sharing, versions
 from bot.flannel.inspection import Inspection, Unseen, Way
 from bot.flannel.kernel import Address, Kernel, Link, ports_of
 from bot.flannel.netconf import NetConf
-from bot.flow import podlog, ports, probe_ports, probes, veths
+from bot.flow import lanes, podlog, ports, probe_ports, probes, veths
 
 log = structlog.get_logger(__name__)
 
 NEEDS_APPROVAL = "a look by a probe pod would need an approval"
 """Said where nobody has allowed it."""
+
+_ASIDE = 32
+_PATIENCE = 3.0
+"""Seconds after which a look makes room for another: it takes a tenth, and one more where pods do
+not answer the script's connections. So many may be aside beyond those at a time."""
 
 _NO_FILES = "subnet.env was not read: a probe pod mounts nothing of the host"
 
@@ -82,7 +87,7 @@ class Inspector:
         self._tail = tail
         self._clock = clock
         self._options = options
-        self._slots = asyncio.Semaphore(options.at_once)
+        self._lanes = lanes.Lanes(options.at_once, aside=_ASIDE, patience=_PATIENCE)
         self._begun: deque[float] = deque()
         self._latest: dict[str, Inspection] = {}
         self._unseen: dict[str, Unseen] = {}
@@ -159,16 +164,14 @@ class Inspector:
 
     async def _look(self, where: checks.Context, name: str) -> Inspection:
         place = flannel_on(where, name)
-        async with self._slots:
-            await self._afford()
-            found = await self._by_exec(place, name)
+        found = await self._lanes.run(lambda: self._by_exec(place, name), before=self._afford)
         if isinstance(found, str):
-            # Not within the slots: a pod that does not start must not hold up other nodes.
+            # Not in a lane: a pod that does not start must not hold up other nodes.
             found = await self._by_probe(place, name, found)
         if isinstance(found, str):
             self._in_vain(name, found)
-            async with self._slots:
-                found = await self._by_log(place, name, found)
+            why = found
+            found = await self._lanes.run(lambda: self._by_log(place, name, why), before=_at_once)
         else:
             self._unseen.pop(name, None)
         found = replace(found, kernel=self._pool.share(found.kernel))
@@ -429,6 +432,10 @@ def behind(here: Kernel, pods: Sequence[ports.PodAddress]) -> dict[str, str]:
     """Return which pod is behind which NIC of the host, as far as its tables tell."""
     places = {pod.ip: pod.place for pod in pods}
     return {port: places[ip] for ip, port in ports_of(here, places).items()}
+
+
+async def _at_once() -> None:
+    """Await nothing: reading a log costs no exec."""
 
 
 def _listed(nic: logs.Nic) -> Link:

@@ -194,7 +194,7 @@ class Network:
         def judged(where: checks.Context, coverage: answers.Coverage) -> answers.FleetRoutes:
             known = list(where.looks.values())
             drifts = [one.drift for one in known if one.drift is not None]
-            partly = {one.node: "; ".join(one.unseen) for one in drifts if one.unseen}
+            partly = {one.node: "; ".join(one.unseen) for one in drifts if not one.whole}
             partly |= {
                 one.node: "only flannel's log was to be had, which holds no tables"
                 for one in known
@@ -205,7 +205,7 @@ class Network:
                 coverage=coverage,
                 groups=deviants.by_fault(_deviations(known)),
                 matrix=matrix.of(sorted(where.flannel_on), known),
-                right=sum(one.right and not one.unseen for one in drifts),
+                right=sum(one.right and one.whole for one in drifts),
                 expected=sum(one.expected for one in drifts),
                 missing=sum(one.missing for one in drifts),
                 partly=partly,

@@ -14,7 +14,7 @@ from bot.domain import snapshot as snapshots
 from bot.flannel import netconf
 from bot.flannel.inspection import Inspection, Way
 from bot.flannel.kernel import FdbEntry, Kernel, Link, Neighbour
-from bot.flow import inspect, ports, veths
+from bot.flow import inspect, lanes, ports, veths
 from tests.flow import fakes
 
 pytestmark = pytest.mark.looptime
@@ -242,6 +242,58 @@ async def test_a_node_that_hangs_is_given_up_and_holds_up_nobody() -> None:
     assert "did not answer within" in str(found["node-2"])
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert list(found) == ["node-1", "node-2", "node-3"]
+
+
+async def test_nodes_that_hang_make_room_for_the_others() -> None:
+    names = [f"node-{i:02}" for i in range(20)]
+    cluster = Cluster(names=names, hanging=set(names[:6]))
+    looks = inspector(cluster, at_once=4, within=timedelta(seconds=15))
+    clock = asyncio.get_running_loop().time
+    began, done = clock(), list[float]()
+    await looks.nodes(names, max_age=NEVER, progress=lambda *_: done.append(clock() - began))
+    assert done[13] < 12, "the fourteen that answer wait for none of those that hang"
+    assert done[19] < 25
+    assert cluster.most <= 4 + 6
+
+
+async def test_no_more_step_aside_than_may() -> None:
+    held = lanes.Lanes(1, aside=2, patience=1.0)
+    running = most = 0
+
+    async def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(10)
+        running -= 1
+
+    async def before() -> None: ...
+
+    await asyncio.gather(*(held.run(work, before=before) for _ in range(9)))
+    assert most == 3
+
+
+async def test_whoever_is_cancelled_leaves_nothing_running_and_its_place() -> None:
+    held = lanes.Lanes(1, aside=1, patience=1.0)
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            ended.append("")
+
+    async def before() -> None: ...
+
+    for wait in (0.5, 5.0):
+        doing = asyncio.create_task(held.run(work, before=before))
+        await asyncio.sleep(wait)
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
+        await asyncio.sleep(0)
+    assert len(ended) == 2
+    assert not held._places.locked()
+    assert not held._aside.locked()
 
 
 async def test_no_more_than_some_at_once_and_not_too_many_a_minute() -> None:

@@ -149,6 +149,19 @@ async def test_routes_by_a_log_alone_are_not_called_right() -> None:
     assert told.matrix.cell("n1", "n2") is Cell.UNSEEN
 
 
+async def test_routes_are_right_also_where_the_file_for_pods_was_not_read() -> None:
+    """A probe pod cannot read it, and it leads to no peer."""
+    world = networks.cluster(3, bends={"n1": [lambda here: replace(here, subnet=None)]})
+    told = (await world.network.routes("n1")).judgement
+    assert told is not None
+    assert (told.whole, told.unseen) == (True, ("not read: subnet.env",))
+    fleet = await world.network.all_routes("U1", max_age=MINUTE)
+    assert fleet.right == 3
+    assert not fleet.partly
+    world = networks.cluster(3, bends={"n1": [lambda here: replace(here, fdb=None)]})
+    assert (await world.network.all_routes("U1", max_age=MINUTE)).right == 2
+
+
 async def test_routes_of_all_hold_the_matrix_for_a_picture() -> None:
     world = networks.cluster(3, bends={"n3": [looked.without_entries]})
     told = await world.network.all_routes("U1", max_age=MINUTE)

@@ -46,8 +46,8 @@ async def test_a_node_that_hangs_is_unseen_and_the_others_are_not() -> None:
 
 
 async def test_nodes_whose_turn_does_not_come_in_time_are_told() -> None:
-    cluster = Cluster(names=[f"node-{number}" for number in range(9)], seconds=25.0)
-    sight = await look(cluster, at_once=2, within=timedelta(minutes=1))
+    cluster = Cluster(names=[f"node-{number}" for number in range(9)])
+    sight = await look(cluster, a_minute=4)
     assert len(sight.seen.inspections) == 4
     assert len(sight.seen.unseen) == 5
     assert {one.why for one in sight.seen.unseen.values()} == {"its turn did not come within 1 min"}

@@ -258,7 +258,8 @@ def _content(rendered: blocks.Rendered) -> dict[str, Any]:
 
 async def _document(page: prose.Page) -> ports.File:
     whole = page.whole or page
-    name = "".join(c if c.isalnum() else "-" for c in page.title.lower())[:60].strip("-")
+    words = "".join(c if c.isalnum() else " " for c in page.title.lower()).split()
+    name = "-".join(words)[:60].strip("-")
     return ports.File(
         name=f"{name or 'answer'}.txt", title=page.title, content=blocks.document(whole).encode()
     )

@@ -35,14 +35,14 @@ def _node(value: network_answers.NodeRoutes, *, most: int) -> prose.Page:
             f" · {words.peers(value.peers)}"
         )
     ]
-    if not judged.deviations and not judged.unseen:
+    if not judged.deviations and judged.whole:
         head.append(prose.line(words.ALL_RIGHT if judged.expected else words.NOTHING_EXPECTED))
     head += [prose.labelled(words.NOT_SEEN, *looks.text(one)) for one in judged.unseen]
     if judged.settling:
         head.append(prose.labelled(words.NOTE, words.settling(judged.settling)))
     head += looks.several(words.NOTE, [one.summary for one in judged.notes])
     return prose.Page(
-        title=words.node_routes_title(name, len(judged.deviations), judged=not judged.unseen),
+        title=words.node_routes_title(name, len(judged.deviations), judged=judged.whole),
         parts=(
             prose.paragraph(*head),
             *[_fault(one, most=most) for one in judged.deviations[:most]],
