@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 
 from bot.adapters import clock, telemetry
-from bot.adapters.cluster import actuator, client, lease, reader
+from bot.adapters.cluster import actuator, client, lease, mirror, reader
 from bot.adapters.cluster import options as cluster_options
 from bot.domain import errors, patch
 from bot.domain.leadership import Record
@@ -31,6 +31,13 @@ KUBECONFIG = os.environ.get("KUBECONFIG", "")
 NAME = f"flannel-bot-test-{secrets.token_hex(3)}"
 NOWHERE = {"flannel-bot.io/no-such-node": NAME}
 OPTIONAL = {"ServiceMonitor", "PrometheusRule"}
+IN_THE_CLUSTER = {
+    "ClusterRoleBinding": "reread",
+    "ClusterRole": "reread",
+    "ValidatingAdmissionPolicyBinding": "daemonset",
+    "ValidatingAdmissionPolicy": "daemonset",
+}
+"""What is made outside of the namespace, by the end of its name."""
 UNSERVED = ("no matches for kind", "could not find the requested resource")
 PAUSE = "registry.k8s.io/pause:3.9"
 
@@ -56,14 +63,14 @@ def place() -> Iterator[str]:
     """A namespace of our own, gone at the end, with whatever bears its name in the cluster."""
     kubectl("create", "namespace", NAME)
     yield NAME
-    for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-        kubectl("delete", kind, f"{NAME}-daemonset", "--ignore-not-found", check=False)
+    for kind, end in IN_THE_CLUSTER.items():
+        kubectl("delete", kind, f"{NAME}-{end}", "--ignore-not-found", check=False)
     kubectl("delete", "namespace", NAME, "--wait=false")
 
 
 @pytest_asyncio.fixture
 async def api() -> AsyncIterator[client.Client]:
-    given = cluster_options.Options(name="real", kubeconfig=Path(KUBECONFIG))
+    given = cluster_options.Options(name="real", kubeconfig=Path(KUBECONFIG), namespaces=(NAME,))
     told = telemetry.PrometheusTelemetry("test")
     async with client.Client(given, clock=clock.SystemClock(), telemetry=told) as made:
         yield made
@@ -135,6 +142,29 @@ async def test_the_reader_sees_all_of_it(place: str, api: client.Client) -> None
     assert not seen.gaps
 
 
+async def test_the_mirror_follows_what_comes_and_goes(place: str, api: client.Client) -> None:
+    told = telemetry.PrometheusTelemetry("test")
+    seen = mirror.Mirror(api, clock=clock.SystemClock(), telemetry=told, is_flannel=lambda _: False)
+    running = asyncio.create_task(seen.run())
+
+    async def until(wanted: bool) -> None:
+        async with asyncio.timeout(60):
+            while ((place, "watched") in seen.snapshot().pods) is not wanted:
+                await seen.changed()
+
+    try:
+        async with asyncio.timeout(60):
+            while seen.snapshot().gaps:
+                await asyncio.sleep(0.1)
+        await asyncio.to_thread(kubectl, "apply", "-f", "-", given=pod("watched"))
+        await until(True)
+        await asyncio.to_thread(kubectl, "-n", place, "delete", "pod", "watched", "--now")
+        await until(False)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_guarded_patch_applies_once_and_leaves_its_mark(
     place: str, api: client.Client
 ) -> None:
@@ -185,13 +215,14 @@ async def test_a_lease_is_taken_by_one(place: str, api: client.Client) -> None:
 
 def test_the_policy_refuses_what_the_rights_would_allow(place: str) -> None:
     """Applied for real: as the bot's account, another image is refused and other args pass."""
+    # kubectl reads before it patches.
+    names = {f"{place}-daemonset", f"{place}-patch", f"{place}-reread", place}
+    kinds = {"Role", "RoleBinding", "ServiceAccount", *IN_THE_CLUSTER}
     wanted = [
         each
         for each in chart.render(values(), name=place, namespace=place)
-        if each["metadata"]["name"] in {f"{place}-daemonset", f"{place}-patch", place}
-        and each["kind"] in {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
-                             "Role", "RoleBinding", "ServiceAccount"}
-    ]  # fmt: skip
+        if each["metadata"]["name"] in names and each["kind"] in kinds
+    ]
     kubectl("apply", "-f", "-", given=daemonset())
     for each in wanted:
         done = kubectl("apply", "-f", "-", given=each, check=False)
