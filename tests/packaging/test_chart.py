@@ -197,6 +197,26 @@ def test_one_copy_on_sqlite_never_runs_twice_and_several_are_spread() -> None:
     assert not chart.of_kind(chart.render(values), "PersistentVolumeClaim")
 
 
+def test_a_cluster_that_is_added_or_a_token_that_is_new_needs_no_other_pod() -> None:
+    """The bot takes over what changes in the mounted files, so their mounts must follow them."""
+    given = {"slack": {"existingSecret": "", "botToken": "xoxb-1", "appToken": "xapp-1"}}
+    more = {
+        "slack": {"botToken": "xoxb-2"},
+        "config": {"clusters": [{"name": "east", "kubeconfig": "/kubeconfigs/east"}]},
+    }
+    before, after = [
+        chart.render(chart.merged(chart.LEAST, given, each))
+        for each in ({"kubeconfigSecret": "others"}, {"kubeconfigSecret": "others", **more})
+    ]
+    assert chart.of_kind(before, "ConfigMap") != chart.of_kind(after, "ConfigMap")
+    assert chart.of_kind(before, "Secret") != chart.of_kind(after, "Secret")
+    assert pod(before) == pod(after)
+    (deployment,) = chart.of_kind(after, "Deployment")
+    assert "annotations" not in deployment["spec"]["template"]["metadata"]
+    (container,) = pod(after)["containers"]
+    assert not any("subPath" in mount for mount in container["volumeMounts"]), "never renewed"
+
+
 def test_the_bot_knows_which_node_it_is_on() -> None:
     (container,) = pod(chart.render())["containers"]
     named = {each["name"]: each for each in container["env"]}
