@@ -156,7 +156,7 @@ class Cluster:
 
     def __init__(self, directory: Path) -> None:
         tools = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-        self._tools = tools[-1].parent if tools else Path(shutil.which("initdb") or "").parent
+        self.tools = tools[-1].parent if tools else Path(shutil.which("initdb") or "").parent
         self._data = directory / "data"
         # The server refuses to be root.
         self._user = "postgres" if os.getuid() == 0 else None
@@ -173,7 +173,7 @@ class Cluster:
 
     def _run(self, tool: str, *arguments: object) -> None:
         subprocess.run(
-            [self._tools / tool, *map(str, arguments)],
+            [self.tools / tool, *map(str, arguments)],
             check=True,
             capture_output=True,
             user=self._user,
@@ -183,7 +183,7 @@ class Cluster:
     def start(self) -> None:
         self._server = subprocess.Popen(
             [
-                *(self._tools / "postgres", "-D", self._data, "-p", str(self.port)),
+                *(self.tools / "postgres", "-D", self._data, "-p", str(self.port)),
                 *(
                     "-c",
                     "listen_addresses=127.0.0.1",
@@ -200,7 +200,7 @@ class Cluster:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             ready = subprocess.run(
-                [self._tools / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"],
+                [self.tools / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"],
                 check=False,
             )
             if ready.returncode == 0:
