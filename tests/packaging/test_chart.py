@@ -249,6 +249,14 @@ def test_what_is_said_after_the_install_fits() -> None:
     changing = {"config": {"remediation": {"enabled": True, "runbooks": ["restart"]}}}
     assert "by: restart" in chart.notes(chart.merged(chart.LEAST, changing))
     assert "/flannel status" in chart.notes()
+    for role, said, unsaid in (
+        ("chat", "install a second release", "only observes"),
+        ("executor", "answers nobody", "/flannel status"),
+    ):
+        apart = {**chart.SHARED, "config": {"process": {"role": role}}}
+        told = chart.notes(chart.merged(chart.LEAST, apart))
+        assert said in told
+        assert unsaid not in told
 
 
 def test_its_version_is_the_programs() -> None:
