@@ -20,11 +20,13 @@ class Knot:
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(garbage.Collector, "former", False)
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
+    gc.freeze()  # as tests/conftest.py left it
 
 
 @pytest.fixture
@@ -111,6 +113,14 @@ def test_what_came_to_stay_in_great_numbers_is_frozen_and_not_looked_at(collecto
     assert gc.get_freeze_count() >= frozen + len(kept)
     collector.tend(30.0)
     assert full, "with the many out of sight, full collections go on"
+
+
+def test_what_is_frozen_is_not_even_counted_but_once_an_hour(collector, monkeypatch):
+    counted: list[int] = []
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: counted.append(1) or 0)
+    for now in range(5, int(garbage.HOUR), 5):
+        collector.tend(float(now))
+    assert counted == []
 
 
 def test_garbage_without_end_is_never_frozen(collector):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bot import app, keeping, reloading, settings_sources
-from bot.adapters import clock
+from bot.adapters import clock, garbage
 from bot.adapters.store import sql
 from bot.sim.slack import people, serve, world
 from tests import databases
@@ -78,10 +78,17 @@ QUICK = {
 class Between:
     """A bot, both of its outsides, and time."""
 
-    def __init__(self, kube: api.Api, slack: serve.SimulatedSlack, directory: Path) -> None:
+    def __init__(
+        self,
+        kube: api.Api,
+        slack: serve.SimulatedSlack,
+        directory: Path,
+        patch: pytest.MonkeyPatch,
+    ) -> None:
         self.kube = kube
         self.slack = slack
         self.directory = directory
+        self.patch = patch
         self.clock = Clock()
         self.bot: app.Bot | None = None
 
@@ -266,6 +273,8 @@ class Between:
     @asynccontextmanager
     async def running(self, keep: keeping.Keeping | None = None) -> AsyncIterator[app.Bot]:
         given = settings_sources.load(None)
+        # What all tests have is in this process: a second of looking through it for each life.
+        self.patch.setattr(garbage.Collector, "former", False)
         stopping = asyncio.Event()
         self.bot = app.Bot(
             given, reloading.Reloading(None, None, given), stopping, clock=self.clock, keep=keep
@@ -307,7 +316,7 @@ async def between(
         for name, value in told.items():
             monkeypatch.setenv(name, value)
         slack.world.faults.put("rate_limits_off", {})
-        made = Between(kube, slack, directory)
+        made = Between(kube, slack, directory, monkeypatch)
         for number in range(1, 4):
             made.node(f"node-{number}")
         yield made
