@@ -212,8 +212,6 @@ def test_a_bot_that_begins_anew_lets_go_of_what_the_one_before_was(collector):
     gc.collect(1)
     collector.tend(5.0)
     del knot
-    frozen = gc.get_freeze_count()
     garbage.Collector(now=10.0)
     assert seen() is None
-    assert gc.get_freeze_count() >= frozen - 1_000
-    assert kept
+    assert gc.get_freeze_count() >= len(kept)
