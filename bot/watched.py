@@ -161,7 +161,7 @@ def make(
             inspector,
             limits=judged.options.limits,
             private=one.private_cidrs,
-            lately=lambda: known.newest.recent,
+            lately=known.lately,
         ),
         memories=memories,
     )

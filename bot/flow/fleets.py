@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain import snapshot
-from bot.flannel import discovery, fleet, lease, netconf, recent, versions
+from bot.flannel import discovery, fleet, lease, netconf, versions
+from bot.flannel.recent import Departed, Recent
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Fleets:
         self._reads: dict[str, _Read] = {}
         self._made: dict[str, _Made] = {}
         self._nodes: Mapping[str, snapshot.Node] = {}
-        self._departed: dict[str, recent.Departed] = {}
+        self._departed: dict[str, Departed] = {}
         self._changed: dict[str, datetime] = {}
 
     def of(
@@ -69,9 +70,33 @@ class Fleets:
         return made
 
     @property
-    def recent(self) -> recent.Recent:
+    def recent(self) -> Recent:
         """Who announced something else lately, and who left."""
-        return recent.Recent(dict(self._changed), tuple(self._departed.values()))
+        return Recent(dict(self._changed), tuple(self._departed.values()))
+
+    def lately(self, taken: snapshot.Snapshot) -> Recent:
+        """Return the same at a snapshot that may be newer than the last one, which stays the last.
+
+        May be asked while another thread reads.
+        """
+        known, at = self.recent, taken.taken_at
+        changed = dict(known.changed)
+        for prefix, read in list(self._reads.items()):
+            nodes, leases = read.nodes, read.leases
+            for name, node in taken.nodes.items():
+                before = nodes.get(name)
+                if before is None or before is node or _alike(before, node):
+                    continue
+                made = lease.of(name, node.pod_cidrs, node.annotations, prefix=prefix)
+                if made != leases.get(name):
+                    changed[name] = at
+        known_nodes, gone = self._nodes, tuple[Departed, ...]()
+        if not any(gap.covers("nodes", "", "") for gap in taken.gaps):
+            gone = tuple(
+                Departed(name, known_nodes[name].pod_cidrs, at)
+                for name in known_nodes.keys() - taken.nodes.keys()
+            )
+        return Recent(changed, (*known.departed, *gone))
 
     def _watch(self, taken: snapshot.Snapshot) -> None:
         # A list that is not seen loses nobody.
@@ -79,7 +104,7 @@ class Fleets:
             return
         now = taken.taken_at
         for name in self._nodes.keys() - taken.nodes.keys():
-            self._departed[name] = recent.Departed(name, self._nodes[name].pod_cidrs, now)
+            self._departed[name] = Departed(name, self._nodes[name].pod_cidrs, now)
         for name in [
             name
             for name, one in self._departed.items()

@@ -96,6 +96,10 @@ class Insight:
         )
         return self._known
 
+    def lately(self, taken: snapshot.Snapshot) -> Recent:
+        """Return who changed or left lately, also since the newest cycle."""
+        return self._fleets.lately(taken)
+
     @property
     def newest(self) -> Known:
         """What was known at the newest cycle."""

@@ -209,6 +209,7 @@ class Network:
                 expected=sum(one.expected for one in drifts),
                 missing=sum(one.missing for one in drifts),
                 partly=partly,
+                settling=tuple(sorted({peer for one in drifts for peer in one.settling})),
                 unsafe={
                     one.node: one.outlook.risk
                     for one in known

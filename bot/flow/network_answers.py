@@ -115,6 +115,8 @@ class FleetRoutes:
     missing: int
     partly: Mapping[str, str] = field(default_factory=dict)
     """Nodes of which a part could not be judged, and which."""
+    settling: tuple[str, ...] = ()
+    """Nodes that came, left or changed so lately that the others are not held to them."""
     unsafe: Mapping[str, str] = field(default_factory=dict)
     """Nodes with a fault where the usual cure, a restart, would do harm or cannot be judged."""
 

@@ -28,7 +28,7 @@ class Sight:
         looks: deep looks at its nodes.
         limits: which looks still count.
         private: prefixes that announced addresses must be in; none for any.
-        lately: who announced something else lately, and who left.
+        lately: who announced something else lately, and who left, as of a snapshot.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Sight:
         *,
         limits: checks.Limits,
         private: tuple[str, ...] = (),
-        lately: Callable[[], recent.Recent] = recent.Recent,
+        lately: Callable[[snapshot.Snapshot], recent.Recent] = lambda _: recent.Recent(),
     ) -> None:
         self._lately = lately
         self._mirror = mirror
@@ -89,7 +89,7 @@ class Sight:
             snapshot=taken,
             limits=self._limits,
             private_cidrs=self._private,
-            recent=self._lately(),
+            recent=self._lately(taken),
         )
 
     def node(self, where: checks.Context, word: str) -> str:

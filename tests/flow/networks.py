@@ -127,7 +127,7 @@ class World:
                 self.looks,
                 limits=checks.Limits(),
                 private=self.private,
-                lately=lambda: self.lately,
+                lately=lambda _: self.lately,
             ),
             self.logs,
             clock=StillClock(self.at),

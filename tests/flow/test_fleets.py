@@ -107,6 +107,25 @@ def test_who_announces_something_else_is_remembered_for_a_while() -> None:
     assert fleets.recent.changed == {}, "who left is remembered as such"
 
 
+def test_what_has_happened_since_the_last_snapshot_is_known_without_reading_it() -> None:
+    fleets = Fleets()
+    before = cluster(*(node(f"n{number}") for number in range(1, 5)))
+    assert fleets.lately(before).newest is None
+    of(fleets, before)
+    moved = node("n2", annotations=announces("n2", public_ip="10.0.0.99"))
+    noted = node("n3", annotations={**announces("n3"), "other": "note"})
+    after = cluster(node("n1"), moved, noted, taken=1)
+    for _ in range(2):
+        lately = fleets.lately(after)
+        assert lately.changed == {"n2": at(1)}
+        assert [(one.name, one.at) for one in lately.departed] == [("n4", at(1))]
+    assert fleets.recent.changed == {}
+    blind = cluster(node("n1"), taken=1, gaps=(Gap("nodes", "403", at(0)),))
+    assert fleets.lately(blind).departed == ()
+    of(fleets, after)
+    assert fleets.lately(replace(after, taken_at=at(2))).changed == {"n2": at(1)}
+
+
 NODES = st.builds(
     lambda name, ip, cidr: node(
         name, annotations=announces(name, public_ip=ip), pod_cidrs=(cidr,) if cidr else ()

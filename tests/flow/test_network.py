@@ -228,6 +228,7 @@ async def test_what_a_node_has_announced_just_now_is_held_against_nobody() -> No
             for member in group.members
         ]
         assert wrong == found, ago
+        assert told.settling == (() if found else ("n2",))
     world.lately = recent.Recent(changed={"n2": networks.NOW - timedelta(seconds=5)})
     alone = (await world.network.routes("n1")).judgement
     assert alone is not None

@@ -122,6 +122,8 @@ def _fleet(value: network_answers.FleetRoutes, *, most: int) -> prose.Page:
         *looks.coverage(value.coverage, value.about.now, most=most),
     ]
     told += looks.reasons(value.partly, most=most)
+    if value.settling:
+        told.append(prose.labelled(words.NOTE, words.settling(value.settling)))
     return prose.Page(
         title=words.routes_title(value.about.cluster, len(troubled), unseen),
         parts=(

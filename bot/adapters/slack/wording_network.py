@@ -221,7 +221,7 @@ def settling(nodes: Sequence[str]) -> str:
     """Peers whose entries may still be on their way."""
     shown = ", ".join(nodes[:5])
     rest_of = more(len(nodes) - 5) if len(nodes) > 5 else ""
-    return f"came, left or changed just now, not held against it: {shown}{rest_of}"
+    return f"came, left or changed just now, not held against others: {shown}{rest_of}"
 
 
 def peers_named(names: Sequence[str], number: int) -> str:
