@@ -47,6 +47,7 @@ CORE = (
     "core_reports",
     "core_runbooks",
     "core_runs",
+    "core_settings",
     "core_store",
 )
 """Modules that only other languages have: what the core says, by English templates."""

@@ -15,7 +15,7 @@ import bot
 from bot.adapters.cluster import kinds
 from bot.adapters.slack import catalogue, interpreter
 from bot.flannel import catalogue as log_lines
-from bot.flannel import faults, hazards, versions
+from bot.flannel import deviants, faults, hazards, versions
 
 ROOM = Path(bot.__file__).parent
 LANGUAGES = list(catalogue.PACKAGES)
@@ -72,6 +72,8 @@ SOURCES = (
     *("flow/network.py", "flow/podlog.py", "flow/probes.py", "flow/quota.py", "flow/sight.py"),
     *("flow/veths.py", "flow/desk.py", "flow/elsewhere.py", "flow/quieting.py", "flow/ports.py"),
     *("domain/matcher.py", "domain/nearest.py", "domain/alert.py", "domain/units.py"),
+    *("flow/journal.py", "settings_text.py", "settings_sources.py", "settings_rules.py"),
+    *("settings_replicas.py", "settings_self.py", "settings.py"),
     *("doctoring.py", "options.py", "tending.py", "adapters/schedule.py", "attended.py"),
     *(f"flannel/{name}.py" for name in ("aspects", "discovery", "drift", "flags", "netconf")),
     "flannel/rehearsal.py",
@@ -125,6 +127,7 @@ NOT_SAID = {
     **dict.fromkeys(("no such column", "Invalid request signature detected"), "another's words"),
     "Unhandled request|Invalid request signature detected": "another's words",
     "max by": "a query",
+    **dict.fromkeys(("Value error,", "Assertion failed,"), "pydantic's, and taken away"),
     "the non-resource URL /version": "what a right is to, as RBAC calls it",
     "context": "a place in a kubeconfig",
     **dict.fromkeys(("how it stands,", "and what mends it", "nothing failed"), "the terminal's"),
@@ -159,6 +162,7 @@ MADE = {
     *("earlier state.terminated.reason=", "with no address"),
     *("version and backend", "has no context", "grant get,"),
     *(f"{kind.resource} in" for kind in kinds.IN_NAMESPACES if kind is not kinds.PODS),
+    *(deviants.title(fault) for fault in faults.Fault if "_" in fault.value),
     *("aborted", "silenced", "writable and whole", "no channel is named of"),
     *(
         made
@@ -268,6 +272,7 @@ def test_all_knowledge_of_flannel_is_in_every_other_language(language: str) -> N
         *(text for one in faults.FACTS.values() for text in (one.cause, one.cure)),
         *(text for one in everywhere for hazard in one for text in (hazard.text, hazard.cure)),
         *restarts,
+        *(deviants.title(fault) for fault in faults.Fault),
     ]
     assert len(told) > 200
     assert [left for text in told if text for left in interpreter.left(text, language)] == []

@@ -60,6 +60,11 @@ TEXTS = {
     # run
     "{plan} is {state:own} and not approved": "{plan} {state}，没有被批准",
     "{plan} says that it is approved, and the votes do not: {number} of {all} count for what it would do": "{plan} 自称已批准，但投票不支持：对它要做的事，需要 {all} 个有效批准，只有 {number} 个",
+    "Taken back": "已撤销",
+    "left by {executor}": "由 {executor} 留下",
+    "{state}: taking back step {number}: {what:said}": "{state}：撤销第 {number} 步：{what}",
+    "after {run}: {what:said}": "在 {run} 之后：{what}",
+    "{plan} ({digest}), approved by {by:text}: {what:said}": "{plan}（{digest}），由 {by} 批准：{what}",
     "it was approved, and not begun in time": "已批准，但没有及时开始",
     "{plan} was approved, and not begun in time: ask for a fresh one.": "{plan} 已批准，但没有及时开始：请重新请求。",
     "{plan} was approved too long ago to start now: ask for a fresh one": "{plan} 批准得太久，不能现在开始：请重新请求",
