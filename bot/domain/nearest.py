@@ -14,6 +14,7 @@ _ALIKE = 0.6
 _LONGEST = 253
 """Characters of a name (RFC 1123); what has more is none, and is not said back whole."""
 _ECHO = 60
+_NUMBER = re.compile(r"[0-9]+")
 _HEAD = re.compile(r"[a-z0-9-]*")
 """Up to the first dot, and up to what stands in no name: `web-1;reboot` may mean `web-1`."""
 
@@ -76,17 +77,29 @@ def resolve(
 
 
 def like(name: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that come nearest to one that is known but does not do; else a few."""
+    """Return the names that come nearest to one that is known but does not do; else a few.
+
+    Machines that are numbered stand beside each other, so of `web-7` that is `web-6` and `web-8`.
+    """
     others = [one for one in names if one != name]
+    kin = [one for one in others if _NUMBER.sub("0", one) == _NUMBER.sub("0", name)]
+    if kin and _NUMBER.search(name):
+        return tuple(sorted(kin, key=lambda one: (_apart(one, name), one))[:_MOST])
     near = _near(name.casefold(), [(one.casefold(), one) for one in others])
     return near or _examples(others)
+
+
+def _apart(one: str, other: str) -> int:
+    """How far two names are from each other that differ by their numbers alone."""
+    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return sum(abs(int(a) - int(b)) for a, b in pairs)
 
 
 def _examples(known: list[str]) -> tuple[str, ...]:
     """Names of different kinds where there are any: `vm-1` beside `cp-1` rather than `cp-2`."""
     kinds: dict[str, str] = {}
     for name in sorted(known):
-        kinds.setdefault(re.sub(r"[0-9]+", "0", name), name)
+        kinds.setdefault(_NUMBER.sub("0", name), name)
     return tuple(kinds.values())[:_MOST]
 
 

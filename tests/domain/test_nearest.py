@@ -42,6 +42,8 @@ def test_a_word_that_fits_several_names_is_not_guessed() -> None:
 
 def test_what_stands_in_for_a_name_is_another_one() -> None:
     assert nearest.like("worker-12", [*NAMES, "worker-12"]) == ("worker-10",)
+    machines = ["cp-4", *(f"vm-{number:02}" for number in range(1, 12))]
+    assert nearest.like("vm-04", machines) == ("vm-03", "vm-05", "vm-02")
     assert nearest.like("zzz", NAMES) == ("Master-1", "edge", "edge.b")
     assert nearest.like("edge", ["edge"]) == ()
 

@@ -222,7 +222,7 @@ async def test_the_memory_of_a_node_without_a_flannel_pod_is_told_as_far_as_it_i
     assert told.series is not None
     assert told.told.notes[:2] == (
         "node n1 has no flannel pod now",
-        "the nearest that have one are n2",
+        "the nearest that have one are n2, n3",
     )
 
 

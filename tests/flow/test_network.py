@@ -391,7 +391,7 @@ async def test_verify_tells_of_a_node_without_a_flannel_pod_what_is_known() -> N
     assert told.unseen == "; ".join(WITHOUT_POD)
 
 
-WITHOUT_POD = ("node n1 has no flannel pod now", "the nearest that have one are n2")
+WITHOUT_POD = ("node n1 has no flannel pod now", "the nearest that have one are n2, n3")
 
 
 def without_pod(name: str) -> networks.World:
