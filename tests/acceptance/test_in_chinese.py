@@ -17,7 +17,7 @@ CHANGING = {
     "FLANNEL_BOT_ACCESS__REQUESTERS": '["U0OPERATOR"]',
     "FLANNEL_BOT_ACCESS__ADMINS": '["U0OPERATOR"]',
     "FLANNEL_BOT_ACCESS__APPROVERS": '["U0APPROVER"]',
-    "FLANNEL_BOT_LANGUAGE__USERS": '{"U0OPERATOR": "zh-CN"}',
+    "FLANNEL_BOT_LANGUAGE__DEFAULT": "zh-CN",
 }
 IN_CHINESE = {
     "help": ["help", "help drain"],
@@ -73,6 +73,11 @@ ENGLISH = re.compile(
 """Words without which there is no English sentence, and which are nobody's name."""
 
 
+def english(text: str) -> list[str]:
+    """The lines that have an English sentence in them."""
+    return [line for line in QUOTED.sub("", text).splitlines() if ENGLISH.search(line)]
+
+
 async def test_every_command_is_answered_in_chinese_to_the_last_sentence(tmp_path: Path) -> None:
     assert IN_CHINESE.keys() == {one.name for one in vocabulary.COMMANDS}
     async with processes.outside(tmp_path, nodes=12, seed=3, speed=10) as outside:
@@ -82,10 +87,10 @@ async def test_every_command_is_answered_in_chinese_to_the_last_sentence(tmp_pat
             left = []
             for text in (one for texts in IN_CHINESE.values() for one in texts):
                 answer = await asked(outside, text)
-                left += [
-                    (text, line)
-                    for line in QUOTED.sub("", answer).splitlines()
-                    if ENGLISH.search(line)
-                ]
+                left += [(text, line) for line in english(answer)]
+            # And what the channel was told meanwhile: cards, and what stands in their threads.
+            said = [one["text"] for one in await outside.messages() if one["user"] == "U0BOT"]
+            assert any("全文" in text for text in said), said
+            left += [("told", line) for text in said for line in english(text)]
             assert left == [], left
             assert await bot.end() == 0

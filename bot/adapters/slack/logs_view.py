@@ -37,7 +37,9 @@ def log(value: network_answers.NodeLog) -> prose.Page:
     ]
     lines += [prose.labelled(wording_network.NOT_SEEN, *looks.text(one)) for one in value.unread]
     pod = aspects.of_pod(value.pod)
-    lines.append(prose.labelled(words.POD, f"{words.POINT[pod.state]} {pod.text}"))
+    lines.append(
+        prose.labelled(words.POD, f"{words.POINT[pod.state]} {interpreter.told(pod.text)}")
+    )
     parts.append(looks.footer(value.about, lines))
     return prose.Page(
         title=f"{name} · {words.LOG_TITLE} · {words.LOG_OUTCOME[state]}", parts=tuple(parts)

@@ -72,7 +72,13 @@ SOURCES = (
     *("flow/network.py", "flow/podlog.py", "flow/probes.py", "flow/quota.py", "flow/sight.py"),
     *("flow/veths.py", "flow/desk.py", "flow/elsewhere.py", "flow/quieting.py", "flow/ports.py"),
     *("domain/matcher.py", "domain/nearest.py", "domain/alert.py", "domain/units.py"),
-    *("flow/journal.py", "settings_text.py", "settings_sources.py", "settings_rules.py"),
+    *(
+        "flow/journal.py",
+        "flow/parted.py",
+        "settings_text.py",
+        "settings_sources.py",
+        "settings_rules.py",
+    ),
     *("settings_replicas.py", "settings_self.py", "settings.py"),
     *("doctoring.py", "options.py", "tending.py", "adapters/schedule.py", "attended.py"),
     *(f"flannel/{name}.py" for name in ("aspects", "discovery", "drift", "flags", "netconf")),
@@ -398,6 +404,17 @@ def test_a_quotation_within_a_row_takes_in_nothing_of_what_follows() -> None:
         "channel (none)",
         "right to get nodes/proxy in kube-system",
         "v0.27.4, vxlan, no flags",
+        "v0.27.4, unknown, --ip-masq",
+        "PLAN-1 in full (1 of 3)",
+        "n3: no route and neighbour for n1, n2 and 7 more (11 of 11 peers)",
+        "n1: no route to 10.244.1.0/24, no neighbour 10.244.1.0",
+        "nothing of it has been seen for the whole hold-down; after RUN-1: Restart flannel on n1",
+        "PLAN-1 (8afdfc), approved by U1: Restart flannel on n1",
+        "kube-system/kube-flannel-x, not ready, CrashLoopBackOff, 7 restarts, being deleted",
+        "there is no node 'n9'; there are 12, such as n1, n2 and n3",
+        "cannot list pods in kube-system: HTTP 503: an HTML page instead of an answer, from a proxy "
+        "or load balancer",
+        "log.levl: there is no setting of that name; did you mean level? (in /bot.yaml)",
     ],
 )
 def test_what_the_core_puts_together_of_parts_is_said_whole(text: str) -> None:

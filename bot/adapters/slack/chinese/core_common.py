@@ -66,6 +66,7 @@ TEXTS = {
     "The log could not be read in time.": "未能及时读到日志。",
     "The log could not be read: {why:term}": "读不到日志：{why}",
     "The log is empty.": "日志是空的。",
+    "{title:own} ({number} of {all})": "{title}（{all} 部分中的第 {number} 部分）",
     "restarts: {number}": "重启次数：{number}",
     # kinds of what an incident's story and the record of deeds tell
     "opened": "出现",
