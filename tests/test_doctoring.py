@@ -1,12 +1,15 @@
 """`flannel-bot doctor` beside both pretend outsides, in one process."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from bot import checking, doctoring, settings_sources
 from bot.adapters.cluster import checkup
@@ -14,6 +17,7 @@ from bot.domain import errors
 from bot.sim.cluster import http_access
 from bot.sim.cluster import serve as clusters
 from bot.sim.slack import serve as slacks
+from tests.adapters.metrics import test_misbehaving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -173,3 +177,46 @@ async def test_what_a_pass_over_a_cluster_asks_for_is_among_the_needs(outside: O
     }
     assert asked
     assert asked <= needed | {("get", "pods")}
+
+
+POD = "kube-flannel-ds-amd64-abcde"
+
+
+def known(values: list[Any]) -> test_misbehaving.Handler:
+    """A Prometheus that scrapes the kubelets and tells these; where pods are, it always tells."""
+
+    async def handler(request: web.Request) -> web.Response:
+        ranged = request.path.endswith("query_range")
+        found: list[Any] = []
+        if "kube_pod_info" in request.query["query"]:
+            found = [{"metric": {"pod": POD, "node": "cp-1"}, "value": [0, "1"]}]
+        elif values:
+            told = {"values": values} if ranged else {"value": values[-1]}
+            found = [{"metric": {"pod": POD}, **told}]
+        kind = "matrix" if ranged else "vector"
+        data = {"resultType": kind, "result": found}
+        return web.json_response({"status": "success", "data": data})
+
+    return handler
+
+
+async def test_the_prometheus_that_is_named_is_asked_what_the_bot_asks_it_in_its_work(
+    outside: Outside, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    for values, state, said, cure in (
+        ([[now, str(20 * 2**20)]], "ok", "knows flannel's memory", ""),
+        ([], "failed", "knows nothing of container kube-flannel in kube-system", "/cadvisor"),
+    ):
+        async with test_misbehaving.serving(known(values)) as url:
+            monkeypatch.setenv("FLANNEL_BOT_METRICS__PROMETHEUS_URL", url)
+            code, lines = await told(capsys)
+        line = lines["cluster prod", "Prometheus"]
+        assert (line["state"], code) == (state, int(state == "failed"))
+        assert said in line["said"]
+        assert cure in line["cure"]
+    code, lines = await told(capsys)
+    line = lines["cluster prod", "Prometheus"]
+    assert (line["state"], code) == ("failed", 1)
+    assert "cannot be reached" in line["said"]
+    assert "metrics.prometheus_url" in line["cure"]
