@@ -75,9 +75,15 @@ async def says(on: Between, user: str, words: str) -> bool:
 
 
 async def typed(on: Between, text: str, words: str) -> None:
-    """Type a command, and wait for its answer to say that."""
+    """Type a command, and wait for its answer, and not another's, to say that."""
+    before = len(await heard(on, "U0OPERATOR"))
     await on.act("command", user="U0OPERATOR", channel="C0ALERTS", text=f"/flannel {text}")
-    await on.until(lambda: says(on, "U0OPERATOR", words))
+
+    async def answered() -> bool:
+        said = await heard(on, "U0OPERATOR")
+        return len(said) > before and words in said[-1]
+
+    await on.until(answered)
 
 
 async def test_a_clock_that_jumps_makes_no_approval_count_that_is_too_old(
