@@ -80,7 +80,7 @@ endif
 $(VENV)/.runtime: $(VENV)/bin/python requirements.lock
 	@echo "setting up $(VENV) from requirements.lock"
 ifneq ($(UV),)
-	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV) pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 else
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
@@ -90,7 +90,7 @@ endif
 $(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock
 	@echo "setting up $(VENV) from requirements-dev.lock"
 ifneq ($(UV),)
-	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(UV) pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
