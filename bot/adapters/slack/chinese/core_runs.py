@@ -107,7 +107,7 @@ TEXTS = {
     "all {number} pods run the new template": "全部 {number} 个 pod 都用上新模板",
     "not replaced or not ready on {nodes:names}": "尚未替换或未就绪：{nodes}",
     "the pods of {what:text} cannot be seen": "看不到 {what} 的 pod",
-    "{pods:count} without a crash": "{pods}没有崩溃",
+    "{pods:count} without a crash": "{pods} 没有崩溃",
     "flannel's pod on {node} cannot be seen": "看不到 {node} 上的 flannel pod",
     "it is not ready yet": "它还没有就绪",
     "flannel on {node}: {why:said}": "{node} 上的 flannel：{why}",
