@@ -1,9 +1,9 @@
 """flannel's device on a node, or the NIC below it, is not as it should be.
 
 Gone, off, another VNI or port, a MAC that is not the announced one, an MTU that does not fit; a
-NIC without link or without the address that the tunnel sends from. Told by deep looks
-(`Limits.look_valid`); a look that read no NICs tells nothing. What follows from it, such as
-missing routes, is not told besides.
+NIC without link, without the address that the tunnel sends from, or that is the loopback. Told by
+deep looks (`Limits.look_valid`); a look that read no NICs tells nothing. What follows from it, such
+as missing routes, is not told besides.
 
 Severity: as `bot.flannel.faults` has it: critical where traffic is lost, warning where some may be.
 
@@ -28,6 +28,7 @@ _FAULTS = frozenset(
         Fault.NIC_MISSING,
         Fault.NIC_DOWN,
         Fault.NIC_NO_CARRIER,
+        Fault.NIC_LOOPBACK,
         Fault.NIC_LOST_ADDRESS,
         Fault.NIC_CHANGED_ADDRESS,
         Fault.LOCAL_DIFFERS,

@@ -20,6 +20,7 @@ NIC_FAULTS = frozenset(
         Fault.NIC_MISSING,
         Fault.NIC_DOWN,
         Fault.NIC_NO_CARRIER,
+        Fault.NIC_LOOPBACK,
         Fault.NIC_LOST_ADDRESS,
         Fault.NIC_CHANGED_ADDRESS,
         Fault.LOCAL_DIFFERS,

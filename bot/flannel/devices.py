@@ -19,6 +19,7 @@ from bot.flannel.lease import Lease, Side
 _BRIDGES = ("cni0", "cbr0")
 
 
+_LOOPBACK = "lo"
 _NIC_LOST = frozenset(
     {Fault.NIC_DOWN, Fault.NIC_NO_CARRIER, Fault.NIC_MISSING, Fault.NIC_LOST_ADDRESS}
 )
@@ -74,7 +75,8 @@ def judge(fleet: Fleet, lease: Lease, expected: Expected, kernel: Kernel, *, nic
     if not link.up:
         found.append(Deviation(Fault.DEVICE_DOWN, lease.node, f"{link.name} is switched off"))
     found += _details(lease, device, link, kernel)
-    found += _mtu(fleet, lease, device, link, below)
+    if below is None or below.name != _LOOPBACK:
+        found += _mtu(fleet, lease, device, link, below)
     differs = link.mac if device.mac and link.mac and link.mac != device.mac else ""
     return Report(tuple(found), tables=link.up, nic_lost=lost, mac=differs)
 
@@ -96,6 +98,11 @@ def _nic(
         yield Deviation(Fault.NIC_MISSING, lease.node, f"{nic} is not there")
         return
     what = "routes to peers go" if routed else "the tunnel is bound"
+    if below.name == _LOOPBACK:
+        yield Deviation(
+            Fault.NIC_LOOPBACK, lease.node, f"{nic}, to which {what}, is the loopback interface"
+        )
+        return
     evidence = (f"{nic}: {','.join(below.flags)}, state {below.state or 'unknown'}",)
     if not below.up:
         yield Deviation(

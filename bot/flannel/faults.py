@@ -33,6 +33,7 @@ class Fault(enum.StrEnum):
     NIC_MISSING = "nic_missing"
     NIC_DOWN = "nic_down"
     NIC_NO_CARRIER = "nic_no_carrier"
+    NIC_LOOPBACK = "nic_loopback"
     NIC_LOST_ADDRESS = "nic_lost_address"
     NIC_CHANGED_ADDRESS = "nic_changed_address"
     LOCAL_DIFFERS = "local_differs"
@@ -220,6 +221,13 @@ FACTS: Mapping[Fault, Fact] = {
         Severity.CRITICAL,
         "The NIC below flannel has no link: cable, switch port, or all slaves of a bond.",
         "Repair the link; nothing is to be done on flannel for tunnelled peers.",
+    ),
+    Fault.NIC_LOOPBACK: Fact(
+        Severity.CRITICAL,
+        "flannel is bound to the loopback interface, by which nothing leaves the host. It takes "
+        "it where --iface-can-reach is an address of the node itself.",
+        "Give --iface-can-reach an address that no node has, such as the private gateway, or name "
+        "the NICs in order by --iface; then restart flannel on the node.",
     ),
     Fault.NIC_LOST_ADDRESS: Fact(
         Severity.CRITICAL,

@@ -76,6 +76,7 @@ CUT_OFF = frozenset(
         Fault.NIC_MISSING,
         Fault.NIC_DOWN,
         Fault.NIC_NO_CARRIER,
+        Fault.NIC_LOOPBACK,
         Fault.NIC_LOST_ADDRESS,
         Fault.NIC_CHANGED_ADDRESS,
     }

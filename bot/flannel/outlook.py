@@ -289,6 +289,7 @@ def _risk(
             return f"a restart now would take {shown} with {_address(then)}; {why}"
         return f"what a restart now would choose cannot be told: {why}"
     mark = ", a pod's NIC" if rewriting.is_pods(took) else ""
+    mark = mark or (", by which nothing leaves the host" if took == "lo" else "")
     if verdict is Verdict.UNCHANGED:
         return f"a restart now would stay on {shown} with {_address(then)}{mark}"
     if now.nic == then.nic:

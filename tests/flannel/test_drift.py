@@ -180,6 +180,7 @@ CASES: list[tuple[str, Callable[[Kernel], Kernel], Fault]] = [
     ("leftover entry", more(fdb=FdbEntry("02:00:00:00:00:77", "flannel.1", "192.168.7.78", "", "permanent", ("self",))), Fault.LEFTOVERS),
     ("NIC off", link("eth1", flags=("BROADCAST", "MULTICAST"), state="DOWN"), Fault.NIC_DOWN),
     ("cable out", link("eth1", flags=("NO-CARRIER", "BROADCAST", "UP"), state="DOWN"), Fault.NIC_NO_CARRIER),
+    ("bound to the loopback", link("flannel.1", tunnel=replace(TUNNEL, lower="lo")), Fault.NIC_LOOPBACK),
     ("NIC gone, device still there", gone(links=("eth1",)), Fault.NIC_MISSING),
     ("DHCP lease over", lambda state: moved(state, ""), Fault.NIC_LOST_ADDRESS),
     ("DHCP gave another address", lambda state: moved(state, "192.168.7.180"), Fault.NIC_CHANGED_ADDRESS),

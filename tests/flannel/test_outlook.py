@@ -153,6 +153,14 @@ def test_the_flag_that_stumbled_is_quoted_and_not_the_one_that_found_nothing() -
     assert found.risk.endswith("IPv4 address for interface veth17f90f70")
 
 
+def test_an_address_of_the_node_itself_is_reached_by_the_loopback() -> None:
+    here = replace(HEALTHY, links=(kernel.Link("lo", 1, mtu=65536), *(HEALTHY.links or ())))
+    found = ahead(here, "--iface-can-reach=59.10.0.1", version="v0.22.0")
+    assert found.verdict is Verdict.CHANGES
+    assert found.choice.nic == "lo"
+    assert found.risk.endswith("by which nothing leaves the host")
+
+
 def test_two_ways_of_equal_worth_are_not_decided() -> None:
     hops = (("10.0.0.254", "eth1"), ("59.10.0.254", "eth0"))
     both = kernel.Route("0.0.0.0/0", hops=hops)

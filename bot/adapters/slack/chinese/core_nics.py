@@ -31,6 +31,8 @@ TEXTS = {
     "what a restart now would choose cannot be told: {why:said}": "无法判断现在重启会选什么：{why}",
     "a restart now would stay on {nic:text} with {ip}": "现在重启仍会用 {nic}，地址 {ip}",
     "a restart now would stay on {nic:text} with {ip}, a pod's NIC": "现在重启仍会用 {nic}，地址 {ip}，那是 pod 的网卡",
+    "a restart now would stay on {nic:text} with {ip}, by which nothing leaves the host": "现在重启仍会用 {nic}，地址 {ip}，任何数据包都无法经它离开主机",
+    "a restart now would move flannel from {was:text} to {nic:text} ({ip}), by which nothing leaves the host": "现在重启会让 flannel 从 {was} 换到 {nic}（{ip}），任何数据包都无法经它离开主机",
     "a restart now would stay on {nic:text}, from {was} to {will}": "现在重启仍会用 {nic}，但地址从 {was} 变为 {will}",
     "a restart now would stay on {nic:text}, announcing {will} instead of {was}": "现在重启仍会用 {nic}，但公告 {will} 而不是 {was}",
     "a restart now would move flannel from {was:text} to {nic:text} ({ip})": "现在重启会让 flannel 从 {was} 换到 {nic}（{ip}）",
