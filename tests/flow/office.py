@@ -95,7 +95,11 @@ class Office:
         self.situations = Situations(gated, self.staff, clock=self.clock)
 
         async def recheck(_plan: Plan) -> str:
-            return self.recheck
+            plant = self.plant
+            cordoned = any(one.cordoned_by for one in plant.nodes.values())
+            # After any write another plan would be drafted.
+            written = plant.patches or plant.evicted or cordoned
+            return self.recheck or ("what it is bound to changed since" if written else "")
 
         self.means = carry.Means(
             journal=self.journal, situations=self.situations, people=self.staff,
