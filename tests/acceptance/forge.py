@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,6 +36,8 @@ WORLDS = (
     "bot.reloading", "bot.sim.cluster.serve", "bot.sim.slack.serve", "bot.__main__",
 )  # fmt: skip
 """What the program's commands import when they are called."""
+AHEAD = "TESTS_CLOCK_AHEAD"
+"""In a start's environment: by how many seconds the clock of its machine is wrong."""
 
 
 async def _line(loop: asyncio.AbstractEventLoop, link: socket.socket) -> bytes:
@@ -146,6 +149,8 @@ def _keep(link: socket.socket, streams: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["env"])
     time.tzset()
+    if ahead := float(os.environ.pop(AHEAD, "0")):
+        _set_clock(ahead)
     sys.argv = ["bot", *asked["arguments"]]
     program = sys.modules["bot.__main__"]
     sys.modules["__main__"] = program  # what a child that it spawns imports again
@@ -161,6 +166,12 @@ def _keep(link: socket.socket, streams: Sequence[int]) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code if isinstance(code, int) else bool(code))
+
+
+def _set_clock(ahead: float) -> None:
+    clock = sys.modules["bot.adapters.clock"].SystemClock
+    right = clock.now
+    clock.now = lambda self: right(self) + timedelta(seconds=ahead)
 
 
 if __name__ == "__main__":
