@@ -24,7 +24,7 @@ run: $(VENV)/.runtime ## Run the bot itself; options by ARGS="--config FILE"
 	@exec $(BIN)/python -m bot run $(ARGS)
 
 test: $(VENV)/.dev ## Run all tests; options by ARGS="-k name"
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 trials: $(VENV)/.dev ## Break a running bot in every way; takes minutes, wants a quiet machine
 	@$(BIN)/python -m pytest -n auto --maxprocesses 2 -m trial $(ARGS)

@@ -74,7 +74,26 @@ def pytest_configure() -> None:
 _AT_ONCE = pytest.mark.looptime(noop_cycles=0)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Put groups, which wait for most of their time, between the many that compute.
+
+    All together at the beginning, as xdist has it by itself, they would leave cores idle.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    rest: list[pytest.Item] = []
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        (rest if mark is None else groups.setdefault(mark.args[0], [])).append(item)
+    step = len(rest) // (len(groups) + 1)
+    spread: list[pytest.Item] = []
+    for number, group in enumerate(sorted(groups.values(), key=len, reverse=True)):
+        spread += group + rest[number * step : (number + 1) * step]
+    return spread + rest[len(groups) * step :]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items[:] = _spread(items)
     found = {name: look() for name, look in REAL.items()}
     for item in items:
         if item.get_closest_marker("looptime"):

@@ -88,9 +88,13 @@ async def test_every_command_is_answered_in_chinese_to_the_last_sentence(tmp_pat
             for text in (one for texts in IN_CHINESE.values() for one in texts):
                 answer = await asked(outside, text)
                 left += [(text, line) for line in english(answer)]
+
             # And what the channel was told meanwhile: cards, and what stands in their threads.
-            said = [one["text"] for one in await outside.messages() if one["user"] == "U0BOT"]
-            assert any("全文" in text for text in said), said
+            async def told() -> list[str]:
+                said = [one["text"] for one in await outside.messages() if one["user"] == "U0BOT"]
+                return said if any("全文" in text for text in said) else []
+
+            said = await processes.until(told, what="what is left out of a card")
             left += [("told", line) for text in said for line in english(text)]
             assert left == [], left
             assert await bot.end() == 0

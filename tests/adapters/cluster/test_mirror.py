@@ -744,11 +744,11 @@ async def test_asking_anew_replaces_what_events_have_missed(world: World) -> Non
 
 
 async def test_asking_anew_while_everything_fails_fails_with_the_reason(world: World) -> None:
-    async with world.mirrored(backoff=(5.0, 5.0)) as seen:
+    async with world.mirrored(backoff=(60.0, 60.0)) as seen:
         world.server.guard = lambda r: Answer("<html>Bad Gateway</html>", 502)
         for _ in range(3):
             with pytest.raises(errors.Unavailable, match=r"502.*HTML page"):
-                await within(2, seen.relist())
+                await within(20, seen.relist())
 
 
 async def test_a_fault_of_our_own_blinds_one_resource_and_is_recovered_from(
