@@ -83,6 +83,10 @@ def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
     rest: list[pytest.Item] = []
     for item in items:
         mark = item.get_closest_marker("xdist_group")
+        if mark is None and any(real.args[0] == "postgresql" for real in item.iter_markers("real")):
+            # One server for all: to make one takes three seconds of CPU.
+            item.add_marker(pytest.mark.xdist_group("postgresql"))
+            mark = item.get_closest_marker("xdist_group")
         (rest if mark is None else groups.setdefault(mark.args[0], [])).append(item)
     step = len(rest) // (len(groups) + 1)
     spread: list[pytest.Item] = []
@@ -91,6 +95,7 @@ def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
     return spread + rest[len(groups) * step :]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         items[:] = _spread(items)
@@ -181,8 +186,8 @@ async def _tasks_watched() -> AsyncIterator[None]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests over the wire wait for as long as they compute."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: tests over the wire wait for as long as they compute."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_finish() -> None:

@@ -1,4 +1,4 @@
-"""One workspace and one browser for the tests of a module: starting them costs most of the time."""
+"""One workspace for the tests of a module and one browser: starting them costs most of the time."""
 
 from collections.abc import AsyncIterator
 
@@ -9,19 +9,19 @@ from tests.browser import page as pages
 from tests.browser import workspace
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def app() -> AsyncIterator[workspace.App]:
     async with workspace.running() as running:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with pages.browser() as running:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(app: workspace.App, browser: Browser) -> AsyncIterator[Page]:
     """The page anew, as the operator sees it; what the tests before said is still there."""
     app.silent = False

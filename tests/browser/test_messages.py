@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.real("chromium"),
     pytest.mark.timeout(200),
     pytest.mark.xdist_group("browser"),
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
 ]
 
 

@@ -15,11 +15,11 @@ pytestmark = [
     pytest.mark.real("chromium"),
     pytest.mark.timeout(200),
     pytest.mark.xdist_group("browser"),
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
 ]
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
+@pytest_asyncio.fixture(loop_scope="session", scope="module", autouse=True)
 async def cluster(app: App) -> AsyncIterator[cluster_serve.SimulatedCluster]:
     """A pretend cluster beside the workspace, as the demo has it."""
     options = cluster_serve.ClusterOptions(nodes=5, scenario="healthy", speed=50)

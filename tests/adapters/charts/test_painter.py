@@ -18,6 +18,9 @@ from bot.domain import errors
 from bot.flannel.matrix import Cell, Matrix, Row
 from bot.flow import drawings
 
+# One process for all: the first picture in each makes matplotlib's list of fonts.
+pytestmark = pytest.mark.xdist_group("charts")
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MI = 2**20
 EVIL = "$\\frac{1}{0$ <!channel> 节点\u202e\n\x00" * 20
