@@ -15,6 +15,8 @@ import pytest_asyncio
 import structlog
 from looptime._internal import plugin as looptime_plugin
 
+from tests import rewriting
+
 ROOT = Path(__file__).parent.parent
 REQUIRED = os.environ.get("REQUIRE_REAL") == "1"
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
@@ -45,7 +47,7 @@ _UNHURRIED = {
     "suppress_health_check": [hypothesis.HealthCheck.too_slow],
 }
 hypothesis.settings.register_profile("new", **_UNHURRIED)
-hypothesis.settings.register_profile("same", derandomize=True, **_UNHURRIED)
+hypothesis.settings.register_profile("same", derandomize=True, max_examples=60, **_UNHURRIED)
 # The same examples each time: whoever changes a line is not told of an old one's odd case.
 # `HYPOTHESIS_PROFILE=new make test` looks for new ones.
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
@@ -64,9 +66,11 @@ def _makes_a_loop(fixture: pytest.FixtureDef[Any], _request: pytest.FixtureReque
 looptime_plugin._should_patch = _makes_a_loop
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Have no loop set: the asyncio plugin would make one by asking for it, and never close it."""
     asyncio.set_event_loop(None)
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        rewriting.prepare(config)
 
 
 # Where nothing but timers can wake a loop, its time need not wait for anything before it moves on.
