@@ -1,11 +1,14 @@
 """Benchmarks: what a row says, when it counts, and that measuring works at all. No time is judged."""
 
 import json
+import ssl
 
+import aiohttp
 import pytest
 
+from bot.sim.cluster import certificates
 from tests.bench import __main__ as bench
-from tests.bench import objects, page, rows, sizes
+from tests.bench import objects, page, rows, servers, sizes
 
 FIELDS = ["name", "value", "unit", "goal", "ok", "peer", "runs", "spread", "skipped"]
 
@@ -116,6 +119,27 @@ def test_objects_are_as_large_as_real_ones():
     assert 12_500 < len(node) < 14_000
     assert 8_500 < len(pod) < 9_500
     assert len(objects.node(7)["status"]["images"]) == 50
+
+
+async def test_an_answer_from_memory_is_the_first_one_also_in_its_form():
+    """Without the form kubectl takes discovery for another and finds no resource."""
+    cluster = servers.Cluster(certificates.issue(), nodes=1, deployments=0, recall=True)
+    await cluster.server.start()
+    try:
+        pair = cluster.server.certificates
+        tls = ssl.create_default_context(cadata=pair.authority.decode())
+        asked = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        headers = {"Accept": asked, "Authorization": f"Bearer {servers.TOKEN}"}
+        given = []
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
+            for _ in range(2):
+                async with session.get(f"{cluster.server.url}/api", headers=headers) as answer:
+                    given.append((answer.headers["Content-Type"], await answer.read()))
+    finally:
+        await cluster.server.stop()
+    first, again = given
+    assert "as=APIGroupDiscoveryList" in first[0]
+    assert again == first
 
 
 async def test_the_quickest_rows_are_measured_at_toy_size(monkeypatch, capsys, tmp_path):

@@ -34,20 +34,22 @@ def say(**what: Any) -> None:
 
 
 class Recalling(http.ApiServer):
-    """Answers each list from the bytes of its first answer: what is left is sending."""
+    """Answers each GET from the bytes of its first answer: what is left is sending."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._answers: dict[tuple[str, str], bytes] = {}
+        self._answers: dict[tuple[str, str], tuple[bytes, str]] = {}
+        """Body and Content-Type, in which kubectl reads what form of discovery it was given."""
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         key = (request.path_qs, request.headers.get("Accept", ""))
         known = self._answers.get(key)
         if known is not None:
-            return web.Response(body=known, content_type="application/json")
+            body, form = known
+            return web.Response(body=body, headers={"Content-Type": form})
         answer = await super()._handle(request)
         if isinstance(answer, web.Response) and answer.status == 200 and answer.body:
-            self._answers[key] = bytes(answer.body)
+            self._answers[key] = bytes(answer.body), answer.headers["Content-Type"]
         return answer
 
 
