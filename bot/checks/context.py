@@ -147,19 +147,16 @@ class Context:
 
     def judged(self, seen: Inspection) -> study.Study:
         """Judge a look at a node that flannel serves by what all nodes announce now."""
-        flannel, at, limits = self.flannel_on[seen.node], seen.taken_at, self.limits
-        young = {
-            other.name
-            for other in self.snapshot.nodes.values()
-            if at - other.created_at < limits.settle
-        }
+        flannel, limits, nodes = self.flannel_on[seen.node], self.limits, self.snapshot.nodes
         return study.of(
             seen,
-            self.snapshot.nodes[seen.node],
+            nodes[seen.node],
             flannel,
             self.fleets[flannel.name],
             private=self.private_cidrs,
-            settling=young | self.recent.unsettled(at, changed=limits.settle, left=limits.left),
+            settling=self.recent.unsettled(
+                seen.taken_at, nodes.values(), joined=limits.settle, left=limits.left
+            ),
             departed=self.recent.subnets,
         )
 

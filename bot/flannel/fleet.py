@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.flannel import kernel, netconf, versions
 from bot.flannel.kernel import FdbEntry, Neighbour, Route
-from bot.flannel.lease import Lease, Side
+from bot.flannel.lease import Lease, Side, network_of
 
 _ONLINK = ("onlink",)
 _PERMANENT_METRIC = {4: 0, 6: 1024}
@@ -75,7 +75,8 @@ class Fleet:
         found = self.memo.get("claimed")
         if not isinstance(found, frozenset):
             cidrs = (cidr for one in self.leases.values() for cidr in one.pod_cidrs)
-            found = self.memo["claimed"] = frozenset(filter(None, map(_network, cidrs)))
+            networks = filter(None, map(network_of, cidrs))
+            found = self.memo["claimed"] = frozenset(map(str, networks))
         return found
 
     def peers(self, backend: str, version: int) -> Peers:
@@ -89,13 +90,6 @@ class Fleet:
     def device(self, backend: str, version: int) -> str:
         """Return what flannel calls its device for a backend; nothing where it has none."""
         return device_name(backend, version, vni=self.vni)
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError:
-        return ""
 
 
 def device_name(backend: str, version: int, *, vni: int = 1) -> str:

@@ -82,7 +82,7 @@ def of(
     backend = known.get("backend-type", "")
     networks: dict[int, ipaddress.IPv4Network | ipaddress.IPv6Network] = {}
     for text in pod_cidrs:
-        network = _network(text)
+        network = network_of(text)
         if network is None:
             problems.append(f"its pod CIDR {text} is no prefix")
         else:
@@ -130,7 +130,8 @@ def of(
     )
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Read a prefix; None where it is none."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -4,9 +4,11 @@ A look is held to what all nodes announce. Where that changed after the look, or
 it that flannel was still following, a difference is no fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from bot.domain import snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,17 @@ class Recent:
         """The pod CIDRs of those who left, with their names."""
         return {cidr: one.name for one in self.departed for cidr in one.pod_cidrs}
 
-    def unsettled(self, at: datetime, *, changed: timedelta, left: timedelta) -> set[str]:
-        """Return the nodes that a look of that time cannot be held to."""
-        moved = {name for name, when in self.changed.items() if at - when < changed}
-        return moved | {one.name for one in self.departed if at - one.at < left}
+    def unsettled(
+        self, at: datetime, nodes: Iterable[snapshot.Node], *, joined: timedelta, left: timedelta
+    ) -> set[str]:
+        """Return the nodes that a look of that time cannot be held to.
+
+        Args:
+            at: when the look was taken.
+            nodes: all that there are now.
+            joined: how long the others may take to follow one that came, or announces otherwise.
+            left: how long they may take to forget one that left.
+        """
+        young = {node.name for node in nodes if at - node.created_at < joined}
+        moved = {name for name, when in self.changed.items() if at - when < joined}
+        return young | moved | {one.name for one in self.departed if at - one.at < left}

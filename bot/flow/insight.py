@@ -140,17 +140,16 @@ class Insight:
         flannel: discovery.Flannel,
         taken: snapshot.Snapshot,
     ) -> study.Study:
-        at, patience = seen.taken_at, self._patience
-        young = {one.name for one in taken.nodes.values() if at - one.created_at < patience.joined}
-        lately = self._known.recent
-        unsettled = lately.unsettled(at, changed=patience.joined, left=patience.left)
+        lately, patience = self._known.recent, self._patience
         return study.of(
             seen,
             node,
             flannel,
             self._known.gathered[flannel.name],
             private=self._private,
-            settling=young | unsettled,
+            settling=lately.unsettled(
+                seen.taken_at, taken.nodes.values(), joined=patience.joined, left=patience.left
+            ),
             departed=lately.subnets,
         )
 

@@ -17,7 +17,6 @@ from bot.flannel import rehearsal
 
 LONGEST = 3_000
 """Characters of a command."""
-_WHAT_IF = (grammar_changes.WHAT_IF,)
 _SWITCHES = frozenset({"all", grammar_changes.WHAT_IF, grammar_changes.LOSE})
 """Flags that have no value."""
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Causes = Sequence[tuple[str, str, str]]
+Cause = tuple[str, str, str]
 """(reason, message, field)"""
+Causes = Sequence[Cause]
 
 
 class StatusError(Exception):
@@ -107,6 +108,13 @@ def conflict(plural: str, group: str, name: str, why: str) -> StatusError:
 def bad_request(message: str) -> StatusError:
     """A request that cannot be understood."""
     return StatusError(400, "BadRequest", message)
+
+
+def unsupported(given: Any, known: Sequence[str], field: str) -> Cause:  # noqa: ANN401  # JSON
+    """The complaint about a value that is none of those known."""
+    named = ", ".join(f'"{one}"' for one in known)
+    message = f'Unsupported value: "{given}": supported values: {named}'
+    return "FieldValueNotSupported", message, field
 
 
 def invalid(kind: str, group: str, name: str, causes: Causes) -> StatusError:

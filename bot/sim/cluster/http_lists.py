@@ -140,8 +140,7 @@ async def _page(call: http_context.Call, limit: int) -> _Page:
             "resourceVersionMatch is forbidden unless resourceVersion is provided",
         )
     if match not in {"", "Exact", "NotOlderThan"}:
-        message = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
-        cause = ("FieldValueNotSupported", message, "resourceVersionMatch")
+        cause = errors.unsupported(match, ("Exact", "NotOlderThan", ""), "resourceVersionMatch")
         raise errors.invalid("ListOptions", "meta.k8s.io", "", [cause])
     if match == "Exact" and version == 0:
         raise http_context.list_options_invalid(

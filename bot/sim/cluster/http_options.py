@@ -31,9 +31,8 @@ class Options:
         self.dry_run = bool(dry_run)
         self.field_validation = call.query.get("fieldValidation", "")
         if self.field_validation not in _FIELD_VALIDATION:
-            supported = ", ".join(f'"{value}"' for value in _FIELD_VALIDATION)
-            message = f'Unsupported value: "{self.field_validation}": supported values: {supported}'
-            raise invalid(kind, "FieldValueNotSupported", message, "fieldValidation")
+            cause = errors.unsupported(self.field_validation, _FIELD_VALIDATION, "fieldValidation")
+            raise invalid(kind, *cause)
         manager = call.query.get("fieldManager", "")
         if len(manager.encode()) > _LONGEST_MANAGER:
             message = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"

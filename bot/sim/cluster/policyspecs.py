@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from bot.sim.cluster import expressions, objects, policies
+from bot.sim.cluster import errors, expressions, objects, policies
 
 Object = objects.Object
-Cause = tuple[str, str, str]
-"""(reason, message, field)"""
+Cause = errors.Cause
 
 _ACTIONS = ("Audit", "Deny", "Warn")
 _RULES = ("resourceRules", "excludeResourceRules")
@@ -131,6 +130,4 @@ def _expression(holder: Object, field: str, where: str) -> Iterator[Cause]:
 
 def _one_of(value: str, known: tuple[str, ...], where: str) -> Iterator[Cause]:
     if value not in known:
-        supported = ", ".join(f'"{one}"' for one in known)
-        message = f'Unsupported value: "{value}": supported values: {supported}'
-        yield "FieldValueNotSupported", message, where
+        yield errors.unsupported(value, known, where)

@@ -18,8 +18,7 @@ from bot.sim.cluster import (
 )
 
 Object = objects.Object
-Cause = tuple[str, str, str]
-"""(reason, message, field)"""
+Cause = errors.Cause
 
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -123,8 +122,7 @@ def _workload(kind: str, obj: Object, old: Object | None) -> Iterator[Cause]:
     yield from _pod_spec(template.get("spec") or {}, "spec.template.spec")
     policy = (template.get("spec") or {}).get("restartPolicy")
     if policy != "Always":
-        message = f'Unsupported value: "{policy}": supported values: "Always"'
-        yield "FieldValueNotSupported", message, "spec.template.spec.restartPolicy"
+        yield errors.unsupported(policy, ("Always",), "spec.template.spec.restartPolicy")
     if spec.get("minReadySeconds", 0) < 0:
         message = f"Invalid value: {spec['minReadySeconds']}: must be greater than or equal to 0"
         yield "FieldValueInvalid", message, "spec.minReadySeconds"
@@ -135,8 +133,7 @@ def _workload(kind: str, obj: Object, old: Object | None) -> Iterator[Cause]:
 def _update_strategy(strategy: Object) -> Iterator[Cause]:
     kind = strategy.get("type")
     if kind not in {"RollingUpdate", "OnDelete"}:
-        message = f'Unsupported value: "{kind}": supported values: "OnDelete", "RollingUpdate"'
-        yield "FieldValueNotSupported", message, "spec.updateStrategy.type"
+        yield errors.unsupported(kind, ("OnDelete", "RollingUpdate"), "spec.updateStrategy.type")
     rolling = strategy.get("rollingUpdate") or {}
     zero = (0, "0", "0%")
     none = rolling.get("maxUnavailable") in zero and rolling.get("maxSurge", 0) in zero

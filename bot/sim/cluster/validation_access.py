@@ -7,11 +7,10 @@ write roles here.
 import json
 from collections.abc import Iterator
 
-from bot.sim.cluster import objects, resources
+from bot.sim.cluster import errors, objects, resources
 
 Object = objects.Object
-Cause = tuple[str, str, str]
-"""(reason, message, field)"""
+Cause = errors.Cause
 
 _PEOPLE = frozenset({"User", "Group"})
 
@@ -57,9 +56,9 @@ def _reference(role: Object, *, namespaced: bool) -> Iterator[Cause]:
     group, kind = role.get("apiGroup", ""), role.get("kind", "")
     kinds = ("ClusterRole", "Role") if namespaced else ("ClusterRole",)
     if group != resources.ACCESS:
-        yield _unsupported(group, (resources.ACCESS,), "roleRef.apiGroup")
+        yield errors.unsupported(group, (resources.ACCESS,), "roleRef.apiGroup")
     if kind not in kinds:
-        yield _unsupported(kind, kinds, "roleRef.kind")
+        yield errors.unsupported(kind, kinds, "roleRef.kind")
     if not role.get("name"):
         yield "FieldValueRequired", "Required value", "roleRef.name"
 
@@ -70,19 +69,13 @@ def _subject(subject: Object, path: str, *, namespaced: bool) -> Iterator[Cause]
         yield "FieldValueRequired", "Required value", f"{path}.name"
     if kind == "ServiceAccount":
         if group:
-            yield _unsupported(group, ("",), f"{path}.apiGroup")
+            yield errors.unsupported(group, ("",), f"{path}.apiGroup")
         if not namespaced and not subject.get("namespace"):
             yield "FieldValueRequired", "Required value", f"{path}.namespace"
     elif kind not in _PEOPLE:
-        yield _unsupported(kind, ("Group", "ServiceAccount", "User"), f"{path}.kind")
+        yield errors.unsupported(kind, ("Group", "ServiceAccount", "User"), f"{path}.kind")
     elif group != resources.ACCESS:
-        yield _unsupported(group, (resources.ACCESS,), f"{path}.apiGroup")
-
-
-def _unsupported(given: str, known: tuple[str, ...], field: str) -> Cause:
-    named = ", ".join(f'"{one}"' for one in known)
-    message = f'Unsupported value: "{given}": supported values: {named}'
-    return "FieldValueNotSupported", message, field
+        yield errors.unsupported(group, (resources.ACCESS,), f"{path}.apiGroup")
 
 
 def _shown(value: objects.Json) -> str:
