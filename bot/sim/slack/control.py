@@ -140,14 +140,16 @@ class Control:
         answer = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
-        await answer.prepare(request)
-        online = json.dumps({"online": self._world.way.online()})
-        await answer.write(f"retry: 1000\nevent: presence\ndata: {online}\n\n".encode())
-        async for text in self._world.live.read(heartbeat=self._world.pace.heartbeat):
-            try:
-                await answer.write(text.encode())
-            except ConnectionError:
-                break
+        # Whoever sees it open asks for everything then: from there on nothing may be missed.
+        with self._world.live.reading(heartbeat=self._world.pace.heartbeat) as texts:
+            await answer.prepare(request)
+            online = json.dumps({"online": self._world.way.online()})
+            await answer.write(f"retry: 1000\nevent: presence\ndata: {online}\n\n".encode())
+            async for text in texts:
+                try:
+                    await answer.write(text.encode())
+                except ConnectionError:
+                    break
         return answer
 
     async def _list_faults(self, _request: web.Request) -> web.Response:

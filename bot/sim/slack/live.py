@@ -6,7 +6,8 @@ able to do anyway, so nothing is kept for it here.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bot.sim.slack import shapes, workspace
@@ -34,20 +35,13 @@ class Live:
             else:
                 queue.put_nowait(text)
 
-    async def read(self, *, heartbeat: float) -> AsyncIterator[str]:
+    @contextmanager
+    def reading(self, *, heartbeat: float) -> Iterator[AsyncIterator[str]]:
         """Events from now on; a comment every `heartbeat` seconds shows the line is alive."""
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._readers.add(queue)
         try:
-            while True:
-                try:
-                    text = await asyncio.wait_for(queue.get(), heartbeat)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                if text is None:
-                    return
-                yield text
+            yield _texts(queue, heartbeat)
         finally:
             self._readers.discard(queue)
 
@@ -82,3 +76,15 @@ class Live:
         if replies:
             shape["replies"] = [{"user": reply.user, "ts": reply.ts} for reply in replies]
         return shape | {"channel": found.channel}
+
+
+async def _texts(queue: asyncio.Queue[str | None], heartbeat: float) -> AsyncIterator[str]:
+    while True:
+        try:
+            text = await asyncio.wait_for(queue.get(), heartbeat)
+        except TimeoutError:
+            yield ": still here\n\n"
+            continue
+        if text is None:
+            return
+        yield text

@@ -57,6 +57,8 @@ class Slack:
         self.address = address
         self.running: slack_app.SlackApp | None = None
         self.telemetry = samples.Telemetry()
+        self.usual: Json = {}
+        """Settings of all apps of a module's tests."""
 
     def options(self, **changes: Any) -> Options:
         given: Json = {
@@ -66,12 +68,10 @@ class Slack:
             "mode": self.mode,
             "api_url": self.server.api,
             "timeout": 2.0,
-            "ping_interval": 0.2,
-            "watchdog_after": 0.4,
             "give_up_after": 0.0,
             "drain_after": 1.0,
         }
-        return Options(**(given | changes))
+        return Options(**(given | self.usual | changes))
 
     async def act(self, door: str, **body: Any) -> Json:
         async with self.http.post(f"{self.server.page}_sim/{door}", json=body) as answer:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import bot
@@ -340,12 +340,15 @@ def test_interpreting_any_text_never_raises_and_loses_nothing_it_does_not_know(t
 
 
 @given(NASTY.filter(lambda text: text.strip()))
+@example("flannel on worker-1")
 @settings(max_examples=50)
 def test_what_others_say_comes_out_as_it_went_in(text: str) -> None:
+    """But for what is word for word a sentence of ours."""
     said = f"The log could not be read: {text}"
     with catalogue.speaking("zh-CN"):
         told = interpreter.told(said)
-    assert told in (said, f"读不到日志：{text}")
+        ours = interpreter.told(text)
+    assert told in (said, f"读不到日志：{text}", f"读不到日志：{ours}")
     name = "".join(text.split())
     with catalogue.speaking("zh-CN"):
         assert name in interpreter.told(

@@ -22,6 +22,12 @@ def desk() -> samples.Desk:
     return samples.Desk()
 
 
+@pytest.fixture(autouse=True)
+def hasty(slack: Slack) -> None:
+    """Silence is noticed within a second. Elsewhere that would blame a slow machine on the line."""
+    slack.usual = {"ping_interval": 0.2, "watchdog_after": 0.4}
+
+
 async def answered(slack: Slack) -> bool:
     before = len(slack.whispers(OPERATOR))
     told = await slack.act("command", user=OPERATOR, channel="C0ALERTS", text="schedule")

@@ -8,7 +8,7 @@ import { startFaults } from "./faults.js";
 import { startKeys } from "./keys.js";
 import { Log } from "./log.js";
 import { nameOf } from "./message.js";
-import { get, stream } from "./net.js";
+import { get, inTurn, stream } from "./net.js";
 import { closePane, startPanes, togglePane } from "./panes.js";
 import { drawPeople, drawSide, enterChannels, neighbour } from "./side.js";
 import { apply, changed, current, learn, listen, load, message, mine, state, timeline } from "./store.js";
@@ -128,6 +128,8 @@ function drawLog(channel) {
 }
 
 function draw() {
+  byId("lost").hidden = !state.lost;
+  if (byId("lost").textContent !== state.lost) byId("lost").textContent = state.lost;
   const app = state.channel === "app";
   const channel = current();
   if (!channel && !app) return;
@@ -140,7 +142,6 @@ function draw() {
   if (home) drawHome();
   else drawLog(channel);
   if (home) byId("newer").hidden = true;
-  byId("lost").hidden = !state.lost;
   drawSide(go);
   drawPeople(become);
   drawBanner();
@@ -165,23 +166,32 @@ function tell(change) {
   announce(`${nameOf(said.user)} ${where} ${channel.is_im ? "a direct message" : channel.name}: ${brief(said.text)}`);
 }
 
-async function refresh() {
+const AGAIN = 1000; // milliseconds until the server is asked anew that did not answer
+
+let meanwhile = null; // changes told while all is asked for: the answer may be older than they are
+
+const refresh = inTurn(async () => {
+  meanwhile = [];
   const [about, messages] = await Promise.all([get("state"), get("messages")]);
-  if (!about.ok || !messages.ok) {
-    byId("lost").textContent = `This page cannot read the server: ${about.message ?? about.error ?? messages.error}`;
-    byId("lost").hidden = false;
+  const failed = [about, messages].find((answer) => !answer.ok);
+  if (failed) {
+    state.lost = `This page cannot read the server: ${failed.message ?? failed.error}. Trying again…`;
+    changed();
+    setTimeout(refresh, AGAIN);
     return;
   }
   const first = state.channels.size === 0;
-  state.lost = false;
+  state.lost = "";
   learn(about);
   load(messages);
+  meanwhile.forEach(apply);
+  meanwhile = null;
   learnViews();
   if (first) {
     markAllRead();
     if (location.hash) followLink();
   }
-}
+});
 
 startTheme();
 startPanes();
@@ -193,7 +203,7 @@ listen(draw);
 stream({
   opened: refresh,
   lost: () => {
-    state.lost = true;
+    state.lost = "Connection lost. Trying again…";
     changed();
   },
   events: {
@@ -203,6 +213,7 @@ stream({
         follow(change.channel, change.thread_ts);
       }
       tell(change);
+      meanwhile?.push(change);
       apply(change);
     },
     views: ({ user }) => user === state.me && learnViews(),

@@ -23,6 +23,26 @@ const sent = (method) => (path, body) =>
 export const post = sent("POST");
 export const put = sent("PUT");
 
+// Runs `work` one at a time; asked for meanwhile, it runs once more afterwards. So an older answer
+// never comes after a newer one.
+export function inTurn(work) {
+  let wanted = false;
+  let running = false;
+  return async () => {
+    wanted = true;
+    if (running) return;
+    running = true;
+    try {
+      while (wanted) {
+        wanted = false;
+        await work();
+      }
+    } finally {
+      running = false;
+    }
+  };
+}
+
 // A stream that has been away may have missed something, so every opening loads all anew.
 export function stream({ opened, lost, events }) {
   const source = new EventSource("/_sim/stream");

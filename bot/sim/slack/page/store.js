@@ -24,7 +24,7 @@ export const state = {
   command: "/flannel",
   banner: "",
   online: false,
-  lost: false,
+  lost: "", // why what is shown may be old
   focus: null, // a message to scroll to
 };
 

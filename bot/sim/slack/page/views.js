@@ -6,14 +6,14 @@ import { byId, fill, h } from "./dom.js";
 import { complain, missing, values } from "./inputs.js";
 import { morph } from "./morph.js";
 import { plain } from "./mrkdwn.js";
-import { get, post } from "./net.js";
+import { get, inTurn, post } from "./net.js";
 import { changed, state } from "./store.js";
 
 // A window of the app lives in the page in which it was opened: what stood open before this page
 // was loaded is not shown in it, as in Slack.
 let before = null;
 
-export async function learnViews() {
+export const learnViews = inTurn(async () => {
   const user = state.me;
   const found = await get(`views?user=${user}`);
   if (!found.ok || user !== state.me) return;
@@ -21,7 +21,7 @@ export async function learnViews() {
   state.views = { home: found.home, modals: found.modals.filter((view) => !before.has(view.id)) };
   changed();
   drawModal();
-}
+});
 
 // Opening the home is told to the app, which then publishes it.
 export const openHome = () => post("home", { user: state.me });
