@@ -5,7 +5,7 @@ runs out: who allowed a look an hour ago has not allowed the one that somebody a
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.access import Role
@@ -37,9 +37,9 @@ class Permits:
         self._cluster = cluster
         self._people = people
         self._clock = clock
-        self._granted: dict[str, tuple[str, datetime]] = {}
+        self._granted: dict[str, tuple[str, float]] = {}
         self._lacked: dict[str, None] = {}
-        self._offers: dict[str, tuple[str, datetime]] = {}
+        self._offers: dict[str, tuple[str, float]] = {}
 
     def offer(self, node: str) -> str:
         """Return the value of a button that allows a look; empty where the last lacked no permit.
@@ -49,14 +49,14 @@ class Permits:
         if node not in self._lacked:
             return ""
         ticket = secrets.token_hex(16)
-        self._offers[ticket] = (node, self._clock.now())
+        self._offers[ticket] = (node, self._clock.monotonic())
         _keep_newest(self._offers)
         return ticket
 
     def offered(self, ticket: str) -> str:
         """Return the node that a button is for; empty if it is none of ours, or has run out."""
         node, at = self._offers.get(ticket, ("", None))
-        return node if at is not None and self._clock.now() - at < OFFERED else ""
+        return node if self._since(at, OFFERED) else ""
 
     async def grant(self, node: str, user: str) -> Said:
         """Allow one look at a node, and say so; or say who could allow it.
@@ -81,12 +81,13 @@ class Permits:
 
     def pending(self, node: str) -> bool:
         """Whether a permit waits to be spent."""
-        return node in self._granted
+        _, at = self._granted.get(node, ("", None))
+        return self._since(at, VALID)
 
     def take(self, node: str) -> str:
         """Spend the permit of a node and return who gave it; an empty text where there is none."""
         user, at = self._granted.pop(node, ("", None))
-        if at is not None and self._clock.now() - at < VALID:
+        if self._since(at, VALID):
             self._note(node, lacks=False)
             return user
         self._note(node, lacks=True)
@@ -94,9 +95,14 @@ class Permits:
 
     def _keep(self, node: str, user: str) -> None:
         """Remember a permit, and forget those that have run out."""
-        now = self._clock.now()
-        self._granted = {name: one for name, one in self._granted.items() if now - one[1] < VALID}
-        self._granted[node] = (user, now)
+        self._granted = {
+            name: one for name, one in self._granted.items() if self._since(one[1], VALID)
+        }
+        self._granted[node] = (user, self._clock.monotonic())
+
+    def _since(self, at: float | None, most: timedelta) -> bool:
+        """Whether something is less than that long ago. A clock set back prolongs nothing."""
+        return at is not None and self._clock.monotonic() - at < most.total_seconds()
 
     def _note(self, node: str, *, lacks: bool) -> None:
         self._lacked.pop(node, None)

@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +42,8 @@ TROUBLES = (
     ("cluster", "api_429"), ("cluster", "api_abort"), ("cluster", "exec_hangs"),
     ("slack", "server_error"), ("slack", "envelopes_doubled"),
 )  # fmt: skip
+LOOKS = 30
+"""Two seconds from one to the next, so that some fall between relists and looks at nodes."""
 QUESTIONS = (
     "status", "incidents", "help", "schedule", "check", "nics phys-01", "routes phys-01",
     "routes --all", "nics --all", "memory", "verify phys-02", "simulate ^eth1$", "logs phys-03",
@@ -56,7 +59,8 @@ class Held:
     """What the bot holds at one moment."""
 
     rss: float
-    files: int
+    files: Counter[str]
+    """How many of each kind are open."""
     tasks: dict[str, int]
     threads: int
 
@@ -74,9 +78,8 @@ class Soak:
     async def held(self) -> Held:
         os.kill(self.bot.pid, signal.SIGUSR1)
         told = await self.bot.said()
-        files = len(list(Path(f"/proc/{self.bot.pid}/fd").iterdir()))
         rss = children.memory_mib(self.bot.pid)
-        return Held(rss, files, told["tasks"], told["threads"])
+        return Held(rss, _files(self.bot.pid), told["tasks"], told["threads"])
 
     async def trouble(self, until: float) -> None:
         """Break one thing after the other, and heal it."""
@@ -113,12 +116,12 @@ class Soak:
         for of, name in TROUBLES:
             await self.outside.heal(name, of=of)
         found = [await self._after(2)]
-        for _ in range(60):
+        for _ in range(90):
             found.append(await self._after(2))
-            if len(found) >= 10 and all(one.tasks == found[-1].tasks for one in found[-3:]):
+            if len(found) >= LOOKS and all(one.tasks == found[-1].tasks for one in found[-3:]):
                 break
-        # Connections that are kept for a while are no leftovers: the fewest of some looks count.
-        return replace(found[-1], files=min(one.files for one in found[-10:]))
+        # Connections that are kept for a while are no leftovers: the fewest of many looks count.
+        return replace(found[-1], files=min((one.files for one in found[-LOOKS:]), key=_total))
 
     async def _after(self, seconds: float) -> Held:
         await asyncio.sleep(seconds)
@@ -140,19 +143,35 @@ async def measure(size: Size) -> list[rows.Row]:
             sys.stderr.write(f" {memory[-1]:.0f}")
             sys.stderr.flush()
         after = await soak.calm()
-    tasks = {
-        name: count - before.tasks.get(name, 0)
-        for name, count in after.tasks.items()
-        if count > before.tasks.get(name, 0)
-    }
-    if tasks:
-        skipped = f"{skipped or 'whole'}; tasks left: {tasks}"
+    tasks = Counter(after.tasks) - Counter(before.tasks)
+    left = _total(after.files) - _total(before.files)
+    if tasks or left > 0:
+        files = dict(after.files - before.files)
+        sys.stderr.write(f"\nleft: tasks {dict(tasks)}, files {files}\n")
     growth = (statistics.median(memory[-3:]) / statistics.median(memory[:3]) - 1) * 100
     return [
         rows.row("soak_rss_growth", memory, value=growth, skipped=skipped),
-        rows.row("soak_files_left", [after.files - before.files], skipped=skipped),
-        rows.row("soak_tasks_left", [sum(tasks.values())], skipped=skipped),
+        rows.row("soak_files_left", [max(left, 0)], skipped=skipped),
+        rows.row("soak_tasks_left", [_total(tasks)], skipped=skipped),
     ]
+
+
+def _files(pid: int) -> Counter[str]:
+    """A process's open files by kind; connections by whom they lead to (Linux, proc(5))."""
+    peers: dict[str, str] = {}
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        peers[f"socket:[{fields[9]}]"] = f"TCP to port {int(fields[2].partition(':')[2], 16)}"
+    found: Counter[str] = Counter()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            what = str(entry.readlink())
+            found[peers.get(what, what.partition(":[")[0])] += 1
+    return found
+
+
+def _total(counted: Counter[str]) -> int:
+    return sum(counted.values())
 
 
 async def _storm(soak: Soak, seconds: float) -> None:

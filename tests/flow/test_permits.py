@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -40,6 +40,15 @@ class People:
 
     async def who(self, role: Role, cluster: str | None) -> tuple[str, ...]:
         return tuple(user for user, roles in self.roles.items() if role in roles)
+
+
+class SetBack(fakes.LoopClock):
+    """A clock that somebody sets."""
+
+    back = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() - self.back
 
 
 @dataclass
@@ -91,9 +100,25 @@ async def test_an_approver_allows_one_pod_on_one_node_and_is_written_down() -> N
 async def test_a_permit_that_nobody_used_runs_out() -> None:
     scene = Scene()
     await scene.permits.grant("node-1", "UANN")
+    assert scene.permits.pending("node-1")
     await asyncio.sleep(121)
+    assert not scene.permits.pending("node-1")
     assert (await scene.looks.node("node-1", max_age=NEVER)).way is Way.LOG
     assert scene.pods.made == []
+
+
+async def test_a_clock_set_back_prolongs_no_permit_and_no_offer() -> None:
+    clock = SetBack()
+    given = permits.Permits("prod", People(), clock=clock)
+    assert given.take("node-1") == ""
+    ticket = given.offer("node-1")
+    await given.grant("node-1", "UANN")
+    clock.back = timedelta(hours=1)
+    await asyncio.sleep(60)
+    assert (given.offered(ticket), given.pending("node-1")) == ("node-1", True)
+    await asyncio.sleep(900)
+    assert (given.offered(ticket), given.pending("node-1")) == ("", False)
+    assert given.take("node-1") == ""
 
 
 async def test_of_nodes_without_end_only_the_latest_are_remembered() -> None:
