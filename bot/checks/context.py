@@ -8,7 +8,6 @@ from functools import cached_property
 from bot.domain import ledger as memory
 from bot.domain import rollout, target, workload
 from bot.domain.finding import Finding
-from bot.domain.health import Health
 from bot.domain.snapshot import RESOURCE_OF_KIND, ControllerRevision, Node, Pod, Snapshot
 from bot.flannel import discovery, fleet, lease, study, versions
 from bot.flannel.inspection import Inspection, Unseen
@@ -165,7 +164,7 @@ class Context:
         """Flannel's pod on each node; of several, as while one replaces another, the newest."""
         found: dict[str, Pod] = {}
         for one in self.flannels:
-            for pod in self.pods_of.get(one.uid, ()):
+            for pod in self.snapshot.pods_of.get(one.uid, ()):
                 other = found.get(pod.node)
                 if other is None or other.created_at <= pod.created_at:
                     found[pod.node] = pod
@@ -175,16 +174,6 @@ class Context:
         """Whether flannel crash-loops on that node, which says more than what follows from it."""
         pod = self.flannel_pods.get(node)
         return pod is not None and pod.uid in self.looping
-
-    @cached_property
-    def pods_of(self) -> Mapping[str, tuple[Pod, ...]]:
-        """Pods by the uid of the DaemonSet that owns them."""
-        owned: dict[str, list[Pod]] = {}
-        for pod in self.snapshot.pods.values():
-            owner = pod.owner
-            if owner is not None and owner.kind == "DaemonSet":
-                owned.setdefault(owner.uid, []).append(pod)
-        return {uid: tuple(pods) for uid, pods in owned.items()}
 
     @cached_property
     def looping(self) -> frozenset[str]:
@@ -198,9 +187,7 @@ class Context:
     @cached_property
     def nodes_down(self) -> frozenset[str]:
         """The names of nodes whose Ready condition is not True."""
-        return frozenset(
-            node.name for node in self.snapshot.nodes.values() if node.health is not Health.HEALTHY
-        )
+        return frozenset(node.name for node in self.snapshot.nodes.values() if not node.ready)
 
     def progress(self, uid: str) -> rollout.Progress | None:
         """What is remembered of a workload."""

@@ -58,7 +58,7 @@ def _stood(progress: rollout.Progress, context: Context, blind: datetime) -> boo
 def _unexplained(
     context: Context, daemonset: snapshot.DaemonSet, progress: rollout.Progress
 ) -> _Shortage:
-    pods = context.pods_of.get(daemonset.uid, ())
+    pods = context.snapshot.pods_of.get(daemonset.uid, ())
     told = [one for one in pods if not _available(one) and _told(one, context)]
     unscheduled = sum(1 for one in told if not one.node)
     explained = {one.node for one in told if one.node}

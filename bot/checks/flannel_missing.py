@@ -85,14 +85,14 @@ def _told_elsewhere(context: Context, daemonset: snapshot.DaemonSet) -> set[str]
     nodes = set()
     for flannel in context.flannels:
         mine = flannel.uid == daemonset.uid
-        for pod in context.pods_of.get(flannel.uid, ()):
+        for pod in context.snapshot.pods_of.get(flannel.uid, ()):
             if mine == (pod.phase == "Failed") and pod.deleting_since is None:
                 nodes.add(pod.node)
     return nodes
 
 
 def _waiting(context: Context, flannel: discovery.Flannel) -> int:
-    pods = context.pods_of.get(flannel.uid, ())
+    pods = context.snapshot.pods_of.get(flannel.uid, ())
     return sum(1 for pod in pods if not pod.node and pod.deleting_since is None)
 
 

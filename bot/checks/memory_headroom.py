@@ -105,7 +105,7 @@ def _finding(
 
 def _killed(context: Context, flannel: discovery.Flannel) -> bool:
     """Whether its OOM kills are news."""
-    owned = {pod.uid for pod in context.pods_of.get(flannel.uid, ())}
+    owned = {pod.uid for pod in context.snapshot.pods_of.get(flannel.uid, ())}
     return any(
         told.kills is not None
         for record, told in context.ledger.containers()

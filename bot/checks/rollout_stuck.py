@@ -50,7 +50,7 @@ def _only_dead_nodes(context: Context, daemonset: snapshot.DaemonSet) -> bool:
     newest = context.revision(daemonset.uid)
     left = [
         one
-        for one in context.pods_of.get(daemonset.uid, ())
+        for one in context.snapshot.pods_of.get(daemonset.uid, ())
         if one.node in context.nodes_down and not (newest is not None and _has(one, newest))
     ]
     return 0 < daemonset.desired - daemonset.updated <= len(left)
@@ -64,7 +64,7 @@ def _by_objects(context: Context, daemonset: snapshot.DaemonSet) -> datetime | N
     if newest is None or not context.snapshot.sees("Pod", daemonset.namespace, ""):
         return None
     times = [newest.created_at]
-    for pod in context.pods_of.get(daemonset.uid, ()):
+    for pod in context.snapshot.pods_of.get(daemonset.uid, ()):
         if _has(pod, newest):
             times.append(pod.created_at)
         if pod.deleting_since is not None:
@@ -118,7 +118,7 @@ def _evidence(context: Context, daemonset: snapshot.DaemonSet, moved: datetime) 
         f"generation={daemonset.generation} observedGeneration={daemonset.observed_generation} "
         f"updateStrategy={daemonset.strategy} maxUnavailable={daemonset.max_unavailable}"
     )
-    pods = sorted(context.pods_of.get(daemonset.uid, ()), key=lambda one: one.name)
+    pods = sorted(context.snapshot.pods_of.get(daemonset.uid, ()), key=lambda one: one.name)
     newest = context.revision(daemonset.uid)
     failing = [
         one.name for one in pods if newest is not None and _has(one, newest) and not one.ready

@@ -14,6 +14,8 @@ that a kill is told even if the pod was deleted in the same second.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import compress
+from operator import is_not
 
 from bot.domain import placement, rollout, story, workload
 from bot.domain.rollout import Progress
@@ -173,11 +175,11 @@ def _containers(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Iterator[
     """The records that changed because their pod did."""
     if snapshot.pods is ledger.pods:
         return
-    known = ledger.pods
+    pods = snapshot.pods
+    # Which are other objects than before, without a step of Python for each that is not.
+    others = map(is_not, pods.values(), map(ledger.pods.get, pods))
     watched: dict[str, datetime | None] = {}
-    for place, pod in snapshot.pods.items():
-        if known.get(place) is pod:
-            continue
+    for pod in compress(pods.values(), others):
         if pod.namespace not in watched:
             watched[pod.namespace] = ledger.watched_at(pod.namespace)
         yield from _advanced(pod, ledger, snapshot, policy, before=watched[pod.namespace])
@@ -270,14 +272,13 @@ def _workloads(ledger: Ledger, snapshot: Snapshot) -> Iterator[tuple[Key, Record
     """What is to be remembered of workloads, where that changed; None is to be forgotten."""
     now = snapshot.taken_at
     present: set[str] = set()
-    placed = _placed(snapshot)
     after: Progress | None
     for daemonset in snapshot.daemonsets.values():
         present.add(daemonset.uid)
         if not snapshot.sees("DaemonSet", daemonset.namespace, daemonset.name):
             continue
         before = ledger.progress(daemonset.uid)
-        missing = _missing(daemonset, snapshot, placed, before)
+        missing = _missing(daemonset, snapshot, before)
         after = rollout.of_daemonset(before, daemonset, missing=missing, now=now)
         if after != before:
             yield (daemonset.uid, ""), _workload_record("DaemonSet", daemonset, after)
@@ -314,23 +315,8 @@ def _workload_record(
     )
 
 
-def _placed(snapshot: Snapshot) -> dict[str, set[str]]:
-    """DaemonSet uid -> nodes where a pod of it is, or is about to be."""
-    placed: dict[str, set[str]] = {one.uid: set() for one in snapshot.daemonsets.values()}
-    for pod in snapshot.pods.values():
-        owner = pod.owner
-        if owner is None or owner.kind != "DaemonSet" or owner.uid not in placed:
-            continue
-        if pod.phase != "Failed" and pod.deleting_since is None:
-            placed[owner.uid].add(pod.node)
-    return placed
-
-
 def _missing(
-    daemonset: DaemonSet,
-    snapshot: Snapshot,
-    placed: Mapping[str, set[str]],
-    before: Progress | None,
+    daemonset: DaemonSet, snapshot: Snapshot, before: Progress | None
 ) -> Mapping[str, datetime]:
     known: Mapping[str, datetime] = before.missing if before else {}
     if not (snapshot.sees("Node", "", "") and snapshot.sees("Pod", daemonset.namespace, "")):
@@ -338,7 +324,13 @@ def _missing(
     if daemonset.desired == 0 and daemonset.observed_generation >= daemonset.generation:
         # One of the DaemonSets for another architecture: no node wants it, says the controller.
         return {}
-    here = placed[daemonset.uid]
+    here = {
+        pod.node  # is there, or about to be
+        for pod in snapshot.pods_of.get(daemonset.uid, ())
+        if pod.phase != "Failed" and pod.deleting_since is None
+    }
+    if snapshot.nodes.keys() <= here:
+        return {}
     return {
         name: known.get(name, snapshot.taken_at)
         for name, node in snapshot.nodes.items()
@@ -350,7 +342,7 @@ def _sighted(ledger: Ledger, snapshot: Snapshot) -> Mapping[str, datetime]:
     """When each namespace's pods were last seen, this snapshot included."""
     namespaces = set(ledger.sighted)
     for mapping in (snapshot.pods, snapshot.daemonsets, snapshot.deployments):
-        namespaces.update(namespace for namespace, _ in mapping)
+        namespaces |= {namespace for namespace, _ in mapping}
     now = snapshot.taken_at
     fresh = {name: now for name in namespaces if snapshot.sees("Pod", name, "")}
     return {**ledger.sighted, **fresh}

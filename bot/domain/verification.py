@@ -73,11 +73,6 @@ def newest_hash(taken: snapshot.Snapshot, uid: str) -> str | None:
     return newest.hash if newest is not None else None
 
 
-def pods_of(taken: snapshot.Snapshot, uid: str) -> list[snapshot.Pod]:
-    """Return the pods that a DaemonSet owns."""
-    return [p for p in taken.pods.values() if p.owner is not None and p.owner.uid == uid]
-
-
 def is_new(pod: snapshot.Pod, template_hash: str | None) -> bool:
     """Whether a pod runs the newest template."""
     return bool(template_hash) and pod.labels.get("controller-revision-hash") == template_hash
@@ -118,18 +113,20 @@ def rollout(taken: snapshot.Snapshot, target: Target, *, generation: int = 0) ->
     if daemonset is None or not seen or daemonset.generation < generation:
         return None
     if daemonset.observed_generation < daemonset.generation:
-        return Rollout(daemonset.desired, (), (), tuple(_nodes(pods_of(taken, daemonset.uid))))
+        return Rollout(
+            daemonset.desired, (), (), tuple(_nodes(taken.pods_of.get(daemonset.uid, ())))
+        )
     template_hash = newest_hash(taken, daemonset.uid)
     if template_hash is None:
         return None
-    pods = [pod for pod in pods_of(taken, daemonset.uid) if pod.deleting_since is None]
+    pods = [pod for pod in taken.pods_of.get(daemonset.uid, ()) if pod.deleting_since is None]
     new = [pod for pod in pods if is_new(pod, template_hash)]
     old = [pod for pod in pods if not is_new(pod, template_hash)]
     ready = {pod.node for pod in new if pod.ready}
     named = set(_nodes(pods))
     between = [
         pod.node
-        for pod in pods_of(taken, daemonset.uid)
+        for pod in taken.pods_of.get(daemonset.uid, ())
         if pod.deleting_since is not None and pod.node not in named
     ]
     return Rollout(
@@ -224,7 +221,7 @@ def _quiet(criterion: Criterion, seen: Observed) -> Told:
     node = target.node
     pods = [
         pod
-        for pod in pods_of(seen.snapshot, daemonset.uid)
+        for pod in seen.snapshot.pods_of.get(daemonset.uid, ())
         if pod.created_at >= seen.since - timedelta(seconds=5) and node in ("", pod.node)
     ]
     failing = {pod.node: why for pod in pods if (why := crash(pod))}
@@ -243,7 +240,7 @@ def _pod_ready(criterion: Criterion, plan: Plan, seen: Observed) -> Told:
     daemonset = seen.snapshot.daemonsets.get((workload.namespace, workload.name))
     if daemonset is None or not seen.snapshot.sees("Pod", workload.namespace, ""):
         return Told(Answer.UNSEEN, f"flannel's pod on {node} cannot be seen")
-    own = [pod for pod in pods_of(seen.snapshot, daemonset.uid) if pod.node == node]
+    own = [pod for pod in seen.snapshot.pods_of.get(daemonset.uid, ()) if pod.node == node]
     if any(pod.ready and pod.deleting_since is None for pod in own):
         return Told(Answer.HOLDS, f"flannel is ready on {node}")
     why = next((text for pod in own if (text := crash(pod))), "it is not ready yet")

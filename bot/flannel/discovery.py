@@ -103,12 +103,9 @@ def find(seen: snapshot.Snapshot) -> tuple[Flannel, ...]:
 
 def _homes(seen: snapshot.Snapshot, uids: set[str]) -> dict[str, set[str]]:
     """DaemonSet uid -> nodes with a pod of it."""
-    homes: dict[str, set[str]] = {uid: set() for uid in uids}
-    for pod in seen.pods.values():
-        owner = pod.owner
-        if owner is not None and owner.uid in homes and pod.node in seen.nodes:
-            homes[owner.uid].add(pod.node)
-    return homes
+    return {
+        uid: {pod.node for pod in seen.pods_of.get(uid, ())} & seen.nodes.keys() for uid in uids
+    }
 
 
 def _alone(daemonset: snapshot.DaemonSet, bare: Iterable[snapshot.Node]) -> set[str]:
@@ -121,8 +118,8 @@ def _alone(daemonset: snapshot.DaemonSet, bare: Iterable[snapshot.Node]) -> set[
 
 def _backends(seen: snapshot.Snapshot, nodes: Iterable[str], prefix: str) -> dict[str, int]:
     key = f"{prefix}backend-type"
-    types = (seen.nodes[name].annotations.get(key, "") for name in nodes)
-    return dict(Counter(one for one in types if one))
+    types = Counter([seen.nodes[name].annotations.get(key, "") for name in nodes])
+    return {one: count for one, count in types.items() if one}
 
 
 def _majority(backends: Mapping[str, int]) -> str:

@@ -66,6 +66,15 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What comparing and judging made of one snapshot, and when it may say something else."""
+
+    update: ledger.Update
+    judgement: judge.Judgement
+    due: datetime | None
+
+
 class Cycle:
     """Judges one cluster whenever it changed, or when asked.
 
@@ -199,10 +208,11 @@ class Cycle:
             taken = self._mirror.snapshot()
             self._insight.refresh()
             if len(taken.nodes) + len(taken.pods) > self._options.beside_the_loop:
-                update, judgement = await asyncio.to_thread(self._judged, remembered, taken)
+                verdict = await asyncio.to_thread(self._judged, remembered, taken)
             else:
-                update, judgement = self._judged(remembered, taken)
-            notices = await self._store_all(taken, update, judgement) if decides else []
+                verdict = self._judged(remembered, taken)
+            judgement = verdict.judgement
+            notices = await self._store_all(taken, verdict) if decides else []
             seconds = self._clock.monotonic() - started
             outcome = Outcome(
                 snapshot=judge.with_gaps(taken, judgement.gaps),
@@ -217,9 +227,7 @@ class Cycle:
             self._told()
         return outcome
 
-    def _judged(
-        self, remembered: ledger.Ledger, taken: snapshot.Snapshot
-    ) -> tuple[ledger.Update, judge.Judgement]:
+    def _judged(self, remembered: ledger.Ledger, taken: snapshot.Snapshot) -> _Verdict:
         """Compare and judge. Pure, so it may run in a thread."""
         update = ledger.observe(remembered, taken, self._options.memory)
         known = self._insight.known(taken)
@@ -240,8 +248,10 @@ class Cycle:
         )
         judged = judge.judge(context)
         findings = alert.merged(judged.findings, known.alerts, taken, judged=judged.judged)
-        return update, replace(
-            judged, findings=findings, judged=frozenset((*judged.judged, alert.CHECK))
+        return _Verdict(
+            update,
+            replace(judged, findings=findings, judged=frozenset((*judged.judged, alert.CHECK))),
+            dues.by_sight(taken, limits=self._options.limits, memory=self._options.memory),
         )
 
     async def _remembered(self) -> ledger.Ledger:
@@ -256,9 +266,8 @@ class Cycle:
     def _mark_key(self) -> str:
         return absence.watched_key(self.cluster)
 
-    async def _store_all(
-        self, taken: snapshot.Snapshot, update: ledger.Update, judgement: judge.Judgement
-    ) -> list[notice.Notice]:
+    async def _store_all(self, taken: snapshot.Snapshot, verdict: _Verdict) -> list[notice.Notice]:
+        update, judgement = verdict.update, verdict.judgement
         now = taken.taken_at
         policy = self._options.matching
         stored: list[notice.Notice] = []
@@ -296,14 +305,8 @@ class Cycle:
             silences = await unit.silences.alive(now=now)
         self._ledger = update.ledger
         latest = {each.id: each for each in (*open_incidents, *(told.incident for told in stored))}
-        soonest = dues.due(
-            taken,
-            list(latest.values()),
-            silences,
-            limits=self._options.limits,
-            memory=self._options.memory,
-            policy=policy,
-        )
+        told_of = dues.by_story(list(latest.values()), silences, policy=policy, after=now)
+        soonest = min((at for at in (verdict.due, told_of) if at is not None), default=None)
         if soonest != self._due:
             self._due = soonest
             self._due_moved.set()

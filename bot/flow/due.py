@@ -13,44 +13,51 @@ from bot.domain.incident import Incident, State
 from bot.domain.snapshot import Phase, Snapshot
 
 
-def due(
-    taken: Snapshot,
-    incidents: Sequence[Incident],
-    silences: Iterable[silence.Silence],
-    *,
-    limits: checks.Limits,
-    memory: ledger.Policy,
-    policy: tracking.Policy,
-) -> datetime | None:
-    """Return the first moment after the snapshot's at which a verdict may change by itself.
+def by_sight(taken: Snapshot, *, limits: checks.Limits, memory: ledger.Policy) -> datetime | None:
+    """Return the first moment after the snapshot's at which what is seen may mean something else.
+
+    Of many pods that takes long, so it belongs beside the judging, in its thread.
 
     Args:
         taken: what is seen.
-        incidents: as they stand after it was judged.
-        silences: those that are not over.
         limits: the graces.
         memory: for how long a death counts.
-        policy: the hold-down.
     """
-    moments = (
-        *_graces(taken, limits),
-        *_deaths(taken, memory),
-        *_holds(incidents, policy),
-        *_edges(silences),
-    )
-    return min((moment for moment in moments if moment > taken.taken_at), default=None)
+    return _first((*_graces(taken, limits), *_deaths(taken, memory)), after=taken.taken_at)
+
+
+def by_story(
+    incidents: Sequence[Incident],
+    silences: Iterable[silence.Silence],
+    *,
+    policy: tracking.Policy,
+    after: datetime,
+) -> datetime | None:
+    """Return the first moment after that one at which an incident or a silence may change.
+
+    Args:
+        incidents: as they stand after the judgement.
+        silences: those that are not over.
+        policy: the hold-down.
+        after: the snapshot's moment.
+    """
+    return _first((*_holds(incidents, policy), *_edges(silences)), after=after)
+
+
+def _first(moments: Iterable[datetime], *, after: datetime) -> datetime | None:
+    return min((moment for moment in moments if moment > after), default=None)
 
 
 def _graces(taken: Snapshot, limits: checks.Limits) -> Iterator[datetime]:
     for gap in taken.gaps:
         yield gap.since + limits.blind_after
     for node in taken.nodes.values():
-        ready = node.condition("Ready")
-        if ready is not None and ready.status != "True" and ready.since is not None:
+        ready = None if node.ready else node.condition("Ready")
+        if ready is not None and ready.since is not None:
             yield ready.since + limits.node_grace
     for pod in taken.pods.values():
-        ready = pod.condition("Ready")
-        if ready is None or ready.status != "True":
+        if not pod.ready:
+            ready = pod.condition("Ready")
             since = ready.since if ready is not None else None
             began = pod.created_at if since is None else max(pod.created_at, since)
             yield began + limits.pod_grace
@@ -61,6 +68,8 @@ def _graces(taken: Snapshot, limits: checks.Limits) -> Iterator[datetime]:
 def _deaths(taken: Snapshot, memory: ledger.Policy) -> Iterator[datetime]:
     """When a container that died has been well for long enough."""
     for pod in taken.pods.values():
+        if pod.calm:
+            continue
         for container in pod.containers:
             last, state = container.last_state, container.state
             if last is None or last.finished_at is None:

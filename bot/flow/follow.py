@@ -153,7 +153,7 @@ class Follower:
             taken = self._site.mirror.snapshot()
             pods = [
                 pod
-                for pod in verification.pods_of(taken, step.owner)
+                for pod in taken.pods_of.get(step.owner, ())
                 if pod.node == node and pod.deleting_since is None and pod.uid not in gone
             ]
             failing = next((why for pod in pods if (why := verification.crash(pod))), "")

@@ -27,7 +27,11 @@ def seen(**changes: object) -> snapshot.Snapshot:
 def next_due(
     taken: snapshot.Snapshot, *incidents: incident.Incident, silences: object = ()
 ) -> object:
-    return due.due(taken, incidents, silences, limits=LIMITS, memory=ledger.Policy(), policy=POLICY)  # type: ignore[arg-type]
+    moments = (
+        due.by_sight(taken, limits=LIMITS, memory=ledger.Policy()),
+        due.by_story(incidents, silences, policy=POLICY, after=taken.taken_at),  # type: ignore[arg-type]
+    )
+    return min((at for at in moments if at is not None), default=None)
 
 
 def test_while_all_is_well_nothing_is_due() -> None:
@@ -54,6 +58,25 @@ def test_graces_and_hold_downs_are_due_at_their_end_the_first_of_them_first() ->
     assert next_due(seen(), silences=[lasts]) == lasts.until
     everything = seen(nodes={"n1": node}, gaps=(gap,), pods={("kube-system", "p"): starting})
     assert next_due(everything, well, silences=[lasts]) == lasts.until
+
+
+def test_a_pod_that_is_ready_is_due_as_long_as_a_death_in_it_counts() -> None:
+    died, memory_ = pod(1, restarts=1, killed=-30), ledger.Policy()
+    ended = died.containers[0].last_state
+    assert ended is not None
+    assert ended.finished_at is not None
+    soonest = min(ended.finished_at + memory_.oom_quiet, fakes.START + memory_.stable)
+    assert next_due(seen(pods={("kube-system", "p"): died})) == soonest
+
+
+def test_what_a_pod_knows_of_itself_follows_its_conditions_and_containers() -> None:
+    well, died = pod(1), pod(1, restarts=1, killed=-30)
+    assert (well.ready, well.calm) == (True, True)
+    assert (died.ready, died.calm) == (True, False)
+    waits = replace(died, conditions=(snapshot.Condition("Ready", "False"),))
+    assert (waits.ready, waits.calm) == (False, False)
+    assert (replace(well, conditions=()).ready, replace(well, conditions=()).calm) == (False, False)
+    assert replace(waits, conditions=died.conditions, containers=well.containers).calm
 
 
 def test_what_is_over_is_not_due_again() -> None:
