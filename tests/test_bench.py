@@ -103,7 +103,7 @@ def test_the_page_shows_what_was_measured_beside_its_goal_and_keeps_the_rest():
     assert [line.split(" | ")[1:] for line in made.splitlines()[2:]] == [
         ["not measured: kubectl is not installed", "0.5 × |"],
         ["35.2 ms", "150 ms |"],
-        ["1.2 × of kubectl drain v1, **missed**", "1.1 × |"],
+        ["1.2 × kubectl drain v1, **missed**", "1.1 × |"],
         ["99 MiB (measured with 10 nodes instead of 120)", "130 MiB |"],
     ]
     before = page.PAGE.read_text()

@@ -21,7 +21,7 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     for name, goal in rows.GOALS.items():
         one = found.get(name)
         if one is not None:
-            most = "" if goal.most is None else f"{goal.most:g} {_unit(goal.unit)}"
+            most = "" if goal.most is None else f"{goal.most:,g} {_unit(goal.unit)}"
             lines.append(f"| {goal.what} | {_measured(one)} | {most.strip()} |")
     return "\n".join(lines) + "\n"
 
@@ -30,10 +30,15 @@ def _measured(one: Mapping[str, Any]) -> str:
     if one["value"] is None:
         return f"not measured: {one['skipped'] or 'it failed'}"
     peer = one["peer"]
-    beside = f" of {peer['name']} {peer['version']}" if peer else ""
+    beside = f" {peer['name']} {peer['version']}" if peer else ""
     missed = ", **missed**" if one["ok"] is False else ""
     smaller = f" ({one['skipped']})" if one["skipped"] else ""
-    return f"{one['value']:g} {_unit(one['unit'])}{beside}{missed}{smaller}"
+    return f"{_figure(one['value'])} {_unit(one['unit'])}{beside}{missed}{smaller}"
+
+
+def _figure(value: float) -> str:
+    """Three digits: more would be the machine's."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _unit(unit: str) -> str:
