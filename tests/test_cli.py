@@ -1,11 +1,12 @@
 """The command line's own words: what is written before a command holds for it."""
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from bot import cli
+from bot import app, cli, configuration, reloading
 
 ZONE = "schedule: {timezone: Europe/Berlin}\n"
 
@@ -89,3 +90,20 @@ def test_the_ready_file_of_an_earlier_demo_is_not_taken_for_this_ones(tmp_path: 
     free = ["--page-port", "0", "--api-port", "0", "--health-port", "0"]
     assert cli.main([*asked, *free]) == 2
     assert not ready.exists()
+
+
+def test_a_thread_that_judges_gives_way_to_the_loop_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, found = sys.getswitchinterval(), []
+
+    async def ran(*_: object) -> None:
+        found.append(sys.getswitchinterval())
+
+    monkeypatch.setattr(configuration, "load", lambda *_: None)
+    monkeypatch.setattr(configuration, "refuse_incomplete", lambda _: None)
+    monkeypatch.setattr(app, "run", ran)
+    monkeypatch.setattr(reloading, "Reloading", lambda *_: None)
+    try:
+        cli.run()
+    finally:
+        sys.setswitchinterval(usual)
+    assert found == [pytest.approx(0.001)]
