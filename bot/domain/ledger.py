@@ -119,11 +119,7 @@ def observe(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Update:
     """
     now = snapshot.taken_at
     changed: dict[Key, Record] = {}
-    others = _others(ledger, snapshot)
-    for record in (
-        *_containers(others, ledger, snapshot, policy),
-        *_gone(ledger, snapshot, policy),
-    ):
+    for record in (*_containers(ledger, snapshot, policy), *_gone(ledger, snapshot, policy)):
         changed[record.key] = record
     forgotten: list[Key] = []
     for record, after in _elapsed(ledger, snapshot, policy, skip=changed):
@@ -136,7 +132,7 @@ def observe(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Update:
             forgotten.append(key)
         else:
             changed[key] = workload_record
-    sighted = _sighted(others, ledger, snapshot)
+    sighted = _sighted(ledger, snapshot)
     for namespace in sighted:
         key = (_WATCHED + namespace, "")
         if key not in ledger.records:
@@ -187,12 +183,10 @@ def _others(ledger: Ledger, snapshot: Snapshot) -> tuple[Pod, ...]:
     return tuple(compress(pods.values(), map(is_not, pods.values(), before)))
 
 
-def _containers(
-    others: Iterable[Pod], ledger: Ledger, snapshot: Snapshot, policy: Policy
-) -> Iterator[Record]:
+def _containers(ledger: Ledger, snapshot: Snapshot, policy: Policy) -> Iterator[Record]:
     """The records that changed because their pod did."""
     watched: dict[str, datetime | None] = {}
-    for pod in others:
+    for pod in _others(ledger, snapshot):
         if pod.namespace not in watched:
             watched[pod.namespace] = ledger.watched_at(pod.namespace)
         yield from _advanced(pod, ledger, snapshot, policy, before=watched[pod.namespace])
@@ -349,10 +343,11 @@ def _missing(
     }
 
 
-def _sighted(others: Iterable[Pod], ledger: Ledger, snapshot: Snapshot) -> Mapping[str, datetime]:
+def _sighted(ledger: Ledger, snapshot: Snapshot) -> Mapping[str, datetime]:
     """When each namespace's pods were last seen, this snapshot included."""
-    namespaces = set(ledger.sighted) | {pod.namespace for pod in others}
-    for mapping in (snapshot.daemonsets, snapshot.deployments):
+    namespaces = set(ledger.sighted)
+    # Of all pods, not only of those that changed: sight may have been lost on them, and come back.
+    for mapping in (snapshot.pods, snapshot.daemonsets, snapshot.deployments):
         namespaces |= {namespace for namespace, _ in mapping}
     now = snapshot.taken_at
     fresh = {name: now for name in namespaces if snapshot.sees("Pod", name, "")}

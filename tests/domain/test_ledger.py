@@ -217,6 +217,20 @@ class TestDowntime:
         assert told.blind_from == QUIET.taken_at
         assert told.loop is None, "two restarts in ten hours"
 
+    @pytest.mark.parametrize("copied", [False, True])
+    def test_sight_that_comes_back_on_pods_that_did_not_change_is_remembered(
+        self, copied: bool
+    ) -> None:
+        other = pod("f", namespace="kube-flannel")
+        gap = Gap("pods", "down", at(0), namespace="kube-system")
+        hidden = world(pod(), other, taken=at(0), gaps=[gap])
+        book = watched(hidden)
+        assert book.watched_at("kube-system") is None
+        seen = replace(hidden, taken_at=at(1), gaps=())
+        if copied:
+            seen = replace(seen, pods=dict(seen.pods))
+        assert watched(seen, start=book).watched_at("kube-system") == at(1)
+
     def test_a_namespace_that_is_never_seen_does_not_stop_the_others_clock(self) -> None:
         forbidden = Gap("pods", "403", at(-20), namespace="kube-flannel")
         book = watched(world(pod(), taken=at(-10), gaps=[forbidden]))
