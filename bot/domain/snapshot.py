@@ -175,11 +175,11 @@ class Node:
     @property
     def health(self) -> health.Health:
         """Ready as Kubernetes tells it: Unknown (a silent kubelet) stays unknown."""
+        if self.ready:
+            return health.Health.HEALTHY
         condition = self.condition("Ready")
         if condition is None or condition.status == "Unknown":
             return health.Health.UNKNOWN
-        if condition.status == "True":
-            return health.Health.HEALTHY
         return health.Health.UNHEALTHY
 
 

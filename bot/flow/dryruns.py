@@ -77,10 +77,8 @@ def _named(step: Step, seen: Snapshot) -> Step | None:
     return next(
         (
             replace(step, target=replace(step.target, name=pod.name), uid=pod.uid)
-            for pod in seen.pods.values()
+            for pod in seen.pods_of.get(step.owner, ())
             if pod.node == step.target.node
-            and pod.owner is not None
-            and pod.owner.uid == step.owner
         ),
         None,
     )

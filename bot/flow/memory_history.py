@@ -32,11 +32,7 @@ def wanted(
         until=until,
         step=step,
         node=node,
-        pods={
-            pod.name: pod.node
-            for pod in taken.pods.values()
-            if pod.owner is not None and pod.owner.uid == flannel.uid and pod.node
-        },
+        pods={pod.name: pod.node for pod in taken.pods_of.get(flannel.uid, ()) if pod.node},
     )
 
 

@@ -121,7 +121,9 @@ class Soak:
             if len(found) >= LOOKS and all(one.tasks == found[-1].tasks for one in found[-3:]):
                 break
         # Connections that are kept for a while are no leftovers: the fewest of many looks count.
-        return replace(found[-1], files=min((one.files for one in found[-LOOKS:]), key=_total))
+        return replace(
+            found[-1], files=min((one.files for one in found[-LOOKS:]), key=Counter.total)
+        )
 
     async def _after(self, seconds: float) -> Held:
         await asyncio.sleep(seconds)
@@ -144,7 +146,7 @@ async def measure(size: Size) -> list[rows.Row]:
             sys.stderr.flush()
         after = await soak.calm()
     tasks = Counter(after.tasks) - Counter(before.tasks)
-    left = _total(after.files) - _total(before.files)
+    left = after.files.total() - before.files.total()
     if tasks or left > 0:
         files = dict(after.files - before.files)
         sys.stderr.write(f"\nleft: tasks {dict(tasks)}, files {files}\n")
@@ -152,7 +154,7 @@ async def measure(size: Size) -> list[rows.Row]:
     return [
         rows.row("soak_rss_growth", memory, value=growth, skipped=skipped),
         rows.row("soak_files_left", [max(left, 0)], skipped=skipped),
-        rows.row("soak_tasks_left", [_total(tasks)], skipped=skipped),
+        rows.row("soak_tasks_left", [tasks.total()], skipped=skipped),
     ]
 
 
@@ -168,10 +170,6 @@ def _files(pid: int) -> Counter[str]:
             what = str(entry.readlink())
             found[peers.get(what, what.partition(":[")[0])] += 1
     return found
-
-
-def _total(counted: Counter[str]) -> int:
-    return sum(counted.values())
 
 
 async def _storm(soak: Soak, seconds: float) -> None:
